@@ -1,0 +1,5 @@
+//! What the hub *is*: `hub.yaml`, read, checked as a whole, and resolved into [`Hub`].
+
+mod model;
+
+pub use model::*;

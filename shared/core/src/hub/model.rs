@@ -1,0 +1,221 @@
+//! The hub as the use cases see it: every name resolved, every path, duration and pattern parsed.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::Value;
+use url::Url;
+
+use crate::{
+    Timestamp,
+    id::{CollectionKey, EndpointName, HubName, MessageType, ObjectType, RouteName, SecretName, SourceName},
+    json::FieldPath,
+    pattern::EventPattern,
+    retry::RetryPolicy,
+};
+
+#[derive(Debug, Clone)]
+pub struct Hub {
+    pub name: HubName,
+    pub limits: Limits,
+    /// Private networks that may be reached.
+    pub networks: Vec<ipnet::IpNet>,
+    pub sources: BTreeMap<SourceName, Source>,
+    pub endpoints: BTreeMap<EndpointName, Endpoint>,
+    /// In the order of the file.
+    pub routes: Vec<Route>,
+}
+
+impl Hub {
+    pub fn collection(&self, key: &CollectionKey) -> Option<&Collection> {
+        self.sources.get(&key.source)?.collections.iter().find(|collection| collection.key == *key)
+    }
+
+    pub fn route(&self, name: &RouteName) -> Option<&Route> {
+        self.routes.iter().find(|route| route.name == *name)
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Follow-ups of follow-ups; one more is a loop.
+    pub hops: u32,
+    /// For one request to an endpoint or a source, its answer's body included.
+    pub timeout: Duration,
+    /// Bytes of an endpoint's answer that are read.
+    pub response: usize,
+    /// Bytes of a page of a source, after decompression.
+    pub page: usize,
+}
+
+#[derive(Debug, Clone)]
+pub struct Source {
+    pub name: SourceName,
+    pub url: Url,
+    pub auth: Option<Auth>,
+    /// Sent with every request to the source.
+    pub headers: BTreeMap<String, String>,
+    /// The bearer token that pushes must carry; `None`: this source does not push.
+    pub push: Option<SecretName>,
+    pub collections: Vec<Collection>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Auth {
+    Bearer { secret: SecretName },
+    Basic { user: String, secret: SecretName },
+    Header { name: String, secret: SecretName },
+}
+
+#[derive(Debug, Clone)]
+pub struct Collection {
+    pub key: CollectionKey,
+    pub object_type: ObjectType,
+    /// Relative to the source's URL; may carry a query.
+    pub path: String,
+    pub query: BTreeMap<String, String>,
+    /// Where the list is in an answer; the empty path is the answer itself.
+    pub items: FieldPath,
+    pub id: FieldPath,
+    pub created: Option<TimeField>,
+    /// `None`: the source cannot filter by time, and every poll reads the whole list.
+    pub since: Option<Since>,
+    pub pages: Pages,
+    pub every: Duration,
+    pub start: Start,
+    pub rules: ObjectRules,
+    /// An object where this field is present, not null, not false and not "" is deleted.
+    pub deleted: Option<FieldPath>,
+    pub children: Vec<Child>,
+}
+
+/// How an object's versions become messages; the same for collections and children.
+#[derive(Debug, Clone, Default)]
+pub struct ObjectRules {
+    /// Fields whose change is no change.
+    pub volatile: Vec<FieldPath>,
+    pub keys: Vec<Key>,
+    pub derive: Vec<Derive>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Child {
+    /// `<parent>.<child>`.
+    pub key: CollectionKey,
+    pub object_type: ObjectType,
+    /// Where the list (or the one object) is in the parent.
+    pub items: FieldPath,
+    pub id: FieldPath,
+    pub rules: ObjectRules,
+}
+
+#[derive(Debug, Clone)]
+pub struct TimeField {
+    pub path: FieldPath,
+    pub format: TimeFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeFormat {
+    Rfc3339,
+    /// Seconds since 1970.
+    Epoch,
+    /// Milliseconds since 1970.
+    EpochMs,
+}
+
+#[derive(Debug, Clone)]
+pub struct Since {
+    /// The query parameter that filters: everything changed at or after.
+    pub param: String,
+    /// The field of an item it filters by; pages come in its order, oldest first.
+    pub field: FieldPath,
+    pub format: TimeFormat,
+    /// Read again this far behind the bookmark: open transactions commit late.
+    pub overlap: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub enum Pages {
+    /// The whole list in one answer.
+    Single,
+    Number {
+        param: String,
+        first: u64,
+        /// Where the answer says how many pages there are; `None`: read until a page is empty or says nothing new.
+        total: Option<FieldPath>,
+        /// Page-size parameter and its value.
+        size: Option<(String, u64)>,
+    },
+    /// `Link: <…>; rel="next"` (RFC 8288).
+    Link,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// What was created before the hub first had to do with the collection is a silent baseline.
+    Now,
+    /// Everything is news.
+    All,
+    At(Timestamp),
+}
+
+#[derive(Debug, Clone)]
+pub struct Key {
+    pub name: String,
+    pub path: FieldPath,
+    pub kind: Option<KeyKind>,
+}
+
+/// What a key's value is turned into; a value that cannot be is left out of the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyKind {
+    Number,
+    String,
+    Boolean,
+}
+
+#[derive(Debug, Clone)]
+pub struct Derive {
+    pub path: FieldPath,
+    pub when: DeriveWhen,
+    pub message: MessageType,
+    /// In place of `<type>:updated`, not beside it. A new object's `:new` is always emitted too.
+    pub instead: bool,
+}
+
+#[derive(Debug, Clone)]
+pub enum DeriveWhen {
+    /// It was something else, and is this now.
+    Becomes(Value),
+    /// Every version in which it is this.
+    Is(Value),
+}
+
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    pub name: EndpointName,
+    pub url: Url,
+    pub headers: BTreeMap<String, String>,
+    /// Sent as `x-hub-token`.
+    pub token: Option<SecretName>,
+    /// Waits between attempts; one attempt more than waits.
+    pub retries: RetryPolicy,
+    /// Requests at a time.
+    pub concurrency: usize,
+    pub timeout: Duration,
+    /// Statuses that no retry will mend.
+    pub dead_letter_on: Vec<u16>,
+    /// A 2xx counts only when its body echoes the id.
+    pub require_ack: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Route {
+    pub name: RouteName,
+    pub enabled: bool,
+    pub pattern: EventPattern,
+    pub to: EndpointName,
+    /// The service of the endpoint; appended to its URL's path.
+    pub path: String,
+    pub parameters: BTreeMap<String, Value>,
+}

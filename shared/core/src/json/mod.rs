@@ -1,0 +1,9 @@
+//! JSON as the hub compares it: paths, canonical form, changes.
+
+mod canonical;
+mod changes;
+mod path;
+
+pub use canonical::{canonical, content_hash};
+pub use changes::changes;
+pub use path::{FieldPath, InvalidPath};

@@ -1,0 +1,108 @@
+//! A message: a typed, immutable fact, and the JSON it travels as (`docs/contract.md` §2).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    Timestamp,
+    id::{
+        CollectionKey, CollectionName, HubName, MessageId, MessageType, ObjectKey, ObjectType, RouteName, SourceName,
+    },
+};
+
+/// What travels on the bus and is kept by id.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    pub message_id: MessageId,
+    /// The type: `order:new`.
+    pub message: MessageType,
+    pub hub: HubName,
+    pub source: SourceName,
+    pub created_at: Timestamp,
+    /// One id for everything that one change sets off: 32 hex digits, usable as a W3C trace id.
+    pub trace_id: String,
+    /// The message whose answer produced this one.
+    pub parent_id: Option<MessageId>,
+    /// How many answers lie between the first message of the trace and this one.
+    pub hops: u32,
+    /// The version this is about; `None` when it is not about a versioned object.
+    pub object: Option<ObjectRef>,
+    /// Named values of the collection, for search and filters. None is null or empty text.
+    pub keys: BTreeMap<String, Value>,
+    pub payload: Value,
+    /// Updates only: the parent version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Value>,
+    /// Updates only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Vec<Change>>,
+    /// The routes that match, worked out by the writer.
+    pub routes: Vec<RouteName>,
+}
+
+impl Message {
+    /// The event as EventBridge would see it, the shape every pattern is written against.
+    pub fn bus_event(&self) -> Value {
+        json!({
+            "source": format!("crossdock.{}", self.source),
+            "detail-type": self.message,
+            "detail": self,
+        })
+    }
+
+    pub fn object_key(&self) -> Option<ObjectKey> {
+        let object = self.object.as_ref()?;
+        Some(ObjectKey {
+            collection: CollectionKey { source: self.source.clone(), collection: object.collection.clone() },
+            id: object.id.clone(),
+        })
+    }
+}
+
+/// Which version of which object a message is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectRef {
+    #[serde(rename = "type")]
+    pub object_type: ObjectType,
+    pub collection: CollectionName,
+    pub id: String,
+    /// Counted from 1.
+    pub version: u64,
+    /// The version this one follows.
+    pub parent: Option<u64>,
+    /// [`ObjectKey::group`].
+    pub group: String,
+}
+
+/// One difference between a version and its parent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// RFC 6901 pointer; arrays by position.
+    pub path: String,
+    /// Left out where the parent had nothing there.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub old: Option<Value>,
+    /// Left out where the version has nothing there.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub new: Option<Value>,
+}
+
+/// Keeps a `null` that is there apart from a side that is left out.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+/// A message with what the store keeps beside it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MessageRecord {
+    pub message: Message,
+    /// Routes that match but are disabled.
+    pub disabled_routes: Vec<RouteName>,
+}
+
+/// `{"<type>": {"actual": body}}`, the payload of a message about an object.
+pub fn payload(object_type: &ObjectType, body: &Value) -> Map<String, Value> {
+    Map::from_iter([(object_type.to_string(), json!({ "actual": body }))])
+}

@@ -1,0 +1,10 @@
+use std::future::Future;
+
+use super::PortError;
+use crate::message::Message;
+
+/// Copies each message to the queue of every endpoint whose route matches it. At least once, in no order.
+pub trait Bus: Send + Sync {
+    /// One answer per message, in order. `Ok` means that this very message was accepted.
+    fn publish(&self, messages: &[Message]) -> impl Future<Output = Vec<Result<(), PortError>>> + Send;
+}

@@ -1,0 +1,55 @@
+//! What the core asks of the outside world. Each trait has one implementation per home (SQLite here, DynamoDB, SQS and
+//! EventBridge on AWS) and one contract suite in `crossdock-testkit` that every implementation passes.
+//!
+//! Batch calls answer item by item and in order, as the batch calls of AWS do: one bad item harms no other.
+
+mod bus;
+mod http;
+mod outside;
+mod queue;
+mod store;
+
+pub use bus::*;
+pub use http::*;
+pub use outside::*;
+pub use queue::*;
+pub use store::*;
+
+/// A call to the outside failed. What it says is for operators; nothing in it is a payload or a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct PortError {
+    pub what: String,
+    /// Whether the same call may succeed later.
+    pub transient: bool,
+}
+
+impl PortError {
+    pub fn transient(what: impl Into<String>) -> Self {
+        Self { what: what.into(), transient: true }
+    }
+
+    pub fn permanent(what: impl Into<String>) -> Self {
+        Self { what: what.into(), transient: false }
+    }
+}
+
+/// Everything a home provides. The use cases are generic over this one trait.
+pub trait Home: Send + Sync + 'static {
+    type Store: VersionStore + Collections + Outbox + Ledger;
+    type Bus: Bus;
+    type Queues: Queues;
+    type Source: SourceClient;
+    type Endpoint: EndpointClient;
+    type Secrets: Secrets;
+
+    fn store(&self) -> &Self::Store;
+    fn bus(&self) -> &Self::Bus;
+    fn queues(&self) -> &Self::Queues;
+    fn source(&self) -> &Self::Source;
+    fn endpoint(&self) -> &Self::Endpoint;
+    fn secrets(&self) -> &Self::Secrets;
+    fn clock(&self) -> &dyn Clock;
+    fn random(&self) -> &dyn Random;
+    fn observer(&self) -> &dyn crate::event::Observer;
+}

@@ -1,0 +1,93 @@
+//! The queues: one per endpoint, and its dead-letter queue. They behave as SQS standard queues do.
+
+use std::{collections::BTreeMap, future::Future, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::PortError;
+use crate::{
+    Timestamp,
+    id::{DeliveryKey, EndpointName, RouteName},
+    message::Message,
+};
+
+/// The body of a queue entry; the rule's input transformer writes the same.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QueueBody {
+    pub route: RouteName,
+    /// Left out by the bus, which knows of first rounds only.
+    #[serde(default = "first_round")]
+    pub round: u32,
+    pub message: Message,
+}
+
+fn first_round() -> u32 {
+    1
+}
+
+impl QueueBody {
+    pub fn key(&self) -> DeliveryKey {
+        DeliveryKey { message: self.message.message_id, route: self.route.clone(), round: self.round }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum QueueName {
+    Endpoint(EndpointName),
+    DeadLetters(EndpointName),
+}
+
+impl QueueName {
+    pub fn endpoint(&self) -> &EndpointName {
+        match self {
+            Self::Endpoint(name) | Self::DeadLetters(name) => name,
+        }
+    }
+}
+
+/// What goes into a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub body: String,
+    /// Message attributes; on a dead letter `reason`, `status`, `attempts`, `message_id`.
+    pub attributes: BTreeMap<String, String>,
+    /// Until it can be received for the first time; at most 15 minutes.
+    pub delay: Duration,
+}
+
+/// What came out of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// Good for this receive only.
+    pub receipt: String,
+    pub body: String,
+    pub attributes: BTreeMap<String, String>,
+    /// How often it was received, this time included.
+    pub receive_count: u32,
+    pub sent_at: Timestamp,
+}
+
+pub trait Queues: Send + Sync {
+    /// One answer per entry, in order.
+    fn send(&self, queue: &QueueName, entries: Vec<Entry>) -> impl Future<Output = Vec<Result<(), PortError>>> + Send;
+
+    /// Up to `max` (at most 10) visible entries, each hidden for `visibility` from now. Does not wait. An entry whose
+    /// receive count has passed the queue's limit goes to the dead-letter queue instead of being returned.
+    fn receive(
+        &self,
+        queue: &QueueName,
+        max: usize,
+        visibility: Duration,
+    ) -> impl Future<Output = Result<Vec<Received>, PortError>> + Send;
+
+    /// Visible again after `after` from now; at most 12 hours. A receipt that is no longer good is an error.
+    fn change_visibility(
+        &self,
+        queue: &QueueName,
+        receipt: &str,
+        after: Duration,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Deleting twice, or what another receive has taken over, is no error.
+    fn delete(&self, queue: &QueueName, receipt: &str) -> impl Future<Output = Result<(), PortError>> + Send;
+}

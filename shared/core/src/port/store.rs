@@ -1,0 +1,259 @@
+//! The store: versions, collections, messages and deliveries. State only; what the hub *is* stands in its file.
+
+use std::future::Future;
+
+use serde_json::Value;
+
+use super::PortError;
+use crate::{
+    Timestamp,
+    answer::Answer,
+    id::{CollectionKey, DeliveryKey, EndpointName, Epoch, MessageId, ObjectKey},
+    message::MessageRecord,
+    version::{Head, ObjectCommit, Version, VersionRef},
+};
+
+pub trait VersionStore: Send + Sync {
+    /// Random, made with the store, the same for its whole life.
+    fn epoch(&self) -> impl Future<Output = Result<Epoch, PortError>> + Send;
+
+    /// In the order asked; one batch read.
+    fn heads(&self, keys: &[ObjectKey]) -> impl Future<Output = Result<Vec<Option<Head>>, PortError>> + Send;
+
+    /// Each commit is a transaction of its own: the head, if it is still the expected one, the version and its pending
+    /// messages, or none of them. One answer per commit, in order.
+    fn commit(&self, commits: Vec<ObjectCommit>) -> impl Future<Output = Vec<Result<(), CommitError>>> + Send;
+
+    /// In the order asked.
+    fn versions(&self, refs: &[VersionRef]) -> impl Future<Output = Result<Vec<Option<Version>>, PortError>> + Send;
+
+    /// Every version of one object, oldest first.
+    fn history(&self, key: &ObjectKey) -> impl Future<Output = Result<Vec<Version>, PortError>> + Send;
+
+    /// Objects with this id, in whichever collection.
+    fn objects_with_id(&self, id: &str) -> impl Future<Output = Result<Vec<ObjectKey>, PortError>> + Send;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// Someone else stored a version first: read the head again and decide anew.
+    #[error("the object's head is no longer the expected version")]
+    Conflict,
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// How far a collection has been read, and who is reading it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CollectionState {
+    /// RFC 3339 for collections read by time; opaque otherwise.
+    pub bookmark: Option<String>,
+    /// When the hub first had to do with the collection; objects created before it are not news.
+    pub started_at: Option<Timestamp>,
+    /// One complete run has been made.
+    pub baseline_done: bool,
+    /// Objects stored as baseline so far, until the first complete run reports and forgets them.
+    pub baseline_objects: u64,
+    /// Failed polls in a row.
+    pub failures: u64,
+    /// The first failure of the streak; part of the notification's id.
+    pub streak: u64,
+    /// A `notification:error` was emitted for the streak.
+    pub notified: bool,
+    pub next_poll_at: Option<Timestamp>,
+}
+
+/// Who holds a collection's lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseOwner(pub String);
+
+pub trait Collections: Send + Sync {
+    /// Takes the lease, or takes it again, and answers with the state; `None` while another owner's lease runs.
+    fn lease(
+        &self,
+        key: &CollectionKey,
+        owner: &LeaseOwner,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> impl Future<Output = Result<Option<CollectionState>, PortError>> + Send;
+
+    /// Stores the state and, in the same transaction, the messages (pending), if the lease is still the owner's. The lease then runs until `until`;
+    /// a time that has passed lets go of it.
+    fn save(
+        &self,
+        key: &CollectionKey,
+        owner: &LeaseOwner,
+        until: Timestamp,
+        state: &CollectionState,
+        messages: Vec<MessageRecord>,
+    ) -> impl Future<Output = Result<(), LeaseError>> + Send;
+
+    /// Without a lease, for looking.
+    fn state(&self, key: &CollectionKey) -> impl Future<Output = Result<Option<CollectionState>, PortError>> + Send;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LeaseError {
+    #[error("the lease of this collection has passed to someone else")]
+    Lost,
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// Messages by id, each with a pending mark until the bus has accepted it.
+pub trait Outbox: Send + Sync {
+    /// Stores messages that belong to no version, pending. An id that is there already is left as it is: `Ok(false)`.
+    /// One answer per message, in order; all durable when this returns.
+    fn put(&self, messages: Vec<MessageRecord>) -> impl Future<Output = Vec<Result<bool, PortError>>> + Send;
+
+    /// The oldest pending messages stored before `before`.
+    fn pending(
+        &self,
+        before: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<MessageRecord>, PortError>> + Send;
+
+    /// Clears pending marks.
+    fn published(&self, ids: &[MessageId]) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// In the order asked.
+    fn messages(&self, ids: &[MessageId])
+    -> impl Future<Output = Result<Vec<Option<MessageRecord>>, PortError>> + Send;
+
+    /// Every message about any version of the object, oldest first.
+    fn messages_of(&self, key: &ObjectKey) -> impl Future<Output = Result<Vec<MessageRecord>, PortError>> + Send;
+}
+
+/// How a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// Failed so far; will be tried again.
+    Retrying,
+    Delivered,
+    DeadLettered,
+    /// Ordered endpoints only: a newer version of the object went out first.
+    Superseded,
+    /// `once_per` only: another message had claimed it.
+    Suppressed,
+}
+
+impl DeliveryState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Retrying => "retrying",
+            Self::Delivered => "delivered",
+            Self::DeadLettered => "dead_lettered",
+            Self::Superseded => "superseded",
+            Self::Suppressed => "suppressed",
+        }
+    }
+
+    /// Nothing more happens to it in this round.
+    pub fn ended(self) -> bool {
+        self != Self::Retrying
+    }
+}
+
+/// One recorded attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    pub at: Timestamp,
+    /// From request to outcome.
+    pub took_ms: u64,
+    /// `None` where no answer came.
+    pub status: Option<u16>,
+    /// Why it counts as failed; `None` when it was delivered.
+    pub failure: Option<String>,
+}
+
+/// The ledger's record of one delivery.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    pub key: DeliveryKey,
+    pub endpoint: EndpointName,
+    pub state: DeliveryState,
+    /// Those of this round, oldest first. An attempt counts when its outcome is recorded.
+    pub attempts: Vec<Attempt>,
+    /// The receive count when the last outcome was recorded; receives beyond it ended in nothing we know of.
+    pub receives: u32,
+    pub updated_at: Timestamp,
+    pub next_attempt_at: Option<Timestamp>,
+    /// Why it was dead-lettered, superseded or suppressed.
+    pub reason: Option<String>,
+    /// What the endpoint's last answer carried.
+    pub answer: Option<Answer>,
+    /// The answer asked for another round, which must be in the queue before this one's entry is deleted.
+    pub next_round: bool,
+}
+
+/// One record per endpoint: what its answers wrote back, and whether it is paused.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EndpointControl {
+    /// Sent with every delivery to the endpoint; the last writer wins by name.
+    pub parameters: std::collections::BTreeMap<String, Value>,
+    pub paused: Option<Paused>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paused {
+    pub since: Timestamp,
+    pub reason: String,
+}
+
+/// What a batch of queue entries needs to know, in one batch read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Opened {
+    /// In the order asked; `None`: no outcome was ever recorded.
+    pub deliveries: Vec<Option<Delivery>>,
+    /// In the order asked.
+    pub heads: Vec<Option<Head>>,
+    pub control: EndpointControl,
+}
+
+/// An attempt's outcome and all that follows from it without looking further: one transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settlement {
+    pub delivery: Delivery,
+    /// Merged into the endpoint's parameters.
+    pub parameters: Vec<(String, Value)>,
+    pub pause: Option<Paused>,
+    /// Follow-ups and notifications, stored pending; an id that is there already is left as it is.
+    pub messages: Vec<MessageRecord>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Settled {
+    Recorded,
+    /// Another copy of the entry had ended this round before; nothing was written.
+    AlreadyEnded(Box<Delivery>),
+}
+
+pub trait Ledger: Send + Sync {
+    fn open(
+        &self,
+        endpoint: &EndpointName,
+        deliveries: &[DeliveryKey],
+        objects: &[ObjectKey],
+    ) -> impl Future<Output = Result<Opened, PortError>> + Send;
+
+    /// One write; a round that has ended never changes again.
+    fn settle(&self, settlement: Settlement) -> impl Future<Output = Result<Settled, PortError>> + Send;
+
+    /// All rounds for all routes of one message.
+    fn deliveries_of(&self, message: MessageId) -> impl Future<Output = Result<Vec<Delivery>, PortError>> + Send;
+
+    /// Deliveries of one endpoint in one state, the latest change first.
+    fn deliveries_in(
+        &self,
+        endpoint: &EndpointName,
+        state: DeliveryState,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Delivery>, PortError>> + Send;
+
+    /// Pauses the endpoint, or lets it go on.
+    fn set_paused(
+        &self,
+        endpoint: &EndpointName,
+        paused: Option<Paused>,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+}

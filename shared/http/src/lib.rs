@@ -1,0 +1,1 @@
+//! Reading sources and calling endpoints over HTTP, with the outbound address policy.
