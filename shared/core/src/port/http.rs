@@ -114,4 +114,7 @@ pub enum HttpError {
     TooLarge(usize),
     #[error("the connection broke: {0}")]
     Broken(String),
+    /// The request itself is at fault; nothing was sent.
+    #[error("the request cannot be sent: {0}")]
+    Invalid(String),
 }
