@@ -8,13 +8,14 @@ use crossdock_core::port::{
     EndpointClient, EndpointRequest, EndpointResponse, HttpError, Method, SourceClient, SourceRequest, SourceResponse,
     UrlOrigin,
 };
-use reqwest::{Client, Request, Response};
+use reqwest::{Client, RequestBuilder};
 use rustls::ClientConfig;
 use tokio::time::timeout;
 use url::Url;
 
 use crate::{
-    body, error, headers,
+    body::{self, Body},
+    error, headers,
     policy::AddressPolicy,
     resolve::{Lookup, SystemLookup, VettingResolver},
     target, tls,
@@ -103,30 +104,25 @@ impl HttpClient {
         })
     }
 
-    /// Sends what [`target::vet`] lets pass, and waits for the head of the answer.
-    async fn send(&self, client: &Client, origin: UrlOrigin, request: Request) -> Result<Response, HttpError> {
-        target::vet(&self.policy, request.url(), origin)?;
-        let url = request.url().clone();
-        client.execute(request).await.map_err(|error| self.explain(&error, &url))
-    }
-
-    fn explain(&self, error: &reqwest::Error, url: &Url) -> HttpError {
-        error::explain(error, url, self.connect_timeout)
+    fn client(&self, origin: UrlOrigin) -> &Client {
+        match origin {
+            UrlOrigin::HubFile => &self.endpoints,
+            UrlOrigin::Answer => &self.answers,
+        }
     }
 
     async fn fetch_page(&self, request: SourceRequest) -> Result<SourceResponse, HttpError> {
+        let url = &request.url;
+        target::vet(&self.policy, url, UrlOrigin::HubFile)?;
         let method = match request.method {
             Method::Get => http::Method::GET,
             Method::Post => http::Method::POST,
         };
-        let mut out = Request::new(method, request.url.clone());
-        *out.headers_mut() = headers::outgoing(request.headers)?;
-        *out.body_mut() = request.body.map(Into::into);
-
-        let response = self.send(&self.sources, UrlOrigin::HubFile, out).await?;
-        let status = response.status().as_u16();
-        let headers = headers::incoming(response.headers());
-        let body = body::read(response, request.max_body).await.map_err(|error| self.explain(&error, &request.url))?;
+        let mut out = self.sources.request(method, url.clone()).headers(headers::outgoing(request.headers)?);
+        if let Some(body) = request.body {
+            out = out.body(body);
+        }
+        let Answer { status, headers, body } = self.exchange(out, url, request.max_body).await?;
         match body.cut {
             true => Err(HttpError::TooLarge(request.max_body)),
             false => Ok(SourceResponse { status, headers, body: body.bytes }),
@@ -134,20 +130,28 @@ impl HttpClient {
     }
 
     async fn attempt(&self, request: EndpointRequest) -> Result<EndpointResponse, HttpError> {
-        let mut out = Request::new(http::Method::POST, request.url.clone());
-        *out.headers_mut() = headers::outgoing(request.headers)?;
-        *out.body_mut() = Some(request.body.into());
-
-        let client = match request.origin {
-            UrlOrigin::HubFile => &self.endpoints,
-            UrlOrigin::Answer => &self.answers,
-        };
-        let response = self.send(client, request.origin, out).await?;
-        let status = response.status().as_u16();
-        let headers = headers::incoming(response.headers());
-        let body = body::read(response, request.max_body).await.map_err(|error| self.explain(&error, &request.url))?;
+        let url = &request.url;
+        target::vet(&self.policy, url, request.origin)?;
+        let headers = headers::outgoing(request.headers)?;
+        let out = self.client(request.origin).post(url.clone()).headers(headers).body(request.body);
+        let Answer { status, headers, body } = self.exchange(out, url, request.max_body).await?;
         Ok(EndpointResponse { status, headers, body: body.bytes, truncated: body.cut })
     }
+
+    async fn exchange(&self, request: RequestBuilder, url: &Url, max_body: usize) -> Result<Answer, HttpError> {
+        let explain = |error| error::explain(&error, url, self.connect_timeout);
+        let response = request.send().await.map_err(explain)?;
+        let status = response.status().as_u16();
+        let headers = headers::incoming(response.headers());
+        let body = body::read(response, max_body).await.map_err(explain)?;
+        Ok(Answer { status, headers, body })
+    }
+}
+
+struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Body,
 }
 
 impl SourceClient for HttpClient {

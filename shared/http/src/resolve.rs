@@ -92,6 +92,6 @@ pub(crate) enum ResolveError {
     #[error("{host} could not be resolved: {why}")]
     Failed { host: String, why: String },
     /// Not one of its addresses is allowed; the first is named.
-    #[error("{host} resolves to {refusal}")]
+    #[error("{host} resolves to a refused address: {refusal}")]
     Refused { host: String, refusal: Refusal },
 }
