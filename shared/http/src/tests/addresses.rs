@@ -210,10 +210,11 @@ async fn refuses_before_anything_is_sent() {
         let _ = parsed.set_port(Some(port));
         let asked = names.asked();
         let client = client_asking(hub.policy(), Arc::clone(&names));
-        let posted = client.post(EndpointRequest { origin, timeout: SHORT, ..delivery(&parsed) }).await.map(|_| ());
+        let posted =
+            client.post(EndpointRequest { origin, timeout: PATIENT / 6, ..delivery(&parsed) }).await.map(|_| ());
         let mut answers = vec![posted];
         if origin == HubFile {
-            answers.push(client.fetch(SourceRequest { timeout: SHORT, ..page(&parsed) }).await.map(|_| ()));
+            answers.push(client.fetch(SourceRequest { timeout: PATIENT / 6, ..page(&parsed) }).await.map(|_| ()));
         }
         for answer in answers {
             match answer {
