@@ -109,6 +109,31 @@ impl LocalQueues {
         reading.await
     }
 
+    /// Makes visible what was received and neither deleted nor given back. Only for whoever knows that nobody works on
+    /// it any more: the process that did is gone, or has let go of it.
+    pub async fn release_in_flight(&self) -> Result<(), PortError> {
+        self.release(None).await
+    }
+
+    /// The same for one queue.
+    pub async fn release_in_flight_of(&self, queue: &QueueName) -> Result<(), PortError> {
+        self.release(Some(stored_name(queue))).await
+    }
+
+    async fn release(&self, queue: Option<String>) -> Result<(), PortError> {
+        let now = micros(self.now());
+        let releasing = self.database().writer().write(move |connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE entries SET visible_at = ?1, in_flight = 0
+                     WHERE in_flight = 1 AND (?2 IS NULL OR queue = ?2)",
+                )?
+                .execute(params![now, queue])?;
+            Ok(())
+        });
+        releasing.await
+    }
+
     pub(super) fn database(&self) -> &Database {
         &self.0.database
     }
@@ -176,7 +201,7 @@ impl Queues for LocalQueues {
         let changing = self.database().writer().write(move |connection| {
             let changed = connection
                 .prepare_cached(
-                    "UPDATE entries SET visible_at = ?5
+                    "UPDATE entries SET visible_at = ?5, in_flight = 0
                      WHERE seq = ?1 AND receive_count = ?2 AND queue = ?3 AND visible_at > ?4",
                 )?
                 .execute(params![receipt.seq, receipt.receive_count, name, micros(now), micros_after(now, after)])?;
@@ -332,7 +357,7 @@ impl Receive {
 
     fn hide(&self, connection: &Connection, seq: i64, receive_count: u32) -> Result<(), Failure> {
         connection
-            .prepare_cached("UPDATE entries SET visible_at = ?2, receive_count = ?3 WHERE seq = ?1")?
+            .prepare_cached("UPDATE entries SET visible_at = ?2, receive_count = ?3, in_flight = 1 WHERE seq = ?1")?
             .execute(params![seq, self.hidden_until, receive_count])?;
         Ok(())
     }
@@ -340,7 +365,7 @@ impl Receive {
     /// Body, attributes, time of sending and receive count stay as they are.
     fn move_to(&self, connection: &Connection, queue: &str, seq: i64) -> Result<(), Failure> {
         connection
-            .prepare_cached("UPDATE entries SET queue = ?2, visible_at = ?3 WHERE seq = ?1")?
+            .prepare_cached("UPDATE entries SET queue = ?2, visible_at = ?3, in_flight = 0 WHERE seq = ?1")?
             .execute(params![seq, queue, self.now])?;
         Ok(())
     }

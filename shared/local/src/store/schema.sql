@@ -114,6 +114,8 @@ CREATE TABLE entries (
     queue         TEXT    NOT NULL,
     visible_at    INTEGER NOT NULL,
     receive_count INTEGER NOT NULL,
+    -- Received, and whoever has it has not said yet what is to become of it.
+    in_flight     INTEGER NOT NULL DEFAULT 0,
     sent_at       INTEGER NOT NULL,
     -- A JSON object of texts; NULL when there are none.
     attributes    TEXT,
