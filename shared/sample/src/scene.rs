@@ -117,3 +117,41 @@ fn address() -> Value {
         "phone": "+46 31 123 45 67",
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Time is the runtime's own here and passes at once when there is nothing else to do.
+    #[tokio::test(start_paused = true)]
+    async fn a_hub_that_delivers_nothing_still_sees_the_whole_life_of_the_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(folder.path()).unwrap());
+        let notebook = Notebook::new(None);
+        notebook.read_to_the_end(Collection::Orders);
+        play(&store, &notebook, &Script::default()).await.unwrap();
+
+        let ids: Vec<_> = store.changes().into_iter().map(|change| change.id).collect();
+        assert_eq!(ids, ["R100000501", "H100000501", "R100000501", "H100000501", "R100000501"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_happens_before_a_hub_has_read_the_orders() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(folder.path()).unwrap());
+        let notebook = Notebook::new(None);
+        notebook.read_to_the_end(Collection::Shipments);
+        let script = Script::default();
+        let played = tokio::time::timeout(100 * PATIENCE, play(&store, &notebook, &script)).await;
+        assert!(played.is_err());
+        assert_eq!(store.changes(), []);
+    }
+
+    #[test]
+    fn the_hub_file_gives_loyalty_as_many_attempts_as_the_scene_waits_for() {
+        let line = crate::HUB_FILE.lines().find(|line| line.trim_start().starts_with("loyalty:")).unwrap();
+        let (_, retries) = line.split_once("retries: [").unwrap();
+        let (waits, _) = retries.split_once(']').unwrap();
+        assert_eq!(waits.split(',').count() + 1, LOYALTY_ATTEMPTS);
+    }
+}

@@ -5,6 +5,7 @@
 //! machine's clock does. Every change is also kept in a list, so that a test can account for each.
 
 mod admin;
+mod fields;
 mod file;
 mod server;
 
@@ -19,8 +20,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use self::file::StateFile;
 pub(crate) use self::server::{VARIABLE, router};
+use self::{
+    fields::{fields_of, free_number, merge, refuse_own},
+    file::StateFile,
+};
 use crate::{clock, goods};
 
 /// What the old orders are made up from.
@@ -336,58 +340,6 @@ pub(crate) async fn blocking<T: Send + 'static>(
     match tokio::task::spawn_blocking(move || call(&store)).await {
         Ok(answer) => answer,
         Err(error) => Err(StoreError::Io(io::Error::other(error))),
-    }
-}
-
-fn fields_of(value: &Value) -> Result<Map<String, Value>, StoreError> {
-    match value {
-        Value::Object(fields) => Ok(fields.clone()),
-        other => Err(StoreError::Invalid(format!("found {other}, expected an object with an order's fields"))),
-    }
-}
-
-/// These are the store's own business.
-fn refuse_own(fields: &Map<String, Value>) -> Result<(), StoreError> {
-    match ["number", "created_at", "updated_at"].iter().find(|name| fields.contains_key(**name)) {
-        Some(name) => Err(StoreError::Invalid(format!("{name} is set by the store and cannot be given"))),
-        None => Ok(()),
-    }
-}
-
-fn free_number(state: &State, given: &Value) -> Result<String, StoreError> {
-    let fits = |text: &&str| {
-        (1..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    let Some(number) = given.as_str().filter(fits) else {
-        let expected = "text of 1 to 40 ASCII letters, digits or '-'";
-        return Err(StoreError::Invalid(format!("number: found {given}, expected {expected}")));
-    };
-    if state.orders.contains_key(number) || state.shipments.contains_key(&goods::shipment_number(number)) {
-        return Err(StoreError::Conflict(format!("there is an order {number} already")));
-    }
-    Ok(number.to_owned())
-}
-
-/// JSON merge patch (RFC 7396): null removes, objects merge, everything else replaces.
-fn merge(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
-    for (name, value) in patch {
-        match value {
-            Value::Null => {
-                target.remove(name);
-            }
-            Value::Object(inner) => {
-                let entry = target.entry(name.as_str()).or_insert(Value::Null);
-                if !entry.is_object() {
-                    *entry = Value::Object(Map::new());
-                }
-                if let Some(entry) = entry.as_object_mut() {
-                    merge(entry, inner);
-                }
-            }
-            other => {
-                target.insert(name.clone(), other.clone());
-            }
-        }
     }
 }
 

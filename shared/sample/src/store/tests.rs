@@ -184,17 +184,3 @@ fn a_change_that_cannot_be_kept_is_not_seen() {
     assert_eq!(store.page(Collection::Orders, None, 1, 100).count, 500);
     assert_eq!(store.changes(), []);
 }
-
-#[test]
-fn patches_merge_as_rfc_7396_says() {
-    let check = |target: Value, patch: Value, expected: Value| {
-        let mut target = fields_of(&target).unwrap();
-        merge(&mut target, &fields_of(&patch).unwrap());
-        assert_eq!(Value::Object(target), expected);
-    };
-    check(json!({"a": 1}), json!({"a": 2, "b": [1]}), json!({"a": 2, "b": [1]}));
-    check(json!({"a": 1, "b": 2}), json!({"a": null}), json!({"b": 2}));
-    check(json!({"a": {"b": 1, "c": 2}}), json!({"a": {"b": null}}), json!({"a": {"c": 2}}));
-    check(json!({"a": "text"}), json!({"a": {"b": 1, "c": null}}), json!({"a": {"b": 1}}));
-    check(json!({}), json!({"a": {"b": {"c": null}}}), json!({"a": {"b": {}}}));
-}
