@@ -24,11 +24,14 @@ pub(crate) trait Decode: Sized + JsonSchema {
 pub(crate) struct At<T> {
     pub(crate) place: Place,
     pub(crate) value: T,
+    /// As it stands in the file, for messages.
+    pub(crate) shown: String,
 }
 
 impl<T: Decode> Decode for At<T> {
     fn decode(node: &Node, report: &mut Report) -> Option<Self> {
-        Some(Self { place: node.place.clone(), value: T::decode(node, report)? })
+        let value = T::decode(node, report)?;
+        Some(Self { place: node.place.clone(), value, shown: node.shown() })
     }
 }
 
@@ -129,7 +132,7 @@ pub(crate) fn parsed<T>(
     let is_text = node.is_expanded() || node.scalar() == Some(Scalar::Text);
     match parse(text) {
         Ok(value) if is_text => Some(value),
-        Ok(_) if text.is_empty() => node.refuse(expected, None, report),
+        Ok(_) if node.scalar() == Some(Scalar::Null) => node.refuse(expected, None, report),
         Ok(_) => node.refuse(expected, Some(format!("quote it: {text:?}")), report),
         // What a variable holds is not repeated.
         Err(_) if node.is_expanded() => node.refuse(expected, None, report),

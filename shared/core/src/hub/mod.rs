@@ -12,6 +12,7 @@
 //! what one home cannot do (`check --target`).
 
 mod address;
+mod alternatives;
 mod decode;
 mod description;
 mod expand;

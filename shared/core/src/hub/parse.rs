@@ -58,12 +58,15 @@ fn place(marker: &Marker) -> Place {
     Place { line: marker.line(), column: marker.col() + 1, path: String::new() }
 }
 
-/// The two mistakes that YAML's own messages explain worst.
+/// The mistakes that YAML's own messages explain worst.
 fn hint(text: &str, info: &str, place: &Place) -> Option<String> {
     let line = text.lines().nth(place.line.checked_sub(1)?)?;
     let indent = &line[..line.len() - line.trim_start().len()];
     if info.contains("tab") || indent.contains('\t') {
         return Some("indent with spaces, never with tabs".to_owned());
+    }
+    if info.contains("flow") && line.contains("${") {
+        return Some(r#"inside { } and [ ] quote variables: "${NAME}""#.to_owned());
     }
     let (at, _) = line.char_indices().nth(place.column.checked_sub(1)?)?;
     let special = line[..at].ends_with(['*', '&']) || line[at..].starts_with(['*', '&']);

@@ -99,7 +99,7 @@ mod tests {
         check("1.10", "number 1.10");
         check(".5", "number 0.5");
         check("5.", "number 5");
-        check("-.5e3", "number -0.5e3");
+        check("-.5e3", "number -0.5e+3");
         check("12345678901234567890.123456789", "number 12345678901234567890.123456789");
         check("0x1F", "number 31");
         check("0o17", "number 15");

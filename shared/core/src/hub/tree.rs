@@ -80,10 +80,8 @@ impl Node {
     pub(crate) fn items(&self, expected: &str, report: &mut Report) -> Option<&[Node]> {
         match &self.content {
             Content::List(items) => Some(items),
-            Content::Scalar { text, written, .. } => {
-                let item = written.as_ref().unwrap_or(text);
-                let list = (!item.is_empty()).then(|| format!("write [{}]", quote(item)));
-                self.refuse(expected, list, report)
+            Content::Scalar { text, .. } => {
+                self.refuse(expected, (!text.is_empty()).then(|| format!("write [{}]", self.shown())), report)
             }
             _ => self.refuse(expected, None, report),
         }
@@ -115,6 +113,14 @@ impl Node {
         }
     }
 
+    /// A scalar as it stands in the file.
+    pub(crate) fn shown(&self) -> String {
+        match &self.content {
+            Content::Scalar { text, written, .. } => quote(written.as_ref().unwrap_or(text)),
+            _ => String::new(),
+        }
+    }
+
     /// What a scalar means; `None` for everything else. What a variable held is resolved like what is written, unless
     /// it was quoted.
     pub(crate) fn scalar(&self) -> Option<Scalar> {
@@ -123,6 +129,15 @@ impl Node {
             Content::Scalar { text, written: Some(_), .. } if text.is_empty() => Some(Scalar::Text),
             Content::Scalar { text, .. } => Some(scalar::resolve(text)),
             _ => None,
+        }
+    }
+
+    /// What a scalar means where only one kind of value can stand. Quotes around a variable say nothing here: inside
+    /// `{ }` and `[ ]` YAML demands them.
+    pub(crate) fn typed(&self) -> Option<Scalar> {
+        match &self.content {
+            Content::Scalar { text, written: Some(_), .. } => Some(scalar::resolve(text)),
+            _ => self.scalar(),
         }
     }
 

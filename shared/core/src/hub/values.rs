@@ -140,7 +140,7 @@ pub(crate) struct Count(pub(crate) u64);
 impl Decode for Count {
     fn decode(node: &Node, report: &mut Report) -> Option<Self> {
         let expected = "a whole number";
-        match node.scalar() {
+        match node.typed() {
             Some(Scalar::Number(number)) => match number.as_u64() {
                 Some(count) if !node.text().is_some_and(has_leading_zero) => Some(Self(count)),
                 Some(count) => node.refuse(expected, Some(format!("did you mean {count}?")), report),
@@ -162,7 +162,7 @@ pub(crate) struct Flag(pub(crate) bool);
 
 impl Decode for Flag {
     fn decode(node: &Node, report: &mut Report) -> Option<Self> {
-        match node.scalar() {
+        match node.typed() {
             Some(Scalar::Boolean(value)) => Some(Self(value)),
             _ => {
                 let meant = node.text().and_then(|text| match text.to_ascii_lowercase().as_str() {
@@ -247,34 +247,46 @@ impl JsonSchema for Json {
 
 /// Whether every part is a JSON value that means what it looks like.
 fn look(node: &Node, report: &mut Report) -> bool {
+    let mut fine = true;
     match &node.content {
-        Content::List(items) => items.iter().fold(true, |fine, item| look(item, report) && fine),
-        Content::Map(entries) => entries.iter().fold(true, |fine, entry| look(&entry.value, report) && fine),
-        Content::Unusable => false,
-        Content::Scalar { quoted: true, .. } => true,
-        Content::Scalar { text, written, .. } => {
-            if has_leading_zero(text) {
-                let number = scalar::resolve(text);
-                let plain = if let Scalar::Number(number) = number { number.to_string() } else { text.clone() };
-                let suggestion = match written {
-                    Some(written) => format!("quote it: {written:?}"),
-                    None => format!("quote it: {text:?}, or write {plain}"),
-                };
-                report.suggest(&node.place, "a number does not begin with 0", Some(suggestion));
-                return false;
+        Content::List(items) => {
+            for item in items {
+                fine &= look(item, report);
             }
-            if written.is_none()
-                && let Some(meant) = old_boolean(text)
-            {
-                report.note(
-                    &node.place,
-                    format!("{text} is text in YAML 1.2"),
-                    Some(format!("write {meant} for the boolean, or quote it: {text:?}")),
-                );
-            }
-            true
         }
+        Content::Map(entries) => {
+            for entry in entries {
+                fine &= look(&entry.value, report);
+            }
+        }
+        Content::Scalar { quoted: false, .. } => fine = look_at_scalar(node, report),
+        Content::Scalar { .. } => {}
+        Content::Unusable => fine = false,
     }
+    fine
+}
+
+fn look_at_scalar(node: &Node, report: &mut Report) -> bool {
+    let text = node.text().unwrap_or_default();
+    if has_leading_zero(text) {
+        let plain = match scalar::resolve(text) {
+            Scalar::Number(number) if !node.is_expanded() => format!(", or write {number}"),
+            _ => String::new(),
+        };
+        let suggestion = format!("quote it: {}{plain}", node.shown());
+        report.suggest(&node.place, "a number does not begin with 0", Some(suggestion));
+        return false;
+    }
+    if !node.is_expanded()
+        && let Some(meant) = old_boolean(text)
+    {
+        report.note(
+            &node.place,
+            format!("{text} is text in YAML 1.2"),
+            Some(format!("write {meant} for the boolean, or quote it: {text:?}")),
+        );
+    }
+    true
 }
 
 macro_rules! choices {

@@ -9,8 +9,9 @@ use super::{
 };
 use crate::{
     hub::{
+        alternatives::RetriesPart,
         decode::{At, AtLeastOne},
-        description::{EndpointPart, RetriesPart},
+        description::EndpointPart,
         fault::Report,
         model::Endpoint,
         tree::Key,

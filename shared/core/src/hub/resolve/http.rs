@@ -19,7 +19,7 @@ pub(super) const CONNECTION: [&str; 4] = ["host", "content-length", "transfer-en
 pub(super) fn headers(named: Option<&Named<Literal>>, own: &[&str], report: &mut Report) -> BTreeMap<String, String> {
     let mut headers = BTreeMap::new();
     for (key, value) in named.into_iter().flat_map(|named| &named.0) {
-        let Some(name) = header_name(&key.text, &key.place, own, report) else { continue };
+        let Some(name) = header_name(&key.text, &quote(&key.text), &key.place, own, report) else { continue };
         let Some(Literal(value)) = value else { continue };
         if !is_header_value(value) {
             report.fault(&key.place, "expected visible ASCII as a header's value, without blanks around it");
@@ -39,14 +39,14 @@ pub(super) fn headers(named: Option<&Named<Literal>>, own: &[&str], report: &mut
 }
 
 /// In lower case.
-pub(super) fn header_name(text: &str, place: &Place, own: &[&str], report: &mut Report) -> Option<String> {
+pub(super) fn header_name(text: &str, shown: &str, place: &Place, own: &[&str], report: &mut Report) -> Option<String> {
     let name = text.to_ascii_lowercase();
     if !is_header_name(&name) {
-        report.fault(place, format!("expected the name of a header, found {}", quote(text)));
+        report.fault(place, format!("expected the name of a header, found {shown}"));
         return None;
     }
     if own.contains(&name.as_str()) {
-        report.fault(place, format!("the header {} is set by the hub", quote(text)));
+        report.fault(place, format!("the header {shown} is set by the hub"));
         return None;
     }
     Some(name)
@@ -55,7 +55,7 @@ pub(super) fn header_name(text: &str, place: &Place, own: &[&str], report: &mut 
 pub(super) fn networks(networks: &[At<Network>], report: &mut Report) -> Vec<IpNet> {
     // Instance metadata: 169.254.169.254, and its IPv6 form on AWS.
     let metadata = [IpAddr::from([169, 254, 169, 254]), IpAddr::from([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254])];
-    for At { place, value: Network(network) } in networks {
+    for At { place, value: Network(network), .. } in networks {
         if let Some(address) = metadata.iter().find(|address| network.contains(*address)) {
             let message = format!("{network} holds the metadata address {address}, which gives out credentials");
             report.note(place, message, Some("name smaller networks".to_owned()));

@@ -75,7 +75,8 @@ fn name<T: FromStr<Err = InvalidName>>(key: &Key, report: &mut Report) -> Option
     match key.text.parse() {
         Ok(name) => Some(name),
         Err(InvalidName { kind, expected, .. }) => {
-            let message = format!("expected a {kind} ({expected}), found {}", quote(&key.text));
+            let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+            let message = format!("expected {article} {kind} ({expected}), found {}", quote(&key.text));
             report.suggest(&key.place, message, slug::<T>(&key.text));
             None
         }
@@ -87,7 +88,7 @@ fn timeout(span: Option<&At<Span>>, report: &mut Report) -> Option<Duration> {
 }
 
 fn within(span: Option<&At<Span>>, range: RangeInclusive<Duration>, report: &mut Report) -> Option<Duration> {
-    let At { place, value: Span(span) } = span?;
+    let At { place, value: Span(span), .. } = span?;
     if range.contains(span) {
         return Some(*span);
     }
@@ -97,7 +98,7 @@ fn within(span: Option<&At<Span>>, range: RangeInclusive<Duration>, report: &mut
 }
 
 fn count<T: TryFrom<u64>>(found: Option<&At<Count>>, range: RangeInclusive<u64>, report: &mut Report) -> Option<T> {
-    let At { place, value: Count(count) } = found?;
+    let At { place, value: Count(count), .. } = found?;
     let fits = range.contains(count).then(|| T::try_from(*count).ok()).flatten();
     if fits.is_none() {
         report.fault(place, format!("expected {} to {}, found {count}", range.start(), range.end()));
@@ -107,11 +108,14 @@ fn count<T: TryFrom<u64>>(found: Option<&At<Count>>, range: RangeInclusive<u64>,
 
 /// `most` is in whole MiB.
 fn size(found: Option<&At<Size>>, most: usize, report: &mut Report) -> Option<usize> {
-    let At { place, value: Size(size) } = found?;
+    let At { place, value: Size(size), .. } = found?;
     if (1..=most).contains(size) {
         return Some(*size);
     }
-    report.fault(place, format!("expected a size from 1B to {}MiB, found {size}B", most >> 20));
+    let found =
+        [(1 << 20, "MiB"), (1 << 10, "KiB")].into_iter().find(|(unit, _)| *size > 0 && size.is_multiple_of(*unit));
+    let (unit, suffix) = found.unwrap_or((1, "B"));
+    report.fault(place, format!("expected a size from 1B to {}MiB, found {}{suffix}", most >> 20, size / unit));
     None
 }
 
@@ -121,6 +125,7 @@ fn show(span: Duration) -> String {
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
     match units.iter().find(|(unit, _)| millis > 0 && millis.is_multiple_of(*unit)) {
         Some((unit, suffix)) => format!("{}{suffix}", millis / unit),
+        None if millis == 0 => "0s".to_owned(),
         None => format!("{millis}ms"),
     }
 }

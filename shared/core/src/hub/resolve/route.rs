@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::words::Words;
 use crate::{
     hub::{
+        alternatives::Pattern,
         decode::{At, AtLeastOne},
-        description::{FilterPart, HubFile, Pattern, RoutePart},
+        description::{FilterPart, HubFile, RoutePart},
         fault::{Place, Report, did_you_mean, one_of},
         model::Route,
-        tree::{Content, Entry, Node, quote},
+        tree::{Content, Entry, Node},
     },
     id::EndpointName,
     pattern::{self, EventPattern, FaultAt, Filter, PatternFault, TypePattern},
@@ -23,8 +24,8 @@ pub(super) fn routes(root: &Node, file: &HubFile, report: &mut Report) -> Vec<Ro
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut used: BTreeSet<&str> = BTreeSet::new();
     let mut routes = Vec::new();
-    for At { place, value: part } in file.routes.as_deref().unwrap_or_default() {
-        if let Some(At { place, value: name }) = &part.name {
+    for At { place, value: part, .. } in file.routes.as_deref().unwrap_or_default() {
+        if let Some(At { place, value: name, .. }) = &part.name {
             if let Some(line) = seen.get(name.as_str()) {
                 report.fault(place, format!("two routes are called {name}; the first is on line {line}"));
             } else {
@@ -39,7 +40,7 @@ pub(super) fn routes(root: &Node, file: &HubFile, report: &mut Report) -> Vec<Ro
                     [] => "there are none".to_owned(),
                     names => format!("expected {}", one_of(names)),
                 };
-                let message = format!("no endpoint is called {}; {known}", quote(&to.value));
+                let message = format!("no endpoint is called {}; {known}", to.shown);
                 report.suggest(&to.place, message, did_you_mean(&to.value, endpoints.iter().copied()));
             }
         }
@@ -89,7 +90,7 @@ fn filtered(
     let parts = part.filters.as_ref().map(|filters| filters.value.as_slice()).unwrap_or_default();
     let mut places = Vec::new();
     let mut filters = Vec::new();
-    for At { place, value: FilterPart { path, operator, value } } in parts {
+    for At { place, value: FilterPart { path, operator, value }, .. } in parts {
         let sound = path.as_ref().is_some_and(|path| words.check(path, report));
         if let (true, Some(path), Some(operator)) = (sound, path, operator) {
             places.push(place);
@@ -134,22 +135,29 @@ pub(super) const CURRENT: &str = "`current` is only known at the moment of an at
 
 /// Whether a pattern looks at `payload.<anything>.current`, through its `$or`s too.
 fn refuse_current<'a>(node: &'a Node, way: &mut Vec<&'a str>, report: &mut Report) -> bool {
+    let mut refused = false;
     match &node.content {
-        Content::Map(entries) => entries.iter().fold(false, |refused, Entry { key, value }| {
-            if key.text == "$or" {
-                return refuse_current(value, way, report) || refused;
+        Content::Map(entries) => {
+            for Entry { key, value } in entries {
+                if key.text == "$or" {
+                    refused |= refuse_current(value, way, report);
+                    continue;
+                }
+                way.push(&key.text);
+                if matches!(way.strip_prefix(&["detail"]).unwrap_or(way), ["payload", _, "current"]) {
+                    report.suggest(&key.place, CURRENT, Some("write `actual`".to_owned()));
+                    refused = true;
+                }
+                refused |= refuse_current(value, way, report);
+                way.pop();
             }
-            way.push(&key.text);
-            let below = way.strip_prefix(&["detail"]).unwrap_or(way);
-            let here = matches!(below, ["payload", _, "current"]);
-            if here {
-                report.suggest(&key.place, CURRENT, Some("write `actual`".to_owned()));
+        }
+        Content::List(items) => {
+            for item in items {
+                refused |= refuse_current(item, way, report);
             }
-            let deeper = refuse_current(value, way, report);
-            way.pop();
-            refused || here || deeper
-        }),
-        Content::List(items) => items.iter().fold(false, |refused, item| refuse_current(item, way, report) || refused),
-        Content::Scalar { .. } | Content::Unusable => false,
+        }
+        Content::Scalar { .. } | Content::Unusable => {}
     }
+    refused
 }

@@ -2,8 +2,9 @@
 
 use crate::{
     hub::{
+        alternatives::{PathOr, Rule},
         decode::{At, Named},
-        description::{KeyPart, PathOr, Rule},
+        description::KeyPart,
         fault::Report,
         model::{Derive, DeriveWhen, Key, ObjectRules},
         tree::{self, quote},
@@ -45,7 +46,7 @@ fn key(name: &tree::Key, part: &PathOr<KeyPart>, report: &mut Report) -> Option<
 }
 
 fn derive(object_type: Option<&ObjectType>, Rule(part): &Rule, report: &mut Report) -> Option<Derive> {
-    let At { place, value: message } = part.message.as_ref()?;
+    let At { place, value: message, .. } = part.message.as_ref()?;
     if let Some(object_type) = object_type
         && [Event::New, Event::Updated, Event::Deleted]
             .iter()

@@ -13,8 +13,9 @@ use super::{
 };
 use crate::{
     hub::{
+        alternatives::{AuthPart, PagesPart, PathOr},
         decode::{At, Named},
-        description::{AuthPart, ChildPart, CollectionPart, CreatedPart, PagesPart, PathOr, SincePart, SourcePart},
+        description::{ChildPart, CollectionPart, CreatedPart, SincePart, SourcePart},
         fault::{Place, Report},
         model::{Auth, Child, Collection, Pages, Since, Source, Start, TimeField, TimeFormat},
         tree::{self, quote},
@@ -66,8 +67,8 @@ fn auth(part: &AuthPart, report: &mut Report) -> Option<Auth> {
             Some(Auth::Basic { user: user.value.clone(), secret: basic.secret.clone()? })
         }
         AuthPart::Header(header) => {
-            let At { place, value } = header.name.as_ref()?;
-            let name = header_name(value, place, &CONNECTION, report)?;
+            let At { place, value, shown } = header.name.as_ref()?;
+            let name = header_name(value, shown, place, &CONNECTION, report)?;
             Some(Auth::Header { name, secret: header.secret.clone()? })
         }
     }
@@ -89,7 +90,7 @@ fn collection(
     {
         report.note(&at.place, format!("polling every {} is for local use only", show(every)), None);
     }
-    if let Some(At { place, value: Start::At(_) }) = &part.start
+    if let Some(At { place, value: Start::At(_), .. }) = &part.start
         && part.created.is_none()
     {
         let message = "expected now or all, found a time: without `created` nobody knows what came after it";
@@ -216,26 +217,26 @@ fn parameters(part: &CollectionPart, report: &mut Report) {
     // A path may repeat a parameter (`?id=1&id=2`); that is between the author and the source.
     let mut seen: BTreeMap<String, &'static str> =
         form_urlencoded::parse(query.as_bytes()).map(|(name, _)| (name.into_owned(), "the path")).collect();
-    let mut claim = |name: &str, owner: &'static str, place: &Place| {
+    let mut claim = |name: &str, shown: &str, owner: &'static str, place: &Place| {
         if name.is_empty() {
             report.fault(place, "expected the name of a query parameter, found empty text");
         } else if let Some(other) = seen.insert(name.to_owned(), owner) {
-            report.fault(place, format!("the query parameter {} is set by {other} too", quote(name)));
+            report.fault(place, format!("the query parameter {shown} is set by {other} too"));
         }
     };
     let query = part.request.as_ref().and_then(|request| request.query.as_ref());
     for (key, _) in query.iter().flat_map(|query| &query.0) {
-        claim(&key.text, "query", &key.place);
+        claim(&key.text, &quote(&key.text), "query", &key.place);
     }
-    if let Some(At { place, value }) = part.since.as_ref().and_then(|since| since.param.as_ref()) {
-        claim(value, "since", place);
+    if let Some(At { place, value, shown }) = part.since.as_ref().and_then(|since| since.param.as_ref()) {
+        claim(value, shown, "since", place);
     }
     if let Some(PagesPart::Number(pages)) = &part.pages {
-        if let Some(At { place, value }) = &pages.param {
-            claim(value, "pages", place);
+        if let Some(At { place, value, shown }) = &pages.param {
+            claim(value, shown, "pages", place);
         }
-        if let Some(At { place, value }) = pages.size.as_ref().and_then(|size| size.param.as_ref()) {
-            claim(value, "pages.size", place);
+        if let Some(At { place, value, shown }) = pages.size.as_ref().and_then(|size| size.param.as_ref()) {
+            claim(value, shown, "pages.size", place);
         }
     }
 }

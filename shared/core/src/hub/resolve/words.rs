@@ -6,8 +6,8 @@ use super::route::CURRENT;
 use crate::{
     hub::{
         decode::At,
-        fault::{Report, did_you_mean, nearest},
-        tree::{Content, Node, quote},
+        fault::{Report, did_you_mean, nearest, one_of},
+        tree::{Content, Node},
     },
     pattern::TypePattern,
 };
@@ -83,33 +83,27 @@ impl<'a> Words<'a> {
 
     /// Whether a filter's path can be there at all.
     pub(super) fn check(&self, path: &At<String>, report: &mut Report) -> bool {
-        let At { place, value } = path;
+        let At { place, value, shown } = path;
         let segments: Vec<&str> = value.split('.').collect();
         let (message, suggestion) = match segments.as_slice() {
             segments if segments.iter().any(|segment| segment.is_empty()) => {
-                (format!("expected a path: names joined by single dots, found {}", quote(value)), None)
+                (format!("expected a path: names joined by single dots, found {shown}"), None)
             }
-            ["payload", object, "current", rest @ ..] => {
-                let actual = [&["payload", object, "actual"], rest].concat().join(".");
-                (CURRENT.to_owned(), Some(format!("did you mean {actual:?}?")))
-            }
+            ["payload", _, "current", ..] => (CURRENT.to_owned(), Some("write `actual`".to_owned())),
             ["current", ..] => (CURRENT.to_owned(), None),
             ["keys", key, ..] if !self.keys.contains(key) => {
                 let near = nearest(key, self.keys.iter().copied());
                 (
-                    format!("no collection has a key {}", quote(key)),
+                    format!("no collection has the key of {shown}"),
                     near.map(|key| format!("did you mean \"keys.{key}\"?")),
                 )
             }
             [root, ..] if !ROOTS.contains(root) => {
                 let key = self.keys.get(root).map(|key| format!("did you mean \"keys.{key}\"?"));
-                let object = self.types.get(root).map(|_| format!("did you mean \"payload.{value}\"?"));
+                let object = self.types.contains(root).then(|| format!("did you mean \"payload.{root}.actual\"?"));
                 let suggestion = key.or(object).or_else(|| did_you_mean(root, ROOTS));
-                let message = format!(
-                    "expected a path from the root of the message, found {}; it begins with one of {}",
-                    quote(value),
-                    ROOTS.join(", ")
-                );
+                let roots = one_of(&ROOTS);
+                let message = format!("expected a path from the root of the message ({roots}), found {shown}");
                 (message, suggestion)
             }
             _ => return true,
