@@ -5,4 +5,5 @@ mod delivering;
 mod every_fault;
 mod polling;
 mod pushing;
+mod restarting;
 mod stage;
