@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use crossdock_core::port::{Bus, Entry, QueueName, Queues};
-use crossdock_testkit::build::{at, endpoint, entry, message};
+use crossdock_core::port::{Bus, Entry, Outbox, QueueBody, QueueName, Queues};
+use crossdock_testkit::build::{at, delicate, endpoint, entry, message, record};
 use futures_util::{FutureExt, future::join_all};
 
 use super::suites::Fixture;
@@ -185,4 +185,26 @@ async fn receiving_from_an_empty_queue_costs_no_write() {
     assert_eq!(log(), before);
     assert_eq!(fixture.queues.send(&alpha(), vec![entry("a")]).await, [Ok(())]);
     assert!(log() > before);
+}
+
+#[tokio::test]
+async fn a_copy_reads_the_same_whether_its_message_is_stored_or_not() {
+    let fixture = Fixture::on_disk().await;
+    let bus = LocalBus::new(
+        fixture.queues.clone(),
+        std::sync::Arc::new(|_| Ok(vec![("book-2_x".parse().unwrap(), endpoint("alpha"))])),
+    );
+    let mut message = message("m");
+    message.payload = delicate();
+    assert_eq!(bus.publish(std::slice::from_ref(&message)).await, [Ok(())]);
+    assert_eq!(fixture.database.put(vec![record(message.clone())]).await, [Ok(true)]);
+    assert_eq!(bus.publish(std::slice::from_ref(&message)).await, [Ok(())]);
+
+    let expected = QueueBody { route: "book-2_x".parse().unwrap(), round: 1, message };
+    let received = fixture.queues.receive(&alpha(), 10, MINUTE).await.unwrap();
+    assert_eq!(received.len(), 2);
+    for entry in received {
+        assert_eq!(entry.body, serde_json::to_string(&expected).unwrap());
+        assert_eq!(serde_json::from_str::<QueueBody>(&entry.body).unwrap(), expected);
+    }
 }
