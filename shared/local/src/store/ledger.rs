@@ -129,10 +129,8 @@ fn settle(connection: &Connection, row: &SettlementRow, now: i64) -> Result<Sett
     if let Some(paused) = &row.pause {
         pause(connection, &delivery.endpoint, paused)?;
     }
-    for message in &row.messages {
-        store_pending(connection, message, now)?;
-    }
-    Ok(Settled::Recorded)
+    let new = row.messages.iter().map(|message| store_pending(connection, message, now)).collect::<Result<_, _>>()?;
+    Ok(Settled::Recorded { new })
 }
 
 /// `false`: the round has ended; nothing was written.

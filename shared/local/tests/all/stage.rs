@@ -282,7 +282,8 @@ impl Stage {
     pub(crate) fn put(&self, number: &str, fields: &Value) {
         let now = self.clock.now().to_string();
         let mut shop = self.world.shop.lock().unwrap();
-        let order = shop.orders.entry(number.to_owned()).or_insert_with(|| json!({"number": number, "created_at": now}));
+        let order =
+            shop.orders.entry(number.to_owned()).or_insert_with(|| json!({"number": number, "created_at": now}));
         let order = order.as_object_mut().unwrap();
         order.insert("updated_at".to_owned(), json!(now));
         order.extend(fields.as_object().unwrap().clone());

@@ -26,7 +26,7 @@ async fn settle(fixture: &impl StoreFixture, settlement: Settlement) -> Settled 
 }
 
 async fn recorded(fixture: &impl StoreFixture, delivery: Delivery) -> Delivery {
-    assert_eq!(settle(fixture, settlement(delivery.clone())).await, Settled::Recorded);
+    assert_eq!(settle(fixture, settlement(delivery.clone())).await, Settled::Recorded { new: Vec::new() });
     delivery
 }
 
@@ -180,7 +180,7 @@ pub async fn of_ends_that_race_exactly_one_is_recorded<F: StoreFixture>(fixture:
         settle(fixture, Settlement { messages, ..settlement(delivery) })
     });
     let answers = join_all(racing).await;
-    let winners: Vec<_> = (0..8).filter(|racer| answers[*racer] == Settled::Recorded).collect();
+    let winners: Vec<_> = (0..8).filter(|racer| answers[*racer] == Settled::Recorded { new: vec![true] }).collect();
     let [winner] = winners[..] else { panic!("one winner, not {winners:?}") };
     let stored = read(fixture, &key).await.expect("the delivery");
     assert_eq!(stored.receives as usize, winner);
@@ -219,7 +219,7 @@ pub async fn parameters_are_merged_by_name<F: StoreFixture>(fixture: &F) {
         expected.extend(parameters.clone());
         let delivery = delivery(delivery_key(&format!("m{place}")), DeliveryState::Retrying);
         let answer = settle(fixture, Settlement { parameters, ..settlement(delivery) }).await;
-        assert_eq!(answer, Settled::Recorded);
+        assert_eq!(answer, Settled::Recorded { new: Vec::new() });
         assert_eq!(control(fixture, "alpha").await.parameters, expected);
     }
     assert_eq!(control(fixture, "beta").await, EndpointControl::default());
@@ -230,7 +230,7 @@ pub async fn an_endpoint_is_paused_and_goes_on<F: StoreFixture>(fixture: &F) {
     let mut gone = settlement(delivery(delivery_key("m"), DeliveryState::DeadLettered));
     gone.pause = Some(paused("410"));
     gone.parameters = vec![("token".to_owned(), json!(1))];
-    assert_eq!(settle(fixture, gone).await, Settled::Recorded);
+    assert_eq!(settle(fixture, gone).await, Settled::Recorded { new: Vec::new() });
     assert_eq!(control(fixture, "alpha").await.paused, Some(paused("410")));
     assert_eq!(control(fixture, "beta").await.paused, None);
 
@@ -255,7 +255,10 @@ pub async fn messages_are_stored_pending_with_the_outcome<F: StoreFixture>(fixtu
     changed.message.hops = 8;
     let messages = vec![changed, new.clone()];
     let delivery = delivery(delivery_key("m"), DeliveryState::Delivered);
-    assert_eq!(settle(fixture, Settlement { messages, ..settlement(delivery) }).await, Settled::Recorded);
+    assert_eq!(
+        settle(fixture, Settlement { messages, ..settlement(delivery) }).await,
+        Settled::Recorded { new: vec![false, true] }
+    );
     assert_eq!(store.pending(at(1), 10).await, Ok(vec![new.clone()]));
     let found = store.messages(&[message_id("known"), message_id("new")]).await;
     assert_eq!(found, Ok(vec![Some(known), Some(new)]), "what was there stays as it was");
