@@ -286,3 +286,16 @@ async fn a_second_copy_of_an_entry_is_cleared_away() {
     assert_eq!(deliveries(&stage, id).await.len(), 1);
     assert!(stage.seen().iter().all(|seen| seen.webhook_id == id.to_string()));
 }
+
+#[tokio::test]
+async fn a_panic_is_the_failure_of_its_own_entry() {
+    let stage = Stage::new().await;
+    let bad = push(&stage, "order:panic").await;
+    let good = push(&stage, "order:ping").await;
+    assert_eq!(stage.dispatch_once().await, 2);
+    assert_eq!(only(&stage, good).await.state, DeliveryState::Delivered);
+    let failed = only(&stage, bad).await;
+    assert_eq!(failed.attempts[0].failure.as_deref(), Some("the hub failed while delivering this (panic)"));
+    stage.settle().await;
+    assert_eq!(stage.dead_letters().await[0].delivery.as_ref().unwrap().message, bad);
+}

@@ -172,7 +172,13 @@ impl EndpointClient for World {
         let mut endpoint = self.endpoint.lock().unwrap();
         let seen = Seen { webhook_id, body };
         let habit = endpoint.habits.get(seen.message()).cloned().unwrap_or_default();
+        // Not while the lock is held: a poisoned lock would fail the neighbours too.
+        let panics = seen.message() == "order:panic";
         endpoint.seen.push(seen);
+        if panics {
+            drop(endpoint);
+            panic!("as told");
+        }
         endpoint.answers.pop_front().unwrap_or_else(|| answer(200, &habit))
     }
 }
