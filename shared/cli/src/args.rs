@@ -17,21 +17,13 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run the whole hub on this machine
     Dev(Dev),
-    /// Find everything that is wrong with a hub file
     Check(Check),
-    /// Show a message, an object or a delivery: versions, routes and why, attempts
     Show(Show),
-    /// Look at dead letters, and send them on their way again
     Dlq(Dlq),
-    /// Poll one collection once
     Poll(Poll),
-    /// Push a JSON file into the hub
     Send(Send),
-    /// Pause an endpoint, or let it go on
     Endpoint(Endpoint),
-    /// Run the sample store and the sample endpoints alone
     Sample(Sample),
 }
 

@@ -16,7 +16,7 @@ use tokio::{
 use crate::{
     args::Dev,
     context::{Environment, HubFile, SampleSettings, say_notes, setup},
-    display::Display,
+    display::{CLEAR, Display},
     failure::Failure,
     out,
 };
@@ -53,9 +53,15 @@ pub(crate) async fn run(args: Dev, environment: Environment) -> Result<(), Failu
     let printer =
         tokio::spawn(print(received, live.then(|| Display::new(running.home().clone(), running.hub().clone()))));
 
-    stop.asked().await;
+    match &sample {
+        None => stop.asked().await,
+        Some(sample) => tokio::select! {
+            () = stop.asked() => {}
+            () = told_when_played(sample, live) => {}
+        },
+    }
     if live {
-        out::note("stopping; Ctrl-C again stops at once");
+        say(live, "stopping; Ctrl-C again stops at once");
     }
     tokio::select! {
         () = running.stop() => {}
@@ -67,6 +73,22 @@ pub(crate) async fn run(args: Dev, environment: Environment) -> Result<(), Failu
     // With the hub went the last sender of events.
     let _ = printer.await;
     Ok(())
+}
+
+/// Never ends: what comes after the scene is up to whoever watches.
+async fn told_when_played(sample: &Sample, live: bool) {
+    sample.played().await;
+    say(
+        live,
+        "The scene has been played, and the hub goes on; Ctrl-C stops it. In another terminal: `crossdock dlq list` \
+         shows what could not be delivered, `crossdock show ID` what became of an order.",
+    );
+    std::future::pending().await
+}
+
+/// On a line of its own, whatever the display has drawn.
+fn say(live: bool, text: &str) {
+    out::note(&format!("{}{text}", if live { CLEAR } else { "" }));
 }
 
 /// Events go through a channel: whatever the output is, the hub does not wait for it.

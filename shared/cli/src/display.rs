@@ -20,7 +20,7 @@ pub(crate) struct Display {
 }
 
 /// To the beginning of the line, and everything on it gone.
-const CLEAR: &str = "\r\x1b[2K";
+pub(crate) const CLEAR: &str = "\r\x1b[2K";
 
 impl Display {
     pub(crate) fn new(home: Arc<LocalHome>, hub: Arc<Hub>) -> Self {
