@@ -1,1 +1,3 @@
+//! What a source shows, and what becomes of it.
 
+mod golden;
