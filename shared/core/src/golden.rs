@@ -5,6 +5,7 @@
 
 use expect_test::expect_file;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::{
     Timestamp,
@@ -66,6 +67,11 @@ pub(crate) fn context(hub: &Hub) -> Context {
 
 pub(crate) fn now() -> Timestamp {
     "2026-11-21T10:00:00Z".parse().unwrap()
+}
+
+/// Objects in objects, so many of them.
+pub(crate) fn nested(levels: usize) -> Value {
+    (0..levels).fold(Value::Null, |inner, _| json!({ "in": inner }))
 }
 
 /// The message with its routes, as it is stored and travels, is what `tests/golden/messages/<name>.json` holds, and is

@@ -11,6 +11,7 @@ use crate::{
     Timestamp,
     hub::{Collection, Hub, Source},
     id::{MessageId, MessageType, SourceName},
+    json::{DEEPEST, is_too_deep},
     message::{Message, MessageRecord},
     object::{self, News, SetAside, TrackError, Tracker, record_kind},
     port::{Collections, Home, LeaseError, LeaseOwner, Outbox, PortError, VersionStore},
@@ -216,6 +217,9 @@ fn pushed(
     if let Some(unknown) = fields.keys().find(|name| !["message", "payload"].contains(&name.as_str())) {
         return Err(format!("found {unknown:?}, expected \"message\" and \"payload\" only"));
     }
+    if fields.get("payload").is_some_and(is_too_deep) {
+        return Err(format!("payload: nested more than {DEEPEST} levels deep"));
+    }
     Ok(Message {
         message_id,
         message,
@@ -250,7 +254,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::golden::{check_message, context, hub, now};
+    use crate::golden::{check_message, context, hub, nested, now};
 
     fn push(hub: &Hub, item: Value) -> Result<Message, String> {
         let source: SourceName = "my-store".parse().unwrap();
@@ -265,6 +269,17 @@ mod tests {
         check_message(&hub, "pushed", push(&hub, item).unwrap());
         let bare = push(&hub, json!({"message": "stock:count"})).unwrap();
         assert_eq!(bare.payload, json!({}), "a payload may be left out");
+    }
+
+    #[test]
+    fn what_could_not_be_read_back_is_refused() {
+        let hub = hub();
+        let item = |levels| json!({"message": "order:imported", "payload": nested(levels)});
+        let message = push(&hub, item(DEEPEST)).unwrap();
+        let text = message.bus_event().to_string();
+        assert!(serde_json::from_str::<Value>(&text).is_ok());
+        let error = push(&hub, item(DEEPEST + 1)).unwrap_err();
+        assert_eq!(error, "payload: nested more than 100 levels deep");
     }
 
     #[test]

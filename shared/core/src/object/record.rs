@@ -7,7 +7,7 @@ use crate::{
     Timestamp,
     hub::{Child, Collection, TimeField, TimeFormat},
     id::ObjectKey,
-    json::FieldPath,
+    json::{DEEPEST, FieldPath, is_too_deep},
 };
 
 /// A readable record.
@@ -45,6 +45,9 @@ pub fn read(collection: &Collection, at: &str, item: Value) -> Result<Record, Se
     let aside = |reason: String| SetAside { at: at.to_owned(), reason };
     if !item.is_object() {
         return Err(aside(format!("found {}, expected an object", kind(&item))));
+    }
+    if is_too_deep(&item) {
+        return Err(aside(format!("nested more than {DEEPEST} levels deep")));
     }
     let id = natural_key(&collection.id, &item).map_err(aside)?;
     let key = ObjectKey { collection: collection.key.clone(), id };

@@ -1,8 +1,9 @@
 use serde_json::{Value, json};
 
 use crate::{
-    golden::{hub, orders},
+    golden::{hub, nested, orders},
     hub::TimeFormat,
+    json::DEEPEST,
     object::{Record, SetAside, parse_time, read},
 };
 
@@ -39,6 +40,20 @@ fn a_record_that_cannot_be_read_says_why() {
         let aside = read_order(item.clone()).err().unwrap_or_else(|| panic!("{item} was read"));
         assert_eq!(aside.to_string(), format!("page 2, record 7: {expected}"), "{item}");
     }
+}
+
+/// The parser would take more than a message about it could carry and be read again.
+#[test]
+fn a_record_nested_too_deep_is_set_aside() {
+    let of = |levels| {
+        let mut item = nested(levels);
+        item["number"] = json!("R1");
+        item
+    };
+    assert!(read_order(of(DEEPEST)).is_ok());
+    let aside = read_order(of(DEEPEST + 1)).unwrap_err();
+    assert_eq!(aside.reason, "nested more than 100 levels deep");
+    assert!(serde_json::from_str::<Value>(&of(DEEPEST + 1).to_string()).is_ok());
 }
 
 #[test]
