@@ -83,7 +83,7 @@ async fn told_when_played(sample: &Sample, live: bool) {
         "The scene has been played, and the hub goes on; Ctrl-C stops it. In another terminal: `crossdock dlq list` \
          shows what could not be delivered, `crossdock show ID` what became of an order.",
     );
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// On a line of its own, whatever the display has drawn.
