@@ -132,7 +132,7 @@ mod absent {
     use super::PortError;
 
     /// No faults.
-    #[derive(Debug, Clone, Copy, Default)]
+    #[derive(Debug, Clone, Default)]
     pub struct Faults;
 
     impl Faults {
