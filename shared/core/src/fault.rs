@@ -133,7 +133,7 @@ mod absent {
 
     /// No faults.
     #[derive(Debug, Clone, Default)]
-    pub struct Faults;
+    pub struct Faults(());
 
     impl Faults {
         #[inline]
