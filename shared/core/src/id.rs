@@ -233,6 +233,11 @@ pub struct Epoch(pub [u8; 16]);
 pub struct MessageId(Uuid);
 
 impl MessageId {
+    /// The id's 32 hex digits, for a trace that begins with this message.
+    pub fn trace_id(&self) -> String {
+        self.0.simple().to_string()
+    }
+
     /// A message about a version of an object. `rule` is the place of the derive rule, empty for the general types.
     pub fn of_version(
         epoch: Epoch,

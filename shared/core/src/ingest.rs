@@ -1,1 +1,239 @@
-//! Use case.
+//! Push: a source sends what changed instead of being asked (contract §6). Objects are versioned like polled ones;
+//! messages are stored as they are. One bad item harms no other.
+//!
+//! Nothing is answered before everything accepted is stored; publishing may follow the answer, because what is stored
+//! is pending until the bus has it.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::{
+    hub::{Collection, Hub, Source},
+    id::{MessageId, MessageType, SourceName},
+    message::{Message, MessageRecord},
+    object::{self, News, SetAside, TrackError, Tracker, record_kind},
+    port::{Collections, Home, LeaseError, LeaseOwner, Outbox, PortError, VersionStore},
+    route::Router,
+};
+
+/// What was accepted, as the pusher is told.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Receipt {
+    /// Items stored or found to be known already.
+    pub accepted: usize,
+    /// Of the messages that came of it; an unchanged object gives none.
+    pub message_ids: Vec<MessageId>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<ItemError>,
+}
+
+/// One bad item, by its place.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct ItemError {
+    /// Of pushed objects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub collection: Option<String>,
+    /// Counted from 0.
+    pub index: usize,
+    pub error: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// Nothing in the body can be taken; the pusher's mistake.
+    #[error("{0}")]
+    Bad(String),
+    #[error(transparent)]
+    Track(#[from] TrackError),
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+pub struct Ingest<'a, H: Home> {
+    home: &'a H,
+    hub: &'a Hub,
+    router: &'a Router,
+}
+
+impl<H: Home> std::fmt::Debug for Ingest<'_, H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ingest").finish_non_exhaustive()
+    }
+}
+
+impl<'a, H: Home> Ingest<'a, H> {
+    pub fn new(home: &'a H, hub: &'a Hub, router: &'a Router) -> Self {
+        Self { home, hub, router }
+    }
+
+    /// Stores what a push carries. Everything is durable when this returns; the records are still to be published.
+    pub async fn push(
+        &self,
+        source: &Source,
+        body: &[u8],
+        idempotency_key: Option<&str>,
+    ) -> Result<(Receipt, Vec<MessageRecord>), IngestError> {
+        let body: Value =
+            serde_json::from_slice(body).map_err(|error| IngestError::Bad(format!("not JSON: {error}")))?;
+        match body {
+            Value::Array(items) => self.messages(source, items, idempotency_key).await,
+            Value::Object(fields) if fields.contains_key("message") => {
+                self.messages(source, vec![Value::Object(fields)], idempotency_key).await
+            }
+            Value::Object(fields) => self.objects(source, fields).await,
+            other => Err(IngestError::Bad(format!("found {}, {}", record_kind(&other), expected(source)))),
+        }
+    }
+
+    async fn messages(
+        &self,
+        source: &Source,
+        items: Vec<Value>,
+        idempotency_key: Option<&str>,
+    ) -> Result<(Receipt, Vec<MessageRecord>), IngestError> {
+        let epoch = self.home.store().epoch().await?;
+        // Without a key, a push that is sent again is another push.
+        let key = match idempotency_key {
+            Some(key) => [b"key:", key.as_bytes()].concat(),
+            None => [&b"random:"[..], &self.home.random().bytes()].concat(),
+        };
+        let mut receipt = Receipt::default();
+        let mut records = Vec::with_capacity(items.len());
+        for (index, item) in items.into_iter().enumerate() {
+            let place = u32::try_from(index).unwrap_or(u32::MAX);
+            let id = MessageId::of_push(epoch, &source.name, &key, place);
+            let record = self
+                .message(&source.name, id, item)
+                .and_then(|message| self.router.record(message).map_err(|error| error.to_string()));
+            match record {
+                Ok(record) => records.push(record),
+                Err(error) => receipt.errors.push(ItemError { collection: None, index, error }),
+            }
+        }
+        let answers = self.home.store().put(records.clone()).await;
+        let mut fresh = Vec::with_capacity(records.len());
+        for (record, answer) in records.into_iter().zip(answers) {
+            let new = answer?;
+            receipt.accepted += 1;
+            receipt.message_ids.push(record.message.message_id);
+            if new {
+                fresh.push(record);
+            }
+        }
+        Ok((receipt, fresh))
+    }
+
+    fn message(&self, source: &SourceName, message_id: MessageId, item: Value) -> Result<Message, String> {
+        let Value::Object(mut fields) = item else {
+            return Err(format!("found {}, expected {{\"message\", \"payload\"}}", record_kind(&item)));
+        };
+        let message = match fields.get("message") {
+            Some(Value::String(text)) => MessageType::new(text).map_err(|error| error.to_string())?,
+            Some(other) => {
+                return Err(format!("message: found {}, expected a type such as order:new", record_kind(other)));
+            }
+            None => return Err("found no \"message\", expected a type such as order:new".to_owned()),
+        };
+        if let Some(unknown) = fields.keys().find(|name| !["message", "payload"].contains(&name.as_str())) {
+            return Err(format!("found {unknown:?}, expected \"message\" and \"payload\" only"));
+        }
+        Ok(Message {
+            message_id,
+            message,
+            hub: self.hub.name.clone(),
+            source: source.clone(),
+            created_at: self.home.clock().now(),
+            trace_id: message_id.trace_id(),
+            parent_id: None,
+            hops: 0,
+            object: None,
+            keys: std::collections::BTreeMap::new(),
+            payload: fields.remove("payload").unwrap_or_else(|| Value::Object(Map::new())),
+            previous: None,
+            changes: None,
+            routes: Vec::new(),
+        })
+    }
+
+    async fn objects(
+        &self,
+        source: &Source,
+        fields: Map<String, Value>,
+    ) -> Result<(Receipt, Vec<MessageRecord>), IngestError> {
+        let mut wanted = Vec::with_capacity(fields.len());
+        for (name, items) in fields {
+            let collection = source.collections.iter().find(|known| known.key.collection.as_str() == name);
+            match (collection, items) {
+                (Some(collection), Value::Array(items)) => wanted.push((collection, items)),
+                (Some(_), other) => {
+                    return Err(IngestError::Bad(format!("{name}: found {}, expected a list", record_kind(&other))));
+                }
+                (None, _) => return Err(IngestError::Bad(format!("found {name:?}, {}", expected(source)))),
+            }
+        }
+        if wanted.is_empty() {
+            return Err(IngestError::Bad(format!("found nothing, {}", expected(source))));
+        }
+        let mut receipt = Receipt::default();
+        let mut records = Vec::new();
+        for (collection, items) in wanted {
+            let mut good = Vec::with_capacity(items.len());
+            for (index, item) in items.into_iter().enumerate() {
+                match object::read(collection, &format!("item {index}"), item) {
+                    Ok(mut record) => {
+                        let asides = std::mem::take(&mut record.set_aside);
+                        receipt.errors.extend(asides.iter().map(|aside| item_error(collection, index, aside)));
+                        good.push(record);
+                    }
+                    Err(aside) => receipt.errors.push(item_error(collection, index, &aside)),
+                }
+            }
+            receipt.accepted += good.len();
+            let news = self.news(collection).await?;
+            let tracked = Tracker::new(self.home, self.hub, self.router).track(collection, good, &news).await?;
+            receipt.message_ids.extend(tracked.messages.iter().map(|record| record.message.message_id));
+            records.extend(tracked.messages);
+        }
+        Ok((receipt, records))
+    }
+
+    /// A push is told apart from old stock as a poll is. What has no creation time is news: nobody pushes what did not
+    /// happen.
+    async fn news(&self, collection: &Collection) -> Result<News, IngestError> {
+        let now = self.home.clock().now();
+        let mut state = self.home.store().state(&collection.key).await?.unwrap_or_default();
+        if state.started_at.is_none() {
+            state.started_at = Some(now);
+            self.begin(collection, now).await?;
+        }
+        let news = News::of(collection, &state, now);
+        Ok(News { baseline_done: true, ..news })
+    }
+
+    /// The first contact with the collection is this push: the time is kept, unless a poll is just doing that.
+    async fn begin(&self, collection: &Collection, now: crate::Timestamp) -> Result<(), IngestError> {
+        let owner = LeaseOwner("ingest".to_owned());
+        let until = now.checked_add(std::time::Duration::from_secs(10)).unwrap_or(now);
+        let Some(mut state) = self.home.store().lease(&collection.key, &owner, now, until).await? else {
+            return Ok(());
+        };
+        state.started_at.get_or_insert(now);
+        match self.home.store().save(&collection.key, &owner, now, &state, Vec::new()).await {
+            Ok(()) | Err(LeaseError::Lost) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn item_error(collection: &Collection, index: usize, aside: &SetAside) -> ItemError {
+    ItemError { collection: Some(collection.key.collection.to_string()), index, error: aside.to_string() }
+}
+
+fn expected(source: &Source) -> String {
+    let names: Vec<String> =
+        source.collections.iter().map(|collection| format!("{{\"{}\": […]}}", collection.key.collection)).collect();
+    let objects = if names.is_empty() { String::new() } else { format!(", {}", names.join(", ")) };
+    format!("expected {{\"message\", \"payload\"}}, a list of them{objects}")
+}

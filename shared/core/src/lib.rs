@@ -10,17 +10,21 @@
 pub mod answer;
 pub mod dispatch;
 pub mod event;
+pub mod fault;
 pub mod hub;
 pub mod id;
 pub mod ingest;
 pub mod json;
 pub mod message;
+pub mod object;
 pub mod pattern;
 pub mod poll;
 pub mod port;
 pub mod publish;
+pub mod redrive;
 pub mod retry;
 pub mod route;
+pub mod url;
 pub mod version;
 
 pub use jiff::Timestamp;

@@ -1,2 +1,19 @@
-//! Which routes a message matches: the same answer the bus will come to, worked out by the writer and stored with the
-//! message.
+//! stand-in
+use crate::{
+    hub::Hub,
+    id::RouteName,
+    message::{Message, MessageRecord},
+};
+#[derive(Debug, thiserror::Error)]
+#[error("route")]
+pub struct RouteError;
+#[derive(Debug)]
+pub struct Router;
+impl Router {
+    pub fn record(&self, message: Message) -> Result<MessageRecord, RouteError> {
+        Ok(MessageRecord { message, disabled_routes: vec![] })
+    }
+    pub fn new(_: &Hub) -> Result<Self, RouteError> {
+        Ok(Self)
+    }
+}

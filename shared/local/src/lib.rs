@@ -1,1 +1,16 @@
-//! The local home: every port on SQLite, and the loop that plays scheduler, bus and queues.
+//! The local home: one process that plays scheduler, bus, queues and functions around the same core that runs on AWS.
+//!
+//! [`store`] keeps everything in one SQLite file. [`Running`] is the hub at work: one loop per collection that polls it,
+//! one per endpoint that empties its queue, one that publishes what a crash left pending, and a server for pushes.
+//! Whatever is true of the hub is in the store or in `hub.yaml`; a loop holds nothing that a crash could lose.
+
+mod home;
+mod intake;
+mod outside;
+mod running;
+pub mod store;
+mod workers;
+
+pub use home::{LocalHome, Setup, SetupError};
+pub use outside::{LocalSecrets, OsRandom, SystemClock};
+pub use running::{Options, Running, StartError};

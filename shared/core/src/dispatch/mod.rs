@@ -1,1 +1,15 @@
-//! Use case.
+//! Dispatching: entries of an endpoint's queue become attempts, and each attempt one outcome in the ledger (contract §5).
+//!
+//! The order of things is what keeps anything from vanishing: the answer and all that follows from it are stored in one
+//! transaction, only then does the entry leave the queue. A crash before it asks the endpoint again, under the same
+//! `webhook-id`; a crash after it finds the round ended and only clears the queue. A dead letter is sent to the
+//! dead-letter queue first, then recorded, then deleted: two copies after a crash share one `message_id`.
+//!
+//! [`outgoing`] writes a request, [`outcome`] turns an answer into what is to be recorded; neither does I/O.
+//! [`Dispatcher`] reads for a whole batch at once and settles entry by entry, so that no entry waits for its neighbours.
+
+mod dispatcher;
+mod outcome;
+mod outgoing;
+
+pub use dispatcher::{Dispatcher, Disposition, Job};

@@ -1,1 +1,18 @@
-//! Use case.
+//! Polling: a collection is read from its bookmark, what changed is stored, and the bookmark moves only past what is
+//! stored with its pending messages (contract §3).
+//!
+//! [`walk`] decides which page to ask for next, [`page`] reads an answer, [`request`] writes a request; none of them
+//! does I/O. [`Poller`] puts them together under the collection's lease.
+//!
+//! Deliberately absent: the schedule (each home has its own) and any notion of "deleted because it was not there".
+
+mod health;
+mod page;
+mod poller;
+mod request;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+pub use page::{Page, PageError};
+pub use poller::{PollError, PollReport, Poller, Preview};

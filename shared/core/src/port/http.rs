@@ -115,3 +115,10 @@ pub enum HttpError {
     #[error("the connection broke: {0}")]
     Broken(String),
 }
+
+/// A fault injected at a port call.
+impl From<super::PortError> for HttpError {
+    fn from(error: super::PortError) -> Self {
+        Self::Broken(error.what)
+    }
+}

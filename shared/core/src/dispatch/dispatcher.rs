@@ -1,0 +1,519 @@
+use std::{collections::BTreeMap, fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::{FutureExt, future::join_all};
+use serde_json::Value;
+
+use super::{
+    outcome::{Outcome, follow_ups, paused_wait},
+    outgoing,
+};
+use crate::{
+    Timestamp,
+    answer::Verdict,
+    event::{EventName, HubEvent},
+    hub::{Endpoint, Hub, Route},
+    id::{DeliveryKey, EndpointName},
+    message::{Message, MessageRecord},
+    port::{
+        Attempt, Delivery, DeliveryState, EndpointClient, EndpointControl, Entry, Home, Ledger, Paused, PortError,
+        QueueBody, QueueName, Queues, Received, Settled, Settlement, VersionStore,
+    },
+    publish::publish,
+    route::Router,
+    version::{Head, VersionRef},
+};
+
+/// Receives that ended in nothing the ledger knows of, past which an entry is handled alone.
+const SUSPECT: u32 = 5;
+/// And past which it is dead-lettered as poison.
+const POISON: u32 = 10;
+/// How long an entry for a route that the hub does not have is kept for a deploy to catch up.
+const UNKNOWN_ROUTE_PATIENCE: Duration = Duration::from_secs(3600);
+const UNKNOWN_ROUTE_WAIT: Duration = Duration::from_secs(60);
+/// How long an entry is hidden when our own store could not be reached.
+const TROUBLE_WAIT: Duration = Duration::from_secs(5);
+
+/// What is to become of a queue entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// All that follows from it is stored.
+    Delete,
+    /// Hide it for so long.
+    RetryIn(Duration),
+}
+
+/// One entry with all that its batch's read has found out about it.
+#[derive(Debug)]
+pub struct Job {
+    pub received: Received,
+    /// This entry may be what kills the dispatcher: handle it alone, after the rest of its batch is settled.
+    pub suspect: bool,
+    work: Work,
+}
+
+#[derive(Debug)]
+enum Work {
+    Unreadable(String),
+    Deliver(Box<Open>),
+    /// The store could not be read.
+    Trouble,
+}
+
+#[derive(Debug)]
+struct Open {
+    body: QueueBody,
+    known: Option<Delivery>,
+    control: Arc<EndpointControl>,
+    /// The newest version's body, where it is newer than the message's.
+    current: Option<Value>,
+}
+
+pub struct Dispatcher<H: Home> {
+    home: Arc<H>,
+    hub: Arc<Hub>,
+    router: Arc<Router>,
+}
+
+impl<H: Home> Clone for Dispatcher<H> {
+    fn clone(&self) -> Self {
+        Self { home: self.home.clone(), hub: self.hub.clone(), router: self.router.clone() }
+    }
+}
+
+impl<H: Home> fmt::Debug for Dispatcher<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dispatcher").finish_non_exhaustive()
+    }
+}
+
+impl<H: Home> Dispatcher<H> {
+    pub fn new(home: Arc<H>, hub: Arc<Hub>, router: Arc<Router>) -> Self {
+        Self { home, hub, router }
+    }
+
+    /// A whole batch: one answer per entry, in order. Suspects come last and one by one.
+    pub async fn dispatch(&self, endpoint: &EndpointName, batch: Vec<Received>) -> Vec<Disposition> {
+        let jobs = self.prepare(endpoint, batch).await;
+        let mut answers = vec![Disposition::RetryIn(TROUBLE_WAIT); jobs.len()];
+        let (suspects, others): (Vec<_>, Vec<_>) = jobs.into_iter().enumerate().partition(|(_, job)| job.suspect);
+        let attempts = others.into_iter().map(|(place, job)| async move { (place, self.attempt(endpoint, job).await) });
+        for (place, answer) in join_all(attempts).await {
+            answers[place] = answer;
+        }
+        for (place, job) in suspects {
+            answers[place] = self.attempt(endpoint, job).await;
+        }
+        answers
+    }
+
+    /// Reads what the entries of a batch need: one batch read, and one more for objects that have changed since.
+    pub async fn prepare(&self, endpoint: &EndpointName, batch: Vec<Received>) -> Vec<Job> {
+        let bodies: Vec<Result<QueueBody, String>> = batch
+            .iter()
+            .map(|received| serde_json::from_str(&received.body).map_err(|error| error.to_string()))
+            .collect();
+        let readable: Vec<&QueueBody> = bodies.iter().flatten().collect();
+        let found = self.open(endpoint, &readable).await;
+        let mut found = match found {
+            Ok((control, found)) => found.into_iter().map(|one| Some((control.clone(), one))).collect::<Vec<_>>(),
+            Err(error) => {
+                tracing::error!(endpoint = %endpoint, error = %error, "the ledger could not be read; entries go back to the queue");
+                readable.iter().map(|_| None).collect()
+            }
+        }
+        .into_iter();
+        batch
+            .into_iter()
+            .zip(bodies)
+            .map(|(received, body)| {
+                let work = match body {
+                    Err(why) => Work::Unreadable(why),
+                    Ok(body) => match found.next().flatten() {
+                        None => Work::Trouble,
+                        Some((control, (known, current))) => {
+                            Work::Deliver(Box::new(Open { body, known, control, current }))
+                        }
+                    },
+                };
+                let suspect = match &work {
+                    Work::Deliver(open) => unexplained(&received, open.known.as_ref()) >= SUSPECT,
+                    Work::Unreadable(_) | Work::Trouble => false,
+                };
+                Job { received, suspect, work }
+            })
+            .collect()
+    }
+
+    async fn open(
+        &self,
+        endpoint: &EndpointName,
+        bodies: &[&QueueBody],
+    ) -> Result<(Arc<EndpointControl>, Vec<(Option<Delivery>, Option<Value>)>), PortError> {
+        let keys: Vec<DeliveryKey> = bodies.iter().map(|body| body.key()).collect();
+        let objects: Vec<_> = bodies.iter().map(|body| body.message.object_key()).collect();
+        let asked: Vec<_> = objects.iter().flatten().cloned().collect();
+        let opened = self.home.store().open(endpoint, &keys, &asked).await?;
+
+        let mut heads = opened.heads.into_iter();
+        let newer: Vec<Option<VersionRef>> = bodies
+            .iter()
+            .zip(objects)
+            .map(|(body, key)| {
+                let (key, head) = (key?, heads.next().flatten());
+                newer_than(&body.message, head).map(|number| VersionRef { key, number })
+            })
+            .collect();
+        let refs: Vec<VersionRef> = newer.iter().flatten().cloned().collect();
+        let mut versions = match refs.is_empty() {
+            true => Vec::new(),
+            false => self.home.store().versions(&refs).await?,
+        }
+        .into_iter();
+        let currents = newer.into_iter().map(|newer| newer.and_then(|_| Some(versions.next()??.body)));
+        Ok((Arc::new(opened.control), opened.deliveries.into_iter().zip(currents).collect()))
+    }
+
+    /// One entry, from request to recorded outcome. A panic on the way is this entry's failure and nobody else's.
+    pub async fn attempt(&self, endpoint: &EndpointName, job: Job) -> Disposition {
+        let Job { received, work, .. } = job;
+        let result = match work {
+            Work::Trouble => return Disposition::RetryIn(TROUBLE_WAIT),
+            Work::Unreadable(why) => {
+                self.dead_letter_unreadable(endpoint, &received, &format!("unreadable: {why}")).await
+            }
+            Work::Deliver(open) => {
+                let delivery = AssertUnwindSafe(self.deliver(endpoint, &received, &open)).catch_unwind().await;
+                match delivery {
+                    Ok(result) => result,
+                    Err(_) => self.record_panic(endpoint, &received, &open).await,
+                }
+            }
+        };
+        result.unwrap_or_else(|error| {
+            tracing::error!(endpoint = %endpoint, error = %error, "an entry goes back to the queue");
+            Disposition::RetryIn(TROUBLE_WAIT)
+        })
+    }
+
+    async fn deliver(&self, name: &EndpointName, received: &Received, open: &Open) -> Result<Disposition, PortError> {
+        let now = self.home.clock().now();
+        let key = open.body.key();
+        let (Some(route), Some(endpoint)) = (self.route(name, &key), self.hub.endpoints.get(name)) else {
+            return self.unknown_route(name, received, open, now).await;
+        };
+        if let Some(known) = open.known.as_ref().filter(|known| known.state.ended()) {
+            return self.clear(name, received, known).await;
+        }
+        if unexplained(received, open.known.as_ref()) >= POISON {
+            return self.dead_letter(name, received, open, "poison", now).await;
+        }
+        let message = &open.body.message;
+        if message.hops > self.hub.limits.hops {
+            let why = format!("loop: {} answers led here, the limit is {}", message.hops, self.hub.limits.hops);
+            return self.dead_letter(name, received, open, &why, now).await;
+        }
+        if let Some(paused) = &open.control.paused {
+            return self.park(name, received, open, paused, now).await;
+        }
+
+        let sent = outgoing::parameters(route, &open.control.parameters);
+        let body = outgoing::body(message, open.current.as_ref(), &sent);
+        let target = outgoing::Target { hub: &self.hub, endpoint, route };
+        let request = outgoing::request(target, &key, message, body, now, self.home.secrets()).await;
+        let outcome = match request {
+            // A secret that is not there is the operator's to mend; the schedule gives them time.
+            Err(error) => Outcome::failed(error.to_string()),
+            Ok(request) => {
+                let answer = self.home.endpoint().post(request).await;
+                Outcome::of(answer, endpoint, &key, &sent, self.home.clock().now())
+            }
+        };
+        self.conclude(endpoint, received, open, outcome, now).await
+    }
+
+    fn route(&self, endpoint: &EndpointName, key: &DeliveryKey) -> Option<&Route> {
+        self.hub.route(&key.route).filter(|route| route.to == *endpoint)
+    }
+
+    /// The round has ended before: what is left is the queue.
+    async fn clear(
+        &self,
+        endpoint: &EndpointName,
+        received: &Received,
+        known: &Delivery,
+    ) -> Result<Disposition, PortError> {
+        if known.next_round {
+            self.send_next_round(endpoint, &received.body, known.key.round).await?;
+        }
+        Ok(Disposition::Delete)
+    }
+
+    async fn unknown_route(
+        &self,
+        endpoint: &EndpointName,
+        received: &Received,
+        open: &Open,
+        now: Timestamp,
+    ) -> Result<Disposition, PortError> {
+        let waited = Duration::try_from(now.duration_since(received.sent_at)).unwrap_or_default();
+        if waited < UNKNOWN_ROUTE_PATIENCE {
+            return Ok(Disposition::RetryIn(UNKNOWN_ROUTE_WAIT));
+        }
+        self.dead_letter(endpoint, received, open, "unknown_route", now).await
+    }
+
+    /// Records that this receive is accounted for, so that waiting does not look like dying.
+    async fn park(
+        &self,
+        endpoint: &EndpointName,
+        received: &Received,
+        open: &Open,
+        paused: &Paused,
+        now: Timestamp,
+    ) -> Result<Disposition, PortError> {
+        let wait = paused_wait(paused.since, now);
+        let mut delivery = self.delivery(endpoint, received, open, now);
+        delivery.next_attempt_at = now.checked_add(wait).ok();
+        self.settle(delivery).await?;
+        Ok(Disposition::RetryIn(wait))
+    }
+
+    /// An attempt was made: record it and all that follows.
+    async fn conclude(
+        &self,
+        endpoint: &Endpoint,
+        received: &Received,
+        open: &Open,
+        outcome: Outcome,
+        started: Timestamp,
+    ) -> Result<Disposition, PortError> {
+        let now = self.home.clock().now();
+        let mut delivery = self.delivery(&endpoint.name, received, open, now);
+        let failure = match &outcome.verdict {
+            Verdict::Delivered | Verdict::AskAgain => None,
+            Verdict::Failed { why, .. } | Verdict::DeadLetter { why } | Verdict::Gone { why } => Some(why.clone()),
+        };
+        delivery.attempts.push(Attempt {
+            at: started,
+            took_ms: u64::try_from(now.duration_since(started).as_millis()).unwrap_or(0),
+            status: outcome.status,
+            failure: failure.clone(),
+        });
+        let attempts = u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX);
+        let mut pause = None;
+        let disposition = match &outcome.verdict {
+            Verdict::Delivered => {
+                delivery.state = DeliveryState::Delivered;
+                Disposition::Delete
+            }
+            Verdict::AskAgain => {
+                delivery.state = DeliveryState::Delivered;
+                delivery.next_round = true;
+                Disposition::Delete
+            }
+            Verdict::Failed { retry_after, why } => {
+                match endpoint.retries.wait_after(attempts, self.home.random().fraction(), *retry_after) {
+                    Some(wait) => {
+                        delivery.next_attempt_at = now.checked_add(wait).ok();
+                        Disposition::RetryIn(wait)
+                    }
+                    None => {
+                        delivery.state = DeliveryState::DeadLettered;
+                        delivery.reason = Some(format!("retries exhausted: {why}"));
+                        Disposition::Delete
+                    }
+                }
+            }
+            Verdict::DeadLetter { why } => {
+                delivery.state = DeliveryState::DeadLettered;
+                delivery.reason = Some(why.clone());
+                Disposition::Delete
+            }
+            Verdict::Gone { why } => {
+                delivery.state = DeliveryState::DeadLettered;
+                delivery.reason = Some(why.clone());
+                pause = Some(Paused { since: now, reason: why.clone() });
+                Disposition::Delete
+            }
+        };
+        let messages = self.follow_ups(&open.body.message, &delivery, outcome.answer.as_ref(), now).await?;
+        let parameters = outcome.answer.as_ref().map(|answer| answer.parameters.clone()).unwrap_or_default();
+        delivery.answer = outcome.answer;
+
+        self.observe_attempt(&delivery, &open.body.message);
+        if delivery.state == DeliveryState::DeadLettered {
+            self.send_dead_letter(received, &delivery).await?;
+        }
+        let settlement =
+            Settlement { delivery: delivery.clone(), parameters, pause: pause.clone(), messages: messages.clone() };
+        if let Settled::AlreadyEnded(known) = self.home.store().settle(settlement).await? {
+            return self.clear(&endpoint.name, received, &known).await;
+        }
+        self.observe_end(&delivery, &open.body.message);
+        if let Some(paused) = pause {
+            let event = HubEvent::new(now, EventName::EndpointPaused).because(paused.reason);
+            self.home.observer().observe(HubEvent { endpoint: Some(endpoint.name.to_string()), ..event });
+        }
+        if let Err(error) = publish(&*self.home, &messages).await {
+            tracing::warn!(error = %error, "follow-ups stay pending");
+        }
+        if delivery.next_round {
+            self.send_next_round(&endpoint.name, &received.body, delivery.key.round).await?;
+        }
+        Ok(disposition)
+    }
+
+    async fn follow_ups(
+        &self,
+        parent: &Message,
+        delivery: &Delivery,
+        answer: Option<&crate::answer::Answer>,
+        now: Timestamp,
+    ) -> Result<Vec<MessageRecord>, PortError> {
+        let Some(answer) = answer.filter(|answer| !answer.messages.is_empty() || !answer.notifications.is_empty())
+        else {
+            return Ok(Vec::new());
+        };
+        let epoch = self.home.store().epoch().await?;
+        follow_ups(epoch, parent, delivery, answer, now)
+            .into_iter()
+            .map(|message| self.router.record(message).map_err(|error| PortError::permanent(error.to_string())))
+            .collect()
+    }
+
+    /// The ledger's record as it stands, with this receive accounted for.
+    fn delivery(&self, endpoint: &EndpointName, received: &Received, open: &Open, now: Timestamp) -> Delivery {
+        let attempts = open.known.as_ref().map(|known| known.attempts.clone()).unwrap_or_default();
+        Delivery {
+            key: open.body.key(),
+            endpoint: endpoint.clone(),
+            state: DeliveryState::Retrying,
+            attempts,
+            receives: received.receive_count,
+            updated_at: now,
+            next_attempt_at: None,
+            reason: None,
+            answer: None,
+            next_round: false,
+        }
+    }
+
+    async fn record_panic(
+        &self,
+        name: &EndpointName,
+        received: &Received,
+        open: &Open,
+    ) -> Result<Disposition, PortError> {
+        tracing::error!(endpoint = %name, message.id = %open.body.message.message_id, "a delivery panicked");
+        let Some(endpoint) = self.hub.endpoints.get(name) else {
+            return Ok(Disposition::RetryIn(TROUBLE_WAIT));
+        };
+        let outcome = Outcome::failed("the hub failed while delivering this (panic)".to_owned());
+        self.conclude(endpoint, received, open, outcome, self.home.clock().now()).await
+    }
+
+    /// Without an attempt: sends it to the dead-letter queue, records it, and lets go of the entry.
+    async fn dead_letter(
+        &self,
+        endpoint: &EndpointName,
+        received: &Received,
+        open: &Open,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<Disposition, PortError> {
+        let mut delivery = self.delivery(endpoint, received, open, now);
+        delivery.state = DeliveryState::DeadLettered;
+        delivery.reason = Some(why.to_owned());
+        self.send_dead_letter(received, &delivery).await?;
+        self.settle(delivery.clone()).await?;
+        self.observe_end(&delivery, &open.body.message);
+        Ok(Disposition::Delete)
+    }
+
+    async fn dead_letter_unreadable(
+        &self,
+        endpoint: &EndpointName,
+        received: &Received,
+        why: &str,
+    ) -> Result<Disposition, PortError> {
+        let attributes = BTreeMap::from([("reason".to_owned(), why.to_owned())]);
+        self.send_to(&QueueName::DeadLetters(endpoint.clone()), received.body.clone(), attributes).await?;
+        let mut event = HubEvent::new(self.home.clock().now(), EventName::DeliveryDeadLettered).because(why);
+        event.endpoint = Some(endpoint.to_string());
+        self.home.observer().observe(event);
+        Ok(Disposition::Delete)
+    }
+
+    async fn settle(&self, delivery: Delivery) -> Result<Settled, PortError> {
+        let settlement = Settlement { delivery, parameters: Vec::new(), pause: None, messages: Vec::new() };
+        self.home.store().settle(settlement).await
+    }
+
+    async fn send_dead_letter(&self, received: &Received, delivery: &Delivery) -> Result<(), PortError> {
+        let mut attributes = BTreeMap::from([
+            ("reason".to_owned(), delivery.reason.clone().unwrap_or_default()),
+            ("attempts".to_owned(), delivery.attempts.len().to_string()),
+            ("message_id".to_owned(), delivery.key.message.to_string()),
+        ]);
+        if let Some(status) = delivery.attempts.last().and_then(|attempt| attempt.status) {
+            attributes.insert("status".to_owned(), status.to_string());
+        }
+        self.send_to(&QueueName::DeadLetters(delivery.endpoint.clone()), received.body.clone(), attributes).await
+    }
+
+    async fn send_next_round(&self, endpoint: &EndpointName, body: &str, round: u32) -> Result<(), PortError> {
+        let mut next: QueueBody =
+            serde_json::from_str(body).map_err(|error| PortError::permanent(error.to_string()))?;
+        next.round = round + 1;
+        let body = serde_json::to_string(&next).map_err(|error| PortError::permanent(error.to_string()))?;
+        self.send_to(&QueueName::Endpoint(endpoint.clone()), body, BTreeMap::new()).await
+    }
+
+    async fn send_to(
+        &self,
+        queue: &QueueName,
+        body: String,
+        attributes: BTreeMap<String, String>,
+    ) -> Result<(), PortError> {
+        let entry = Entry { body, attributes, delay: Duration::ZERO };
+        let mut answers = self.home.queues().send(queue, vec![entry]).await;
+        answers.pop().unwrap_or_else(|| Err(PortError::transient("the queue gave no answer")))
+    }
+
+    fn observe_attempt(&self, delivery: &Delivery, message: &Message) {
+        let mut event = self.event(EventName::DeliveryAttempted, delivery, message);
+        event.next_attempt_at = delivery.next_attempt_at;
+        event.reason = delivery.attempts.last().and_then(|attempt| attempt.failure.clone());
+        self.home.observer().observe(event);
+    }
+
+    fn observe_end(&self, delivery: &Delivery, message: &Message) {
+        let name = match delivery.state {
+            DeliveryState::Delivered => EventName::DeliverySucceeded,
+            DeliveryState::DeadLettered => EventName::DeliveryDeadLettered,
+            _ => return,
+        };
+        let mut event = self.event(name, delivery, message);
+        event.reason.clone_from(&delivery.reason);
+        self.home.observer().observe(event);
+    }
+
+    fn event(&self, name: EventName, delivery: &Delivery, message: &Message) -> HubEvent {
+        let mut event =
+            HubEvent::new(delivery.updated_at, name).about(message).delivering(&delivery.key, &delivery.endpoint);
+        event.attempt = u32::try_from(delivery.attempts.len()).ok().filter(|attempts| *attempts > 0);
+        event.status = delivery.attempts.last().and_then(|attempt| attempt.status);
+        event
+    }
+}
+
+/// Receives, this one aside, of which the ledger knows nothing: each of them may have been a crash.
+fn unexplained(received: &Received, known: Option<&Delivery>) -> u32 {
+    received.receive_count.saturating_sub(1).saturating_sub(known.map_or(0, |known| known.receives))
+}
+
+/// The head's number, where the message's version is not the newest any more.
+fn newer_than(message: &Message, head: Option<Head>) -> Option<u64> {
+    let (object, head) = (message.object.as_ref()?, head?);
+    (head.version > object.version).then_some(head.version)
+}

@@ -1,0 +1,119 @@
+//! From an answer, or the want of one, to what is recorded.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::{Value, json};
+
+use crate::{
+    Timestamp,
+    answer::{self, Answer, Terms, Verdict},
+    hub::Endpoint,
+    id::{DeliveryKey, Epoch, MessageId, MessageType},
+    message::Message,
+    port::{Delivery, EndpointResponse, HttpError},
+};
+
+/// Places of notifications among an answer's messages start here, so that they never share an id with a follow-up.
+const NOTIFICATIONS_FROM: u32 = 1_000_000;
+/// How often one message may be asked for again.
+const MOST_ROUNDS: u32 = 1_000;
+
+/// What an attempt came to.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub verdict: Verdict,
+    pub status: Option<u16>,
+    pub answer: Option<Answer>,
+}
+
+impl Outcome {
+    pub(super) fn of(
+        result: Result<EndpointResponse, HttpError>,
+        endpoint: &Endpoint,
+        key: &DeliveryKey,
+        sent: &BTreeMap<&str, &Value>,
+        now: Timestamp,
+    ) -> Self {
+        match result {
+            Err(error) => Self::failed(error.to_string()),
+            Ok(response) => {
+                let (answer, acknowledged) = answer::read(&response);
+                let id = key.message.to_string();
+                let terms = Terms {
+                    dead_letter_on: &endpoint.dead_letter_on,
+                    require_ack: endpoint.require_ack.then_some(id.as_str()),
+                    now,
+                };
+                let verdict = match answer::verdict(&response, &answer, acknowledged.as_deref(), terms) {
+                    Verdict::AskAgain => ask_again(&answer, key, sent),
+                    verdict => verdict,
+                };
+                Self { verdict, status: Some(response.status), answer: Some(answer) }
+            }
+        }
+    }
+
+    /// No answer came.
+    pub(super) fn failed(why: String) -> Self {
+        Self { verdict: Verdict::Failed { why, retry_after: None }, status: None, answer: None }
+    }
+}
+
+/// Asking again makes sense while the answers change something.
+fn ask_again(answer: &Answer, key: &DeliveryKey, sent: &BTreeMap<&str, &Value>) -> Verdict {
+    let progress = answer.parameters.iter().any(|(name, value)| sent.get(name.as_str()) != Some(&value));
+    let failed = |why: &str| Verdict::Failed { why: why.to_owned(), retry_after: None };
+    match progress {
+        false => failed("answered 206 without changing a parameter"),
+        true if key.round >= MOST_ROUNDS => failed("answered 206 in 1,000 rounds"),
+        true => Verdict::AskAgain,
+    }
+}
+
+/// The messages an answer asks for, lineage and all; their routes are still to be worked out.
+pub(super) fn follow_ups(
+    epoch: Epoch,
+    parent: &Message,
+    delivery: &Delivery,
+    answer: &Answer,
+    now: Timestamp,
+) -> Vec<Message> {
+    let key = &delivery.key;
+    let follow = |place: u32, message: MessageType, payload: Value| Message {
+        message_id: MessageId::of_follow_up(epoch, parent.message_id, &key.route, key.round, place, &message),
+        message,
+        hub: parent.hub.clone(),
+        source: parent.source.clone(),
+        created_at: now,
+        trace_id: parent.trace_id.clone(),
+        parent_id: Some(parent.message_id),
+        hops: parent.hops + 1,
+        object: None,
+        keys: BTreeMap::new(),
+        payload,
+        previous: None,
+        changes: None,
+        routes: Vec::new(),
+    };
+    let messages =
+        answer.messages.iter().map(|asked| follow(asked.place, asked.message.clone(), asked.payload.clone()));
+    let notifications = (NOTIFICATIONS_FROM..).zip(&answer.notifications).map(|(place, notification)| {
+        let payload = json!({"notification": {
+            "level": notification.level,
+            "subject": notification.subject,
+            "description": notification.description,
+            "endpoint": delivery.endpoint,
+            "route": key.route,
+            "message_id": parent.message_id,
+            "message": parent.message,
+        }});
+        follow(place, MessageType::notification(notification.level), payload)
+    });
+    messages.chain(notifications).collect()
+}
+
+/// How long an entry of a paused endpoint stays hidden: briefly at first, so that resuming is soon felt.
+pub(super) fn paused_wait(since: Timestamp, now: Timestamp) -> Duration {
+    let paused_for = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+    if paused_for < Duration::from_secs(3600) { Duration::from_secs(60) } else { Duration::from_secs(1800) }
+}

@@ -1,0 +1,184 @@
+//! What happened to one object, from its head and what the source shows now. No I/O.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::{
+    Timestamp,
+    hub::{Derive, DeriveWhen, Key, KeyKind, ObjectRules},
+    id::{ContentHash, Epoch, Event, HubName, MessageId, MessageType, ObjectKey, ObjectType},
+    json::{canonical, changes},
+    message::{Message, ObjectRef, payload},
+    version::{Head, Version},
+};
+
+/// What is the same for every object of a batch.
+#[derive(Debug, Clone)]
+pub struct Context {
+    pub epoch: Epoch,
+    pub hub: HubName,
+    pub now: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    Unchanged,
+    /// Old when first seen: stored, nothing emitted.
+    Baseline,
+    New,
+    Updated,
+    Deleted,
+}
+
+pub fn decide(head: Option<&Head>, hash: ContentHash, deleted: bool, news: bool) -> Decision {
+    match head {
+        None if !news || deleted => Decision::Baseline,
+        None => Decision::New,
+        Some(head) if head.deleted && deleted => Decision::Unchanged,
+        Some(_) if deleted => Decision::Deleted,
+        Some(head) if head.hash == hash && !head.deleted => Decision::Unchanged,
+        Some(_) => Decision::Updated,
+    }
+}
+
+/// The types of the messages a version gives rise to, each with the name of its rule for the id: `""` for the general
+/// type, the rule's place for a derived one.
+fn types(
+    object_type: &ObjectType,
+    rules: &ObjectRules,
+    decision: Decision,
+    old: Option<&Value>,
+    new: &Value,
+) -> Vec<(MessageType, String)> {
+    let event = match decision {
+        Decision::Unchanged | Decision::Baseline => return Vec::new(),
+        Decision::New => Event::New,
+        Decision::Updated => Event::Updated,
+        Decision::Deleted => return vec![(MessageType::of(object_type, Event::Deleted), String::new())],
+    };
+    let derived: Vec<(usize, &Derive)> =
+        rules.derive.iter().enumerate().filter(|(_, rule)| holds(rule, old, new)).collect();
+    let replaced = event == Event::Updated && derived.iter().any(|(_, rule)| rule.instead);
+    let general = (!replaced).then(|| (MessageType::of(object_type, event), String::new()));
+    general
+        .into_iter()
+        .chain(derived.into_iter().map(|(place, rule)| (rule.message.clone(), format!("derive.{place}"))))
+        .collect()
+}
+
+fn holds(rule: &Derive, old: Option<&Value>, new: &Value) -> bool {
+    let is = |body: &Value, wanted: &Value| {
+        rule.path.get(body).is_some_and(|found| canonical(found, &[]) == canonical(wanted, &[]))
+    };
+    match &rule.when {
+        DeriveWhen::Becomes(wanted) => is(new, wanted) && !old.is_some_and(|old| is(old, wanted)),
+        DeriveWhen::Is(wanted) => is(new, wanted),
+    }
+}
+
+/// A version about to be stored, and what it follows.
+#[derive(Debug)]
+pub struct Deriving<'a> {
+    pub version: &'a Version,
+    pub decision: Decision,
+    pub rules: &'a ObjectRules,
+    /// The parent version's body.
+    pub previous: Option<&'a Value>,
+    /// Of a child: the object it is part of, and that object's body.
+    pub within: Option<(&'a ObjectType, &'a Value)>,
+    /// `None`: the change begins with this version.
+    pub trace_id: Option<&'a str>,
+}
+
+/// The messages of one version, their routes still to be worked out.
+pub fn deriving(context: &Context, of: &Deriving<'_>) -> Vec<Message> {
+    let version = of.version;
+    let types = types(&version.object_type, of.rules, of.decision, of.previous, &version.body);
+    if types.is_empty() {
+        return Vec::new();
+    }
+    let trace_id = match of.trace_id {
+        Some(trace_id) => trace_id.to_owned(),
+        None => trace_id(context.epoch, version),
+    };
+    let mut payload = payload(&version.object_type, &version.body);
+    if let Some((parent_type, parent)) = of.within {
+        payload.extend(self::payload(parent_type, parent));
+    }
+    let keys = keys(&of.rules.keys, &version.body);
+    types
+        .into_iter()
+        .map(|(message, rule)| Message {
+            message_id: MessageId::of_version(
+                context.epoch,
+                &version.key,
+                version.number,
+                &version.hash,
+                &message,
+                &rule,
+            ),
+            message,
+            hub: context.hub.clone(),
+            source: version.key.collection.source.clone(),
+            created_at: context.now,
+            trace_id: trace_id.clone(),
+            parent_id: None,
+            hops: 0,
+            object: Some(object_ref(version)),
+            keys: keys.clone(),
+            payload: Value::Object(payload.clone()),
+            previous: of.previous.cloned(),
+            changes: of.previous.map(|previous| changes(previous, &version.body, &of.rules.volatile)),
+            routes: Vec::new(),
+        })
+        .collect()
+}
+
+/// The trace of a change that begins with this version: the id its general message has or would have.
+pub(super) fn trace_id(epoch: Epoch, version: &Version) -> String {
+    let general = MessageType::of(&version.object_type, Event::Updated);
+    MessageId::of_version(epoch, &version.key, version.number, &version.hash, &general, "trace").trace_id()
+}
+
+fn object_ref(version: &Version) -> ObjectRef {
+    let key: &ObjectKey = &version.key;
+    ObjectRef {
+        object_type: version.object_type.clone(),
+        collection: key.collection.collection.clone(),
+        id: key.id.clone(),
+        version: version.number,
+        parent: version.parent,
+        group: key.group(),
+    }
+}
+
+/// A key that is absent, null or "" is left out, and so is one that cannot be what it is declared as.
+pub(crate) fn keys(keys: &[Key], body: &Value) -> BTreeMap<String, Value> {
+    keys.iter()
+        .filter_map(|key| {
+            let value = key.path.get(body).filter(|value| !value.is_null() && value.as_str() != Some(""))?;
+            Some((key.name.clone(), as_kind(key.kind, value)?))
+        })
+        .collect()
+}
+
+fn as_kind(kind: Option<KeyKind>, value: &Value) -> Option<Value> {
+    match (kind, value) {
+        (None, value) => Some(value.clone()),
+        (Some(KeyKind::Number), Value::Number(_))
+        | (Some(KeyKind::String), Value::String(_))
+        | (Some(KeyKind::Boolean), Value::Bool(_)) => Some(value.clone()),
+        // A JSON number's own grammar decides: " 199.99 " is one, "1,299" and "0x10" are not.
+        (Some(KeyKind::Number), Value::String(text)) => {
+            serde_json::from_str::<serde_json::Number>(text.trim()).ok().map(Value::Number)
+        }
+        (Some(KeyKind::String), Value::Number(_) | Value::Bool(_)) => Some(Value::String(value.to_string())),
+        (Some(KeyKind::Boolean), Value::String(text)) => match text.as_str() {
+            "true" => Some(Value::Bool(true)),
+            "false" => Some(Value::Bool(false)),
+            _ => None,
+        },
+        _ => None,
+    }
+}

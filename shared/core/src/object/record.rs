@@ -1,0 +1,167 @@
+//! One record of a page, read by its collection's rules. A record that cannot be read is set aside with its reason; its
+//! neighbours go on.
+
+use serde_json::Value;
+
+use crate::{
+    Timestamp,
+    hub::{Child, Collection, TimeField, TimeFormat},
+    id::ObjectKey,
+    json::FieldPath,
+};
+
+/// A readable record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    pub key: ObjectKey,
+    /// When the source made it, where the collection says how to know.
+    pub created: Option<Timestamp>,
+    /// When it last changed, where the source filters by time.
+    pub changed: Option<Timestamp>,
+    pub deleted: bool,
+    pub body: Value,
+    pub children: Vec<ChildRecord>,
+    /// Children that could not be read.
+    pub set_aside: Vec<SetAside>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChildRecord {
+    /// Which of the collection's children rules it came by.
+    pub rule: usize,
+    pub key: ObjectKey,
+    pub body: Value,
+}
+
+/// A record that could not be read: where it stood and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{at}: {reason}")]
+pub struct SetAside {
+    pub at: String,
+    pub reason: String,
+}
+
+pub fn read(collection: &Collection, at: &str, item: Value) -> Result<Record, SetAside> {
+    let aside = |reason: String| SetAside { at: at.to_owned(), reason };
+    if !item.is_object() {
+        return Err(aside(format!("found {}, expected an object", kind(&item))));
+    }
+    let id = natural_key(&collection.id, &item).map_err(aside)?;
+    let key = ObjectKey { collection: collection.key.clone(), id };
+    let created = time_at(collection.created.as_ref(), &item).map_err(aside)?;
+    let since = collection.since.as_ref();
+    let changed = since
+        .map(|since| TimeField { path: since.field.clone(), format: since.format })
+        .map_or(Ok(None), |field| time_at(Some(&field), &item))
+        .map_err(aside)?;
+    let deleted = collection.deleted.as_ref().and_then(|path| path.get(&item)).is_some_and(says_deleted);
+    let mut children = Vec::new();
+    let mut set_aside = Vec::new();
+    for (rule, child) in collection.children.iter().enumerate() {
+        for (place, body) in listed(&child.items, &item).into_iter().enumerate() {
+            match read_child(child, &key, body) {
+                Ok(key) => children.push(ChildRecord { rule, key, body: body.clone() }),
+                Err(reason) => {
+                    set_aside.push(SetAside { at: format!("{at} ({}).{}[{place}]", key.id, child.items), reason });
+                }
+            }
+        }
+    }
+    Ok(Record { key, created, changed, deleted, body: item, children, set_aside })
+}
+
+/// A child's id is only promised to be unique within its parent, so the parent's comes first.
+fn read_child(child: &Child, parent: &ObjectKey, body: &Value) -> Result<ObjectKey, String> {
+    if !body.is_object() {
+        return Err(format!("found {}, expected an object", kind(body)));
+    }
+    let id = natural_key(&child.id, body)?;
+    Ok(ObjectKey { collection: child.key.clone(), id: format!("{}/{id}", parent.id) })
+}
+
+fn listed<'a>(path: &FieldPath, item: &'a Value) -> Vec<&'a Value> {
+    match path.get(item) {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(items)) => items.iter().collect(),
+        Some(single) => vec![single],
+    }
+}
+
+fn natural_key(path: &FieldPath, item: &Value) -> Result<String, String> {
+    match path.get(item) {
+        None => Err(format!("no id: nothing at {path:?}")),
+        Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
+        Some(Value::Number(number)) => Ok(number.to_string()),
+        Some(Value::String(_)) => Err(format!("no id: \"\" at {path:?}")),
+        Some(other) => Err(format!("no id: found {} at {path:?}, expected text or a number", kind(other))),
+    }
+}
+
+/// Absent, null and empty are no time; anything else must be one.
+fn time_at(field: Option<&TimeField>, item: &Value) -> Result<Option<Timestamp>, String> {
+    let Some(field) = field else { return Ok(None) };
+    match field.path.get(item) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.is_empty() => Ok(None),
+        Some(value) => parse_time(field.format, value)
+            .map(Some)
+            .map_err(|expected| format!("found {value} at {:?}, expected {expected}", field.path)),
+    }
+}
+
+/// The error says what was expected.
+pub fn parse_time(format: TimeFormat, value: &Value) -> Result<Timestamp, &'static str> {
+    match format {
+        TimeFormat::Rfc3339 => value.as_str().and_then(parse_rfc3339).ok_or("an RFC 3339 time"),
+        TimeFormat::Epoch => decimal(value)
+            .and_then(|seconds| scaled(&seconds, 9))
+            .and_then(|nanos| Timestamp::from_nanosecond(nanos).ok())
+            .ok_or("seconds since 1970"),
+        TimeFormat::EpochMs => decimal(value)
+            .and_then(|millis| scaled(&millis, 6))
+            .and_then(|nanos| Timestamp::from_nanosecond(nanos).ok())
+            .ok_or("milliseconds since 1970"),
+    }
+}
+
+/// RFC 3339, and the two spellings shops use for it: a space for the `T`, and no zone at all (taken as UTC).
+fn parse_rfc3339(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    text.parse::<Timestamp>().ok().or_else(|| {
+        let civil: jiff::civil::DateTime = text.parse().ok()?;
+        civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+    })
+}
+
+fn decimal(value: &Value) -> Option<String> {
+    match value {
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) => Some(text.trim().to_owned()),
+        _ => None,
+    }
+}
+
+/// `text` times ten to the `digits`, without going through a float.
+fn scaled(text: &str, digits: usize) -> Option<i128> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if whole.is_empty() || !fraction.chars().all(|c| c.is_ascii_digit()) {
+        return None;
+    }
+    let fraction: String = fraction.chars().chain(std::iter::repeat('0')).take(digits).collect();
+    format!("{whole}{fraction}").parse().ok()
+}
+
+fn says_deleted(value: &Value) -> bool {
+    !matches!(value, Value::Null | Value::Bool(false)) && value.as_str() != Some("")
+}
+
+pub(crate) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}

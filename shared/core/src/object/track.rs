@@ -1,0 +1,386 @@
+//! A page of records against the store: heads are read in one batch, what changed is stored object by object, each in a
+//! transaction of its own with its pending messages. A parent is stored before its children. Where someone else was
+//! faster, the record is looked at again from the new head, so that versions stay one chain.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::{
+    decide::{Context, Decision, Deriving, decide, deriving, trace_id},
+    record::Record,
+};
+use crate::{
+    Timestamp,
+    event::{EventName, HubEvent},
+    hub::{Collection, Hub, ObjectRules, Start},
+    id::{ContentHash, ObjectKey, ObjectType},
+    json::content_hash,
+    message::MessageRecord,
+    port::{CollectionState, CommitError, Home, PortError, VersionStore},
+    route::{RouteError, Router},
+    version::{Head, ObjectCommit, Version, VersionRef},
+};
+
+/// How often a record is looked at again before its collection is given up for this time.
+const TRIES: usize = 20;
+
+#[derive(Debug, thiserror::Error)]
+pub enum TrackError {
+    #[error(transparent)]
+    Port(#[from] PortError),
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    #[error("{object} was changed by others {TRIES} times in a row while a change of it was to be stored")]
+    Contended { object: ObjectKey },
+    #[error("version {number} of {object} is the head, but is not in the store")]
+    Missing { object: ObjectKey, number: u64 },
+}
+
+/// Whether an object that was never seen is news, or was old before the hub came.
+#[derive(Debug, Clone, Copy)]
+pub struct News {
+    pub start: Start,
+    pub started_at: Timestamp,
+    /// One complete run has been made.
+    pub baseline_done: bool,
+}
+
+impl News {
+    pub fn of(collection: &Collection, state: &CollectionState, now: Timestamp) -> Self {
+        Self {
+            start: collection.start,
+            started_at: state.started_at.unwrap_or(now),
+            baseline_done: state.baseline_done,
+        }
+    }
+
+    fn is(&self, created: Option<Timestamp>) -> bool {
+        let from = match self.start {
+            Start::All => return true,
+            Start::Now => self.started_at,
+            Start::At(from) => from,
+        };
+        // Many sources write whole seconds: what was made within the second of the start is news.
+        created.map_or(self.baseline_done, |created| created.as_second() >= from.as_second())
+    }
+}
+
+/// What would be, or was, stored for one object.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    pub decision: Decision,
+    pub commit: ObjectCommit,
+}
+
+/// What a set of records comes to, before anything is stored.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// By record, in the order given.
+    parents: Vec<Option<Planned>>,
+    /// Each with the place of its parent's record.
+    children: Vec<(usize, Planned)>,
+}
+
+impl Plan {
+    /// Parents first.
+    pub fn items(&self) -> impl Iterator<Item = &Planned> {
+        self.parents.iter().flatten().chain(self.children.iter().map(|(_, child)| child))
+    }
+}
+
+/// What was stored.
+#[derive(Debug, Default)]
+pub struct Tracked {
+    /// Versions, baselines included.
+    pub stored: u64,
+    /// Objects of the collection itself among the baselines, children not counted.
+    pub baseline: u64,
+    /// Stored pending, to be published.
+    pub messages: Vec<MessageRecord>,
+}
+
+pub struct Tracker<'a, H: Home> {
+    home: &'a H,
+    hub: &'a Hub,
+    router: &'a Router,
+}
+
+impl<H: Home> std::fmt::Debug for Tracker<'_, H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tracker").finish_non_exhaustive()
+    }
+}
+
+impl<'a, H: Home> Tracker<'a, H> {
+    pub fn new(home: &'a H, hub: &'a Hub, router: &'a Router) -> Self {
+        Self { home, hub, router }
+    }
+
+    /// Stores what changed. A key that stands in `records` more than once is taken in the order given.
+    pub async fn track(
+        &self,
+        collection: &Collection,
+        records: Vec<Record>,
+        news: &News,
+    ) -> Result<Tracked, TrackError> {
+        let mut tracked = Tracked::default();
+        let mut waiting = records;
+        while !waiting.is_empty() {
+            let (now, later) = first_of_each(waiting);
+            self.track_distinct(collection, now, news, &mut tracked).await?;
+            waiting = later;
+        }
+        Ok(tracked)
+    }
+
+    async fn track_distinct(
+        &self,
+        collection: &Collection,
+        mut records: Vec<Record>,
+        news: &News,
+        tracked: &mut Tracked,
+    ) -> Result<(), TrackError> {
+        for _ in 0..TRIES {
+            let plan = self.plan(collection, &records, news).await?;
+            let mut again: HashSet<usize> = HashSet::new();
+
+            let (places, parents): (Vec<usize>, Vec<Planned>) = plan
+                .parents
+                .into_iter()
+                .enumerate()
+                .filter_map(|(place, planned)| planned.map(|planned| (place, planned)))
+                .unzip();
+            self.store(places, parents, true, tracked, &mut again).await?;
+            // Without its parent's version a child's message would name one that is not there.
+            let (places, children) = plan.children.into_iter().filter(|(place, _)| !again.contains(place)).unzip();
+            self.store(places, children, false, tracked, &mut again).await?;
+
+            if again.is_empty() {
+                return Ok(());
+            }
+            let mut place = 0;
+            records.retain(|_| {
+                place += 1;
+                again.contains(&(place - 1))
+            });
+        }
+        Err(TrackError::Contended { object: records.swap_remove(0).key })
+    }
+
+    /// Commits, item by item; the places of conflicts are added to `again`.
+    async fn store(
+        &self,
+        places: Vec<usize>,
+        planned: Vec<Planned>,
+        parents: bool,
+        tracked: &mut Tracked,
+        again: &mut HashSet<usize>,
+    ) -> Result<(), TrackError> {
+        if planned.is_empty() {
+            return Ok(());
+        }
+        let commits = planned.iter().map(|planned| planned.commit.clone()).collect();
+        let answers = self.home.store().commit(commits).await;
+        let mut failed = None;
+        for ((place, planned), answer) in places.into_iter().zip(planned).zip(answers) {
+            match answer {
+                Ok(()) => self.stored(planned, parents, tracked),
+                Err(CommitError::Conflict) => {
+                    again.insert(place);
+                }
+                Err(CommitError::Port(error)) => failed = Some(error),
+            }
+        }
+        failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    fn stored(&self, planned: Planned, parent: bool, tracked: &mut Tracked) {
+        tracked.stored += 1;
+        if planned.decision == Decision::Baseline {
+            tracked.baseline += u64::from(parent);
+        } else {
+            let version = &planned.commit.version;
+            let mut event = HubEvent::new(self.home.clock().now(), EventName::VersionStored);
+            event.source = Some(version.key.collection.source.to_string());
+            event.collection = Some(version.key.collection.collection.to_string());
+            event.object = Some(format!("{}@{}", version.key.id, version.number));
+            self.home.observer().observe(event);
+        }
+        tracked.messages.extend(planned.commit.messages);
+    }
+
+    /// Reads heads and the bodies of changed objects, and works out what to store. Keys must be distinct.
+    pub async fn plan(&self, collection: &Collection, records: &[Record], news: &News) -> Result<Plan, TrackError> {
+        let seen = Seen::of(collection, records);
+        let heads = self.heads(&seen).await?;
+        let context = Context {
+            epoch: self.home.store().epoch().await?,
+            hub: self.hub.name.clone(),
+            now: self.home.clock().now(),
+        };
+        let mut decisions = Vec::with_capacity(seen.0.len());
+        for one in &seen.0 {
+            let head = heads.get(one.key);
+            let is_news = match one.parent {
+                None => news.is(one.record.created),
+                // A child found at an old object is as old; one found later is news.
+                Some(parent) => match decisions[parent] {
+                    Decision::Baseline => false,
+                    Decision::Unchanged => !heads.get(seen.0[parent].key).is_some_and(|head| head.baseline),
+                    _ => true,
+                },
+            };
+            decisions.push(decide(head, one.hash, one.deleted, is_news));
+        }
+        let bodies = self.parent_bodies(&seen, &decisions, &heads).await?;
+
+        let mut plan = Plan { parents: records.iter().map(|_| None).collect(), children: Vec::new() };
+        let mut traces: HashMap<usize, String> = HashMap::new();
+        for (place, (one, decision)) in seen.0.iter().zip(&decisions).enumerate() {
+            if *decision == Decision::Unchanged {
+                continue;
+            }
+            let head = heads.get(one.key);
+            let version = one.version(head, *decision, context.now);
+            if one.parent.is_none() {
+                traces.insert(place, trace_id(context.epoch, &version));
+            }
+            let messages = deriving(
+                &context,
+                &Deriving {
+                    version: &version,
+                    decision: *decision,
+                    rules: one.rules,
+                    previous: (*decision == Decision::Updated).then(|| bodies.get(one.key)).flatten(),
+                    within: one.parent.map(|_| (&collection.object_type, &one.record.body)),
+                    trace_id: one.parent.and_then(|parent| traces.get(&parent)).map(String::as_str),
+                },
+            );
+            let messages = messages.into_iter().map(|message| self.router.record(message)).collect::<Result<_, _>>()?;
+            let commit = ObjectCommit { expected: head.map(|head| head.version), version, messages };
+            let planned = Planned { decision: *decision, commit };
+            match one.parent {
+                None => plan.parents[one.place] = Some(planned),
+                Some(_) => plan.children.push((one.place, planned)),
+            }
+        }
+        Ok(plan)
+    }
+
+    async fn heads(&self, seen: &Seen<'_>) -> Result<BTreeMap<ObjectKey, Head>, TrackError> {
+        let keys: Vec<ObjectKey> = seen.0.iter().map(|one| one.key.clone()).collect();
+        let heads = self.home.store().heads(&keys).await?;
+        Ok(keys.into_iter().zip(heads).filter_map(|(key, head)| Some((key, head?))).collect())
+    }
+
+    /// The bodies that updates follow.
+    async fn parent_bodies(
+        &self,
+        seen: &Seen<'_>,
+        decisions: &[Decision],
+        heads: &BTreeMap<ObjectKey, Head>,
+    ) -> Result<BTreeMap<ObjectKey, Value>, TrackError> {
+        let refs: Vec<VersionRef> = seen
+            .0
+            .iter()
+            .zip(decisions)
+            .filter(|(_, decision)| **decision == Decision::Updated)
+            .filter_map(|(one, _)| {
+                heads.get(one.key).map(|head| VersionRef { key: one.key.clone(), number: head.version })
+            })
+            .collect();
+        if refs.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let versions = self.home.store().versions(&refs).await?;
+        refs.into_iter()
+            .zip(versions)
+            .map(|(wanted, version)| match version {
+                Some(version) => Ok((wanted.key, version.body)),
+                None => Err(TrackError::Missing { object: wanted.key, number: wanted.number }),
+            })
+            .collect()
+    }
+}
+
+/// The first record of each key, and the rest in their order.
+fn first_of_each(records: Vec<Record>) -> (Vec<Record>, Vec<Record>) {
+    let mut keys: HashSet<ObjectKey> = HashSet::new();
+    records.into_iter().partition(|record| {
+        // A parent's children are its own, so distinct parents have distinct children.
+        keys.insert(record.key.clone())
+    })
+}
+
+/// Parents and children of a set of records in one line, each parent before its children.
+struct Seen<'a>(Vec<One<'a>>);
+
+struct One<'a> {
+    key: &'a ObjectKey,
+    object_type: &'a ObjectType,
+    body: &'a Value,
+    hash: ContentHash,
+    deleted: bool,
+    rules: &'a ObjectRules,
+    record: &'a Record,
+    /// Place of the record among the records.
+    place: usize,
+    /// Of a child: place of its parent in this line.
+    parent: Option<usize>,
+}
+
+impl<'a> Seen<'a> {
+    fn of(collection: &'a Collection, records: &'a [Record]) -> Self {
+        let mut line: Vec<One<'a>> = Vec::with_capacity(records.len());
+        for (place, record) in records.iter().enumerate() {
+            let parent = line.len();
+            line.push(One {
+                key: &record.key,
+                object_type: &collection.object_type,
+                body: &record.body,
+                hash: content_hash(&record.body, &collection.rules.volatile),
+                deleted: record.deleted,
+                rules: &collection.rules,
+                record,
+                place,
+                parent: None,
+            });
+            let mut keys: HashSet<&ObjectKey> = HashSet::new();
+            // The same child twice in one parent is one object; what stands last is what it is.
+            let children = record.children.iter().rev().filter(|child| keys.insert(&child.key));
+            let children: Vec<_> = children.collect();
+            for child in children.into_iter().rev() {
+                let rule = &collection.children[child.rule];
+                line.push(One {
+                    key: &child.key,
+                    object_type: &rule.object_type,
+                    body: &child.body,
+                    hash: content_hash(&child.body, &rule.rules.volatile),
+                    deleted: false,
+                    rules: &rule.rules,
+                    record,
+                    place,
+                    parent: Some(parent),
+                });
+            }
+        }
+        Self(line)
+    }
+}
+
+impl One<'_> {
+    fn version(&self, head: Option<&Head>, decision: Decision, now: Timestamp) -> Version {
+        Version {
+            key: self.key.clone(),
+            object_type: self.object_type.clone(),
+            number: head.map_or(0, |head| head.version) + 1,
+            parent: head.map(|head| head.version),
+            hash: self.hash,
+            stored_at: now,
+            baseline: decision == Decision::Baseline,
+            deleted: self.deleted,
+            body: self.body.clone(),
+        }
+    }
+}

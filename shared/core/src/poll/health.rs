@@ -1,0 +1,86 @@
+//! A collection that cannot be polled says so once, after three failures in a row, and once when it recovers.
+
+use serde_json::json;
+
+use crate::{
+    Timestamp,
+    hub::Hub,
+    id::{CollectionKey, Epoch, MessageId, MessageType, NotificationLevel},
+    message::Message,
+    port::CollectionState,
+};
+
+/// Failures in a row before anyone is told.
+const PATIENCE: u64 = 3;
+
+/// Counts a failure; the message to emit if this one is due.
+pub(super) fn failed(
+    hub: &Hub,
+    epoch: Epoch,
+    key: &CollectionKey,
+    state: &mut CollectionState,
+    now: Timestamp,
+    why: &str,
+) -> Option<Message> {
+    if state.failures == 0 {
+        state.streak += 1;
+    }
+    state.failures += 1;
+    if state.failures < PATIENCE || state.notified {
+        return None;
+    }
+    state.notified = true;
+    let subject = format!("{key} cannot be polled");
+    Some(notification(hub, epoch, key, state, now, NotificationLevel::Error, &subject, why))
+}
+
+/// Ends a streak; the message to emit if one had been emitted about it.
+pub(super) fn recovered(
+    hub: &Hub,
+    epoch: Epoch,
+    key: &CollectionKey,
+    state: &mut CollectionState,
+    now: Timestamp,
+) -> Option<Message> {
+    let failures = std::mem::take(&mut state.failures);
+    if !std::mem::take(&mut state.notified) {
+        return None;
+    }
+    let subject = format!("{key} can be polled again");
+    let why = format!("after {failures} failed polls");
+    Some(notification(hub, epoch, key, state, now, NotificationLevel::Info, &subject, &why))
+}
+
+#[expect(clippy::too_many_arguments, reason = "one private constructor, called in two places above")]
+fn notification(
+    hub: &Hub,
+    epoch: Epoch,
+    key: &CollectionKey,
+    state: &CollectionState,
+    now: Timestamp,
+    level: NotificationLevel,
+    subject: &str,
+    description: &str,
+) -> Message {
+    let message = MessageType::notification(level);
+    let message_id = MessageId::of_source_notification(epoch, key, state.bookmark.as_deref(), state.streak, &message);
+    Message {
+        message_id,
+        message,
+        hub: hub.name.clone(),
+        source: key.source.clone(),
+        created_at: now,
+        trace_id: message_id.trace_id(),
+        parent_id: None,
+        hops: 0,
+        object: None,
+        keys: std::collections::BTreeMap::new(),
+        payload: json!({"notification": {
+            "level": level, "subject": subject, "description": description,
+            "source": key.source, "collection": key.collection,
+        }}),
+        previous: None,
+        changes: None,
+        routes: Vec::new(),
+    }
+}

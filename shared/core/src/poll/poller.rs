@@ -1,0 +1,335 @@
+use std::{fmt, time::Duration};
+
+use super::{
+    health,
+    page::{self, Page, PageError},
+    request,
+    walk::{PageFacts, Walk, WalkError, fingerprint},
+};
+use crate::{
+    Timestamp,
+    event::{EventName, HubEvent},
+    hub::{Collection, Hub, Source, Start},
+    id::CollectionKey,
+    message::{Message, MessageRecord},
+    object::{self, News, Plan, Record, SetAside, TrackError, Tracker},
+    port::{
+        CollectionState, Collections, Home, HttpError, LeaseError, LeaseOwner, PortError, SourceClient, VersionStore,
+    },
+    publish::publish,
+    route::{RouteError, Router},
+};
+
+#[derive(Debug, thiserror::Error)]
+pub enum PollError {
+    #[error("the hub has no collection {0}")]
+    Unknown(CollectionKey),
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    #[error(transparent)]
+    Page(#[from] PageError),
+    #[error(transparent)]
+    Walk(#[from] WalkError),
+    #[error(transparent)]
+    Track(#[from] TrackError),
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    #[error(transparent)]
+    Port(#[from] PortError),
+    #[error(transparent)]
+    Route(#[from] RouteError),
+}
+
+/// What one poll came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PollReport {
+    /// Someone else is polling this collection; nothing was done.
+    pub busy: bool,
+    pub pages: u64,
+    pub records: u64,
+    /// Versions, baselines included.
+    pub stored: u64,
+    pub emitted: u64,
+    pub set_aside: Vec<SetAside>,
+    /// This run completed the baseline of so many objects.
+    pub baseline: Option<u64>,
+}
+
+/// What a poll would store and emit.
+#[derive(Debug, Default)]
+pub struct Preview {
+    pub records: u64,
+    pub unchanged: u64,
+    pub plans: Vec<Plan>,
+    pub set_aside: Vec<SetAside>,
+}
+
+pub struct Poller<'a, H: Home> {
+    home: &'a H,
+    hub: &'a Hub,
+    router: &'a Router,
+    owner: LeaseOwner,
+}
+
+impl<H: Home> fmt::Debug for Poller<'_, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Poller").field("owner", &self.owner).finish_non_exhaustive()
+    }
+}
+
+/// A poll in progress.
+struct Run<'a> {
+    source: &'a Source,
+    collection: &'a Collection,
+    state: CollectionState,
+    report: PollReport,
+}
+
+impl<'a, H: Home> Poller<'a, H> {
+    /// `owner` tells this poller's leases from those of others.
+    pub fn new(home: &'a H, hub: &'a Hub, router: &'a Router, owner: LeaseOwner) -> Self {
+        Self { home, hub, router, owner }
+    }
+
+    /// Reads what is new, stores it, publishes it, moves the bookmark. A failure leaves the bookmark where everything
+    /// before it is stored, and is counted.
+    pub async fn poll(&self, key: &CollectionKey) -> Result<PollReport, PollError> {
+        let (source, collection) = self.collection(key)?;
+        let now = self.now();
+        let Some(state) = self.home.store().lease(key, &self.owner, now, self.lease_from(now)).await? else {
+            return Ok(PollReport { busy: true, ..PollReport::default() });
+        };
+        let mut run = Run { source, collection, state, report: PollReport::default() };
+        match self.read_all(&mut run).await {
+            Ok(()) => {
+                self.finish(&mut run).await?;
+                Ok(run.report)
+            }
+            // Whoever has the lease now also has the state.
+            Err(PollError::Lease(LeaseError::Lost)) => Err(LeaseError::Lost.into()),
+            Err(error) => {
+                self.fail(&mut run, &error).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// What [`Poller::poll`] would do, reading the source but storing nothing.
+    pub async fn preview(&self, key: &CollectionKey) -> Result<Preview, PollError> {
+        let (source, collection) = self.collection(key)?;
+        let state = self.home.store().state(key).await?.unwrap_or_default();
+        let mut run = Run { source, collection, state, report: PollReport::default() };
+        let tracker = Tracker::new(self.home, self.hub, self.router);
+        let mut preview = Preview::default();
+        let mut walk = Walk::start(collection, bookmark(&run.state));
+        while let Some((since, at)) = walk.next() {
+            let page = self.fetch(&mut run, request::url(source, collection, since, at)).await?;
+            let print = fingerprint(&page.items);
+            let (total, next) = (page.total, page.next.clone());
+            let read = self.records(&mut run, page.items);
+            let news = News::of(collection, &run.state, self.now());
+            let plan = tracker.plan(collection, &read.records, &news).await?;
+            let planned = plan.items().count();
+            preview.unchanged += (read.records.len() as u64).saturating_sub(planned as u64);
+            preview.plans.push(plan);
+            walk.after(&PageFacts {
+                times: read.times,
+                items: read.items,
+                fingerprint: print,
+                total,
+                next,
+                news: planned > 0,
+            })?;
+        }
+        preview.records = run.report.records;
+        preview.set_aside = run.report.set_aside;
+        Ok(preview)
+    }
+
+    fn collection(&self, key: &CollectionKey) -> Result<(&'a Source, &'a Collection), PollError> {
+        let unknown = || PollError::Unknown(key.clone());
+        let source = self.hub.sources.get(&key.source).ok_or_else(unknown)?;
+        let collection = source.collections.iter().find(|collection| collection.key == *key).ok_or_else(unknown)?;
+        Ok((source, collection))
+    }
+
+    fn now(&self) -> Timestamp {
+        self.home.clock().now()
+    }
+
+    /// Long enough for a page to be fetched and stored several times over; renewed with every page.
+    fn lease_from(&self, now: Timestamp) -> Timestamp {
+        let span = (self.hub.limits.timeout * 4).max(Duration::from_secs(60));
+        now.checked_add(span).unwrap_or(Timestamp::MAX)
+    }
+
+    async fn read_all(&self, run: &mut Run<'_>) -> Result<(), PollError> {
+        let mut walk = Walk::start(run.collection, bookmark(&run.state));
+        while let Some((since, at)) = walk.next() {
+            let first_contact = run.state.started_at.is_none();
+            let page = self.fetch(run, request::url(run.source, run.collection, since, at)).await?;
+            if first_contact {
+                // What is old is told by this time, so it must not move when the first run is broken off.
+                self.save(run, self.lease_from(self.now()), None).await?;
+            }
+            let print = fingerprint(&page.items);
+            let (total, next) = (page.total, page.next.clone());
+            let read = self.records(run, page.items);
+            let news = News::of(run.collection, &run.state, self.now());
+            let tracker = Tracker::new(self.home, self.hub, self.router);
+            let tracked = tracker.track(run.collection, read.records, &news).await?;
+
+            run.report.stored += tracked.stored;
+            run.report.emitted += tracked.messages.len() as u64;
+            run.state.baseline_objects += tracked.baseline;
+            self.publish(&tracked.messages).await;
+
+            walk.after(&PageFacts {
+                times: read.times,
+                items: read.items,
+                fingerprint: print,
+                total,
+                next,
+                news: tracked.stored > 0,
+            })?;
+            run.state.bookmark = walk.bookmark().map(|time| time.to_string());
+            // The last page's bookmark is saved with the end of the poll.
+            if walk.next().is_some() {
+                self.save(run, self.lease_from(self.now()), None).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn fetch(&self, run: &mut Run<'_>, url: url::Url) -> Result<Page, PollError> {
+        let request = request::complete(url.clone(), run.source, &self.hub.limits, self.home.secrets()).await?;
+        let asked_at = self.now();
+        let response = self.home.source().fetch(request).await?;
+        let page = page::read(run.collection, &url, &response)?;
+        run.report.pages += 1;
+        if run.state.started_at.is_none() {
+            run.state.started_at = Some(source_time(response.header("date")).unwrap_or(asked_at));
+        }
+        Ok(page)
+    }
+
+    fn records(&self, run: &mut Run<'_>, items: Vec<serde_json::Value>) -> ReadPage {
+        let count = items.len();
+        run.report.records += count as u64;
+        let mut read = ReadPage { records: Vec::with_capacity(count), times: Vec::with_capacity(count), items: count };
+        for (place, item) in items.into_iter().enumerate() {
+            match object::read(run.collection, &format!("page {} item {place}", run.report.pages), item) {
+                Ok(mut record) => {
+                    self.set_aside(run, std::mem::take(&mut record.set_aside));
+                    read.times.extend(record.changed);
+                    read.records.push(record);
+                }
+                Err(aside) => self.set_aside(run, vec![aside]),
+            }
+        }
+        read
+    }
+
+    fn set_aside(&self, run: &mut Run<'_>, asides: Vec<SetAside>) {
+        for aside in asides {
+            self.observe(run.collection, EventName::RecordSetAside, |event| event.because(aside.to_string()));
+            run.report.set_aside.push(aside);
+        }
+    }
+
+    /// What is not accepted now stays pending, and a later run publishes it.
+    async fn publish(&self, records: &[MessageRecord]) {
+        if let Err(error) = publish(self.home, records).await {
+            tracing::warn!(error = %error, "messages stay pending");
+        }
+    }
+
+    async fn finish(&self, run: &mut Run<'_>) -> Result<(), PollError> {
+        let now = self.now();
+        let failures = run.state.failures;
+        let epoch = self.home.store().epoch().await?;
+        let news = health::recovered(self.hub, epoch, &run.collection.key, &mut run.state, now);
+        if !run.state.baseline_done {
+            run.state.baseline_done = true;
+            run.report.baseline = Some(std::mem::take(&mut run.state.baseline_objects));
+        }
+        self.save(run, now, news).await?;
+        if failures > 0 {
+            self.observe(run.collection, EventName::SourceRecovered, |event| event.counting(failures));
+        }
+        if let Some(objects) = run.report.baseline.filter(|_| run.collection.start != Start::All) {
+            let what = run.collection.key.collection.as_str();
+            let emitted = match run.report.emitted {
+                0 => "nothing emitted".to_owned(),
+                emitted => format!("{emitted} messages emitted"),
+            };
+            let text = format!("baseline: {} {what} stored, {emitted}", thousands(objects));
+            self.observe(run.collection, EventName::BaselineStored, |event| event.counting(objects).because(text));
+        }
+        let records = run.report.records;
+        self.observe(run.collection, EventName::PollFinished, |event| event.counting(records));
+        Ok(())
+    }
+
+    /// Counts the failure. That the poll failed is the news; what else fails here is only logged.
+    async fn fail(&self, run: &mut Run<'_>, error: &PollError) {
+        let now = self.now();
+        let why = error.to_string();
+        let counted = async {
+            let epoch = self.home.store().epoch().await?;
+            let news = health::failed(self.hub, epoch, &run.collection.key, &mut run.state, now, &why);
+            self.save(run, now, news).await
+        };
+        if let Err(error) = counted.await {
+            tracing::error!(collection = %run.collection.key, error = %error, "a failed poll could not be counted");
+        }
+        self.observe(run.collection, EventName::SourceFailed, |event| {
+            event.counting(run.state.failures).because(why.clone())
+        });
+    }
+
+    /// Saves state and notification in one transaction, and publishes the latter.
+    async fn save(&self, run: &Run<'_>, until: Timestamp, notification: Option<Message>) -> Result<(), PollError> {
+        let records = notification
+            .map(|message| self.router.record(message))
+            .into_iter()
+            .collect::<Result<Vec<MessageRecord>, _>>()?;
+        self.home.store().save(&run.collection.key, &self.owner, until, &run.state, records.clone()).await?;
+        self.publish(&records).await;
+        Ok(())
+    }
+
+    fn observe(&self, collection: &Collection, name: EventName, with: impl FnOnce(HubEvent) -> HubEvent) {
+        let mut event = HubEvent::new(self.now(), name);
+        event.source = Some(collection.key.source.to_string());
+        event.collection = Some(collection.key.collection.to_string());
+        self.home.observer().observe(with(event));
+    }
+}
+
+struct ReadPage {
+    records: Vec<Record>,
+    times: Vec<Timestamp>,
+    items: usize,
+}
+
+fn bookmark(state: &CollectionState) -> Option<Timestamp> {
+    state.bookmark.as_deref()?.parse().ok()
+}
+
+/// An object's creation is told by the source's clock, so what counts as "before the hub came" is too.
+fn source_time(date: Option<&str>) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::parse(date?).ok().map(|zoned| zoned.timestamp())
+}
+
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

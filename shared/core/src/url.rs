@@ -1,0 +1,40 @@
+//! Paths of the hub file, put on the URLs of the hub file.
+
+use url::Url;
+
+/// `base` with `path` appended to its own path, whatever slashes either has; a query in `path` is added to the base's.
+/// A path never changes the host, whatever it says: `//other/x` stays below `base`.
+pub fn join(base: &Url, path: &str) -> Url {
+    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+    let mut url = base.clone();
+    let tail = path.trim_start_matches('/');
+    if !tail.is_empty() {
+        let whole = format!("{}/{tail}", base.path().trim_end_matches('/'));
+        url.set_path(&whole);
+    }
+    if let Some(query) = query.filter(|query| !query.is_empty()) {
+        let whole = base.query().map_or_else(|| query.to_owned(), |known| format!("{known}&{query}"));
+        url.set_query(Some(&whole));
+    }
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(base: &str, path: &str, expected: &str) {
+        assert_eq!(join(&base.parse().unwrap(), path).as_str(), expected);
+    }
+
+    #[test]
+    fn paths_are_appended() {
+        check("http://shop.test", "/api/orders", "http://shop.test/api/orders");
+        check("http://shop.test/v1/", "orders", "http://shop.test/v1/orders");
+        check("http://shop.test/v1", "/orders?sort=id", "http://shop.test/v1/orders?sort=id");
+        check("http://shop.test/v1?key=a", "/orders?sort=id", "http://shop.test/v1/orders?key=a&sort=id");
+        check("http://shop.test/v1?key=a", "", "http://shop.test/v1?key=a");
+        check("http://shop.test", "//evil.test/x", "http://shop.test/evil.test/x");
+        check("http://shop.test", "http://evil.test/x", "http://shop.test/http://evil.test/x");
+    }
+}

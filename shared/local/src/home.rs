@@ -1,0 +1,196 @@
+//! Every port of the local home, behind the fault points.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read, Seek, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crossdock_core::{
+    event::Observer,
+    fault::{Faults, Guarded},
+    hub::Hub,
+    port::{Clock, Home, Random},
+    route::{RouteError, Router},
+};
+use crossdock_http::{AddressPolicy, BuildError, HttpClient};
+
+use crate::{
+    outside::{LocalSecrets, OsRandom, SystemClock},
+    store::{Database, LocalBus, LocalQueues, OpenError, QueueSettings},
+};
+
+/// Far above any retry schedule: the queue's own redrive is the last resort.
+const MAX_RECEIVE_COUNT: u32 = 1_000;
+
+/// What a local home is made from.
+pub struct Setup {
+    pub hub: Arc<Hub>,
+    /// Folder of the state, made where it does not exist.
+    pub state: PathBuf,
+    pub secrets: LocalSecrets,
+    pub observer: Arc<dyn Observer>,
+    /// URLs written in the hub file may reach loopback.
+    pub allow_loopback: bool,
+    pub faults: Faults,
+}
+
+impl fmt::Debug for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Setup").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Client(#[from] BuildError),
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    #[error("{path}: {why}")]
+    State { path: String, why: String },
+    #[error("another crossdock{holder} is running on {state}; stop it, or give this one another folder with --state")]
+    Taken { state: String, holder: String },
+}
+
+pub struct LocalHome {
+    pub(crate) database: Database,
+    store: Guarded<Database>,
+    bus: Guarded<LocalBus>,
+    queues: Guarded<LocalQueues>,
+    http: Guarded<HttpClient>,
+    secrets: Guarded<LocalSecrets>,
+    clock: SystemClock,
+    random: OsRandom,
+    observer: Arc<dyn Observer>,
+}
+
+impl fmt::Debug for LocalHome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalHome").finish_non_exhaustive()
+    }
+}
+
+impl LocalHome {
+    /// Opens the state and makes the clients. Does not take the state's lock: looking is allowed while a hub runs.
+    pub async fn open(setup: Setup) -> Result<(Self, Arc<Router>), SetupError> {
+        let Setup { hub, state, secrets, observer, allow_loopback, faults } = setup;
+        let (clock, random) = (SystemClock, OsRandom);
+        let database = Database::open(&state.join("state.db"), Arc::new(clock), &random).await?;
+        let router = Arc::new(Router::new(&hub)?);
+        let queues = LocalQueues::new(database.clone(), QueueSettings { max_receive_count: MAX_RECEIVE_COUNT });
+        let bus = LocalBus::new(database.clone(), queues.clone(), router.clone());
+        let policy = AddressPolicy::new(hub.networks.clone());
+        let policy = if allow_loopback { policy.allowing_loopback() } else { policy };
+        let http = HttpClient::new(policy, concat!("crossdock/", env!("CARGO_PKG_VERSION")))?;
+        let home = Self {
+            store: Guarded::new(database.clone(), faults.clone()),
+            bus: Guarded::new(bus, faults.clone()),
+            queues: Guarded::new(queues, faults.clone()),
+            http: Guarded::new(http, faults.clone()),
+            secrets: Guarded::new(secrets, faults),
+            database,
+            clock,
+            random,
+            observer,
+        };
+        Ok((home, router))
+    }
+
+    /// The queues with what only the local home can tell of them.
+    pub fn local_queues(&self) -> &LocalQueues {
+        self.queues.inner()
+    }
+
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+}
+
+impl Home for LocalHome {
+    type Store = Guarded<Database>;
+    type Bus = Guarded<LocalBus>;
+    type Queues = Guarded<LocalQueues>;
+    type Source = Guarded<HttpClient>;
+    type Endpoint = Guarded<HttpClient>;
+    type Secrets = Guarded<LocalSecrets>;
+
+    fn store(&self) -> &Self::Store {
+        &self.store
+    }
+    fn bus(&self) -> &Self::Bus {
+        &self.bus
+    }
+    fn queues(&self) -> &Self::Queues {
+        &self.queues
+    }
+    fn source(&self) -> &Self::Source {
+        &self.http
+    }
+    fn endpoint(&self) -> &Self::Endpoint {
+        &self.http
+    }
+    fn secrets(&self) -> &Self::Secrets {
+        &self.secrets
+    }
+    fn clock(&self) -> &dyn Clock {
+        &self.clock
+    }
+    fn random(&self) -> &dyn Random {
+        &self.random
+    }
+    fn observer(&self) -> &dyn Observer {
+        &*self.observer
+    }
+}
+
+/// Held while a hub runs on a state folder, so that two never poll and deliver from one. The file says where the hub
+/// listens; the lock goes with the process, however it ends.
+#[derive(Debug)]
+pub(crate) struct StateLock {
+    file: File,
+}
+
+impl StateLock {
+    const NAME: &str = "hub.lock";
+
+    pub(crate) fn take(state: &Path) -> Result<Self, SetupError> {
+        let path = state.join(Self::NAME);
+        let failed = |error: io::Error| SetupError::State { path: path.display().to_string(), why: error.to_string() };
+        std::fs::create_dir_all(state).map_err(failed)?;
+        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { file }),
+            Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
+            Err(std::fs::TryLockError::WouldBlock) => {
+                let mut at = String::new();
+                let _ = file.read_to_string(&mut at);
+                let holder = if at.is_empty() { String::new() } else { format!(" at {}", at.trim()) };
+                Err(SetupError::Taken { state: state.display().to_string(), holder })
+            }
+        }
+    }
+
+    pub(crate) fn announce(&mut self, url: &str) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.file.write_all(url.as_bytes())
+    }
+}
+
+/// Where the hub that runs on this state folder listens; `None` where none runs.
+pub(crate) fn running_at(state: &Path) -> Option<String> {
+    let mut file = File::open(state.join(StateLock::NAME)).ok()?;
+    match file.try_lock_shared() {
+        Err(std::fs::TryLockError::WouldBlock) => {
+            let mut url = String::new();
+            file.read_to_string(&mut url).ok()?;
+            (!url.is_empty()).then_some(url)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,150 @@
+//! The hub at work, from start to stop.
+
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use crossdock_core::{
+    dispatch::Dispatcher,
+    event::{EventName, HubEvent},
+    hub::Hub,
+    port::Home,
+    route::Router,
+};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
+
+use crate::{
+    home::{LocalHome, Setup, SetupError, StateLock, running_at},
+    intake, workers,
+};
+
+/// How long attempts in flight may take to finish when the hub is stopped; what is not finished is given back.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What a running hub needs besides its home.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where pushes come in.
+    pub listen: SocketAddr,
+    /// Take another port where that one is taken.
+    pub any_port: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    #[error("cannot listen on {address}: {why}")]
+    Listen { address: SocketAddr, why: io::Error },
+    #[error("the queues could not be made ready: {0}")]
+    Queues(#[from] crossdock_core::port::PortError),
+    #[error("the state folder could not be written: {0}")]
+    State(io::Error),
+}
+
+pub struct Running {
+    home: Arc<LocalHome>,
+    hub: Arc<Hub>,
+    router: Arc<Router>,
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    loops: JoinSet<()>,
+    server: JoinHandle<()>,
+    _lock: StateLock,
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Running {
+    pub async fn start(setup: Setup, options: Options) -> Result<Self, StartError> {
+        let mut lock = StateLock::take(&setup.state)?;
+        let hub = setup.hub.clone();
+        let (home, router) = LocalHome::open(setup).await?;
+        let home = Arc::new(home);
+        // Whoever had these in flight is gone: the lock is ours.
+        home.local_queues().release_in_flight().await?;
+
+        let listener = listen(&options).await?;
+        let address = listener.local_addr().map_err(|why| StartError::Listen { address: options.listen, why })?;
+        lock.announce(&format!("http://{address}")).map_err(StartError::State)?;
+
+        let (stop, stopped) = watch::channel(false);
+        let mut loops = JoinSet::new();
+        for collection in hub.sources.values().flat_map(|source| &source.collections) {
+            let every = collection.every;
+            loops.spawn(workers::poll(
+                home.clone(),
+                hub.clone(),
+                router.clone(),
+                collection.key.clone(),
+                every,
+                stopped.clone(),
+            ));
+        }
+        for endpoint in hub.endpoints.values() {
+            let dispatcher = Dispatcher::new(home.clone(), hub.clone(), router.clone());
+            loops.spawn(workers::dispatch(home.clone(), dispatcher, endpoint.clone(), GRACE, stopped.clone()));
+        }
+        loops.spawn(workers::sweep(home.clone(), stopped.clone()));
+        let server = intake::serve(listener, home.clone(), hub.clone(), router.clone(), stopped);
+
+        let started = HubEvent::new(home.clock().now(), EventName::HubStarted);
+        home.observer().observe(started.because(format!("{} listens on http://{address}", hub.name)));
+        Ok(Self { home, hub, router, address, stop, loops, server, _lock: lock })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn home(&self) -> &Arc<LocalHome> {
+        &self.home
+    }
+
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    pub fn router(&self) -> &Arc<Router> {
+        &self.router
+    }
+
+    /// Where the hub that runs on this state folder listens; `None` where none runs.
+    pub fn url(state: &Path) -> Option<String> {
+        running_at(state)
+    }
+
+    /// Finishes attempts in flight or gives them back, and closes the store.
+    pub async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        while self.loops.join_next().await.is_some() {}
+        if self.server.await.is_err() {
+            tracing::error!("the push server panicked");
+        }
+        self.home.observer().observe(HubEvent::new(self.home.clock().now(), EventName::HubStopped));
+        self.home.database().clone().close().await;
+    }
+}
+
+async fn listen(options: &Options) -> Result<TcpListener, StartError> {
+    let failed = |why| StartError::Listen { address: options.listen, why };
+    match TcpListener::bind(options.listen).await {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && options.any_port => {
+            TcpListener::bind(SocketAddr::new(options.listen.ip(), 0)).await.map_err(failed)
+        }
+        result => result.map_err(failed),
+    }
+}
+

@@ -1,0 +1,209 @@
+//! The loops: what the scheduler and the event source mappings do on AWS.
+
+use std::{sync::Arc, time::Duration};
+
+use crossdock_core::{
+    dispatch::{Dispatcher, Disposition, Job},
+    hub::{Endpoint, Hub},
+    id::CollectionKey,
+    poll::{PollError, Poller},
+    port::{Home, LeaseOwner, QueueName, Queues, Received},
+    publish::publish_stale,
+    route::Router,
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    task::JoinSet,
+    time::MissedTickBehavior,
+};
+
+use crate::home::LocalHome;
+
+/// How often what a crash left pending is looked for.
+const SWEEP: Duration = Duration::from_secs(1);
+/// How long a queue is left alone when nothing has announced itself: another process may have sent something.
+const IDLE: Duration = Duration::from_millis(500);
+/// The longest an entry stays hidden beyond its attempt's own deadline: reading, recording, and some.
+const MARGIN: Duration = Duration::from_secs(10);
+/// Entries of one receive, as on SQS.
+const BATCH: usize = 10;
+
+/// Until the hub is to stop.
+async fn stopping(stopped: &mut watch::Receiver<bool>) {
+    // An error means that the hub itself is gone.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+/// Polls one collection at its interval. A poll is cut off when the hub stops: whatever it has stored stays, and the
+/// bookmark is not past it.
+pub(crate) async fn poll(
+    home: Arc<LocalHome>,
+    hub: Arc<Hub>,
+    router: Arc<Router>,
+    key: CollectionKey,
+    every: Duration,
+    mut stopped: watch::Receiver<bool>,
+) {
+    // One process per state folder: the lease of a run that a crash cut short is this run's own.
+    let poller = Poller::new(&*home, &hub, &router, LeaseOwner("local".to_owned()));
+    let mut ticks = tokio::time::interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stopping(&mut stopped) => return,
+            _ = ticks.tick() => {}
+        }
+        tokio::select! {
+            () = stopping(&mut stopped) => return,
+            result = poller.poll(&key) => report(&key, result),
+        }
+    }
+}
+
+fn report(key: &CollectionKey, result: Result<crossdock_core::poll::PollReport, PollError>) {
+    match result {
+        Ok(report) => {
+            for aside in &report.set_aside {
+                tracing::warn!(collection = %key, record = %aside, "a record was set aside");
+            }
+            tracing::debug!(
+                collection = %key, records = report.records, stored = report.stored, emitted = report.emitted,
+                pages = report.pages, "polled"
+            );
+        }
+        Err(error) => tracing::warn!(collection = %key, error = %error, "the poll failed"),
+    }
+}
+
+/// Publishes what was stored and not published.
+pub(crate) async fn sweep(home: Arc<LocalHome>, mut stopped: watch::Receiver<bool>) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stopping(&mut stopped) => return,
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = publish_stale(&*home).await {
+            tracing::warn!(error = %error, "pending messages could not be published");
+        }
+    }
+}
+
+/// Empties one endpoint's queue, as many at a time as the endpoint allows. What one endpoint does never holds up
+/// another: each has its own loop and its own permits.
+pub(crate) async fn dispatch(
+    home: Arc<LocalHome>,
+    dispatcher: Dispatcher<LocalHome>,
+    endpoint: Endpoint,
+    grace: Duration,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let worker = Arc::new(Worker {
+        queue: QueueName::Endpoint(endpoint.name.clone()),
+        permits: Arc::new(Semaphore::new(endpoint.concurrency)),
+        home,
+        dispatcher,
+        endpoint,
+    });
+    let mut attempts = JoinSet::new();
+    loop {
+        while attempts.try_join_next().is_some() {}
+        let permits = tokio::select! {
+            () = stopping(&mut stopped) => break,
+            permits = worker.free_permits() => permits,
+        };
+        let received = worker.receive(permits.len()).await;
+        if received.is_empty() {
+            drop(permits);
+            tokio::select! {
+                () = stopping(&mut stopped) => break,
+                () = worker.idle() => {}
+            }
+            continue;
+        }
+        worker.start(received, permits, &mut attempts).await;
+    }
+    let finished = async { while attempts.join_next().await.is_some() {} };
+    if tokio::time::timeout(grace, finished).await.is_err() {
+        attempts.shutdown().await;
+        if let Err(error) = worker.home.local_queues().release_in_flight_of(&worker.queue).await {
+            tracing::warn!(endpoint = %worker.endpoint.name, error = %error, "entries in flight come back by themselves");
+        }
+    }
+}
+
+struct Worker {
+    home: Arc<LocalHome>,
+    dispatcher: Dispatcher<LocalHome>,
+    endpoint: Endpoint,
+    queue: QueueName,
+    permits: Arc<Semaphore>,
+}
+
+impl Worker {
+    /// At least one, and as many more as are free now, up to a batch.
+    async fn free_permits(&self) -> Vec<OwnedSemaphorePermit> {
+        let Ok(first) = self.permits.clone().acquire_owned().await else { return Vec::new() };
+        let more = std::iter::from_fn(|| self.permits.clone().try_acquire_owned().ok());
+        std::iter::once(first).chain(more.take(BATCH - 1)).collect()
+    }
+
+    async fn receive(&self, max: usize) -> Vec<Received> {
+        let visibility = self.endpoint.timeout + MARGIN;
+        self.home.queues().receive(&self.queue, max, visibility).await.unwrap_or_else(|error| {
+            tracing::warn!(endpoint = %self.endpoint.name, error = %error, "the queue could not be read");
+            Vec::new()
+        })
+    }
+
+    /// Until there may be something to receive.
+    async fn idle(&self) {
+        let queues = self.home.local_queues();
+        let next = queues.next_visible_at(&self.queue).await.ok().flatten();
+        let wait = next.map_or(IDLE, |at| {
+            Duration::try_from(at.duration_since(self.home.clock().now())).unwrap_or_default().min(IDLE)
+        });
+        let _ = tokio::time::timeout(wait, queues.arrival(&self.queue)).await;
+    }
+
+    async fn start(
+        self: &Arc<Self>,
+        received: Vec<Received>,
+        mut permits: Vec<OwnedSemaphorePermit>,
+        attempts: &mut JoinSet<()>,
+    ) {
+        let jobs = self.dispatcher.prepare(&self.endpoint.name, received).await;
+        let (suspects, others): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.suspect);
+        for job in others {
+            let (worker, permit) = (self.clone(), permits.pop());
+            attempts.spawn(async move {
+                worker.run(job).await;
+                drop(permit);
+            });
+        }
+        if suspects.is_empty() {
+            return;
+        }
+        // What may be killing the hub is handled alone: nothing else of this endpoint is in flight then.
+        drop(permits);
+        let all = u32::try_from(self.endpoint.concurrency).unwrap_or(u32::MAX);
+        let _alone = self.permits.acquire_many(all).await;
+        for job in suspects {
+            self.run(job).await;
+        }
+    }
+
+    async fn run(&self, job: Job) {
+        let receipt = job.received.receipt.clone();
+        let disposition = self.dispatcher.attempt(&self.endpoint.name, job).await;
+        let settled = match disposition {
+            Disposition::Delete => self.home.queues().delete(&self.queue, &receipt).await,
+            Disposition::RetryIn(wait) => self.home.queues().change_visibility(&self.queue, &receipt, wait).await,
+        };
+        if let Err(error) = settled {
+            // It comes back by itself, and the ledger knows what was done.
+            tracing::warn!(endpoint = %self.endpoint.name, error = %error, "an entry could not be settled in its queue");
+        }
+    }
+}
