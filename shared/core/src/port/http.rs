@@ -114,6 +114,9 @@ pub enum HttpError {
     TooLarge(usize),
     #[error("the connection broke: {0}")]
     Broken(String),
+    /// The request itself is at fault; nothing was sent.
+    #[error("the request cannot be sent: {0}")]
+    Invalid(String),
 }
 
 /// A fault injected at a port call.
