@@ -207,12 +207,19 @@ impl ObjectKey {
     /// 32 hex digits that stand for the object wherever its own id is too long or has the wrong characters (an SQS
     /// message group id is at most 128 characters of a restricted alphabet).
     pub fn group(&self) -> String {
+        hex(&self.group_bytes())
+    }
+
+    /// What [`ObjectKey::group`] spells in hex.
+    pub fn group_bytes(&self) -> [u8; 16] {
         let digest = Tuple::new()
             .text(self.collection.source.as_str())
             .text(self.collection.collection.as_str())
             .text(&self.id)
             .digest();
-        hex(&digest[..16])
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        bytes
     }
 }
 
@@ -296,6 +303,16 @@ impl MessageId {
             .number(streak)
             .text(message.as_str())
             .id()
+    }
+
+    /// As a store keeps it.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+
+    /// An id read back from a store.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
     }
 }
 

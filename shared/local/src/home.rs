@@ -19,7 +19,7 @@ use crossdock_http::{AddressPolicy, BuildError, HttpClient};
 
 use crate::{
     outside::{LocalSecrets, OsRandom, SystemClock},
-    store::{Database, LocalBus, LocalQueues, OpenError, QueueSettings},
+    store::{Database, LocalBus, LocalQueues, OpenError, QueueSettings, Targets},
 };
 
 /// Far above any retry schedule: the queue's own redrive is the last resort.
@@ -83,7 +83,7 @@ impl LocalHome {
         let database = Database::open(&state.join("state.db"), Arc::new(clock), &random).await?;
         let router = Arc::new(Router::new(&hub)?);
         let queues = LocalQueues::new(database.clone(), QueueSettings { max_receive_count: MAX_RECEIVE_COUNT });
-        let bus = LocalBus::new(database.clone(), queues.clone(), router.clone());
+        let bus = LocalBus::new(queues.clone(), targets(router.clone()));
         let policy = AddressPolicy::new(hub.networks.clone());
         let policy = if allow_loopback { policy.allowing_loopback() } else { policy };
         let http = HttpClient::new(policy, concat!("crossdock/", env!("CARGO_PKG_VERSION")))?;
@@ -148,6 +148,11 @@ impl Home for LocalHome {
     }
 }
 
+/// The bus copies by the same patterns that the writer foresaw the routes by.
+fn targets(router: Arc<Router>) -> Arc<Targets> {
+    Arc::new(move |message| router.targets(message).map_err(|error| error.to_string()))
+}
+
 /// Held while a hub runs on a state folder, so that two never poll and deliver from one. The file says where the hub
 /// listens; the lock goes with the process, however it ends.
 #[derive(Debug)]
@@ -162,7 +167,8 @@ impl StateLock {
         let path = state.join(Self::NAME);
         let failed = |error: io::Error| SetupError::State { path: path.display().to_string(), why: error.to_string() };
         std::fs::create_dir_all(state).map_err(failed)?;
-        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+        let mut file =
+            File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { file }),
             Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),

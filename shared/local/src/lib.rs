@@ -8,9 +8,12 @@ mod home;
 mod intake;
 mod outside;
 mod running;
-pub mod store;
+mod store;
 mod workers;
 
 pub use home::{LocalHome, Setup, SetupError};
 pub use outside::{LocalSecrets, OsRandom, SystemClock};
 pub use running::{Options, Running, StartError};
+pub use store::{
+    Database, DeliveryCounts, LocalBus, LocalQueues, OpenError, QueueCounts, QueueSettings, Stats, Targets, WriteCounts,
+};

@@ -1,12 +1,6 @@
 //! The hub at work, from start to stop.
 
-use std::{
-    fmt, io,
-    net::SocketAddr,
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use crossdock_core::{
     dispatch::Dispatcher,
@@ -147,4 +141,3 @@ async fn listen(options: &Options) -> Result<TcpListener, StartError> {
         result => result.map_err(failed),
     }
 }
-

@@ -16,6 +16,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Hub {
     pub name: HubName,
+    /// SHA-256 of the canonical description, variables expanded, in hex: tells whether two runs had the same hub.
+    pub hash: String,
     pub limits: Limits,
     /// Private networks that may be reached.
     pub networks: Vec<ipnet::IpNet>,

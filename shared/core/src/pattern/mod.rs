@@ -1,5 +1,9 @@
 //! Filters and their EventBridge patterns.
 
+mod standin;
+
+pub use standin::{compile, compile_raw};
+
 use serde_json::Value;
 
 /// A validated EventBridge event pattern, as JSON text.

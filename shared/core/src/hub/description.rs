@@ -1,0 +1,259 @@
+//! The shape of hub.yaml: what may stand where (`docs/contract.md` §8). What it means is worked out in
+//! [`super::resolve`]. The comments here are what editors show beside a key.
+
+use super::{
+    address::{BaseUrl, Network, RequestPath, ServicePath},
+    alternatives::{AuthPart, LinkStyle, NumberStyle, PagesPart, PathOr, Pattern, RetriesPart, Rule},
+    decode::{At, AtLeastOne, Named, described},
+    model::{KeyKind, Start, TimeFormat},
+    values::{Count, Field, Flag, Json, Literal, Size, Span},
+};
+use crate::{
+    id::{HubName, MessageType, ObjectType, RouteName, SecretName},
+    json::FieldPath,
+    pattern::{Combine, Operator, TypePattern},
+};
+
+described! {
+    /// An event-integration hub: what is polled, what is delivered, and on which routes.
+    HubFile {
+        /// The hub's name; prefix of every resource.
+        required "hub" hub: HubName,
+        /// Bounds on what one request or message may cost.
+        optional "limits" limits: LimitsPart,
+        /// Private networks that may be reached, as CIDRs; every other private address is refused.
+        optional "networks" networks: Vec<At<Network>>,
+        /// The systems that are polled or that push, by name.
+        optional "sources" sources: Named<SourcePart>,
+        /// The HTTP services that receive messages, by name.
+        optional "endpoints" endpoints: Named<EndpointPart>,
+        /// Which messages go where.
+        optional "routes" routes: Vec<At<RoutePart>>,
+    }
+
+    /// Bounds on what one request or message may cost.
+    LimitsPart {
+        /// Follow-ups of follow-ups; one more is a loop. 8 by default, at most 100.
+        optional "hops" hops: At<Count>,
+        /// For one request, its answer included. 15s by default, at most 15m.
+        optional "timeout" timeout: At<Span>,
+        /// How much of an endpoint's answer is read. 256KiB by default, at most 16MiB.
+        optional "response" response: At<Size>,
+        /// How long a page of a source may be, after decompression. 10MiB by default, at most 256MiB.
+        optional "page" page: At<Size>,
+    }
+
+    /// A system that is polled or that pushes.
+    SourcePart {
+        /// Its base URL, http or https, without credentials.
+        required "url" url: BaseUrl,
+        /// How requests authenticate: exactly one of bearer, basic, header.
+        optional "auth" auth: AuthPart,
+        /// Headers sent with every request.
+        optional "headers" headers: Named<Literal>,
+        /// Lets the source push, with the secret as its bearer token.
+        optional "push" push: SecretPart,
+        /// The lists that are polled, by name.
+        optional "collections" collections: Named<CollectionPart>,
+    }
+
+    /// A secret by its name: CROSSDOCK_SECRET_<NAME> in the environment, or the parameter store.
+    SecretPart {
+        /// The secret's name, never its value.
+        required "secret" secret: SecretName,
+    }
+
+    /// HTTP basic authentication (RFC 7617).
+    BasicPart {
+        /// The user's name.
+        required "user" user: At<String>,
+        /// The name of the secret that holds the password.
+        required "secret" secret: SecretName,
+    }
+
+    /// A header that carries a secret.
+    HeaderPart {
+        /// The header's name.
+        required "name" name: At<String>,
+        /// The name of the secret that holds its value.
+        required "secret" secret: SecretName,
+    }
+
+    /// One list of a source.
+    CollectionPart {
+        /// What one of its objects is: `order`. First word of its messages' types.
+        required "type" object_type: ObjectType,
+        /// How a page is asked for.
+        required "request" request: RequestPart,
+        /// Where the list is in the answer; by default the answer is the list.
+        optional "items" items: FieldPath,
+        /// The field that names an object.
+        required "id" id: Field,
+        /// When an object was created: a path (RFC 3339), or a field and its format.
+        optional "created" created: PathOr<CreatedPart>,
+        /// How the source filters by time; without it every poll reads the whole list.
+        optional "since" since: SincePart,
+        /// How the list is divided into pages; without it, it comes in one answer.
+        optional "pages" pages: PagesPart,
+        /// How often it is polled. At least 1s; less is for local use only.
+        required "every" every: At<Span>,
+        /// Whose objects are news: those created from now on (default), all, or from a time on.
+        optional "start" start: At<Start>,
+        /// Fields whose change is no change.
+        optional "volatile" volatile: Vec<Field>,
+        /// Named values of an object, for search and filters.
+        optional "keys" keys: Named<PathOr<KeyPart>>,
+        /// Records inside an object that have a life of their own, by name.
+        optional "children" children: Named<ChildPart>,
+        /// Changes that give a more specific type of message.
+        optional "derive" derive: Vec<Rule>,
+        /// A field that marks an object as deleted when it is there and not null, false or "".
+        optional "deleted" deleted: Field,
+    }
+
+    /// A GET request.
+    RequestPart {
+        /// Appended to the source's URL; begins with /.
+        required "path" path: RequestPath,
+        /// Query parameters sent with every request.
+        optional "query" query: Named<Literal>,
+    }
+
+    /// A time in an object.
+    CreatedPart {
+        /// Where it is.
+        required "field" field: Field,
+        /// How it is written; rfc3339 by default.
+        optional "format" format: TimeFormat,
+    }
+
+    /// A filter by time that the source understands: changed at or after, oldest first.
+    SincePart {
+        /// The query parameter.
+        required "param" param: At<String>,
+        /// The field of an object that it filters by.
+        required "field" field: Field,
+        /// How times are written; rfc3339 by default.
+        optional "format" format: TimeFormat,
+        /// How far behind the bookmark a poll reads again. 5s by default, at most 1d.
+        optional "overlap" overlap: At<Span>,
+    }
+
+    /// Pages by number.
+    NumberPagesPart {
+        /// page: the page's number is a query parameter.
+        required "style" style: NumberStyle,
+        /// The query parameter.
+        required "param" param: At<String>,
+        /// The number of the first page; 1 by default.
+        optional "first" first: Count,
+        /// Where the answer says how many pages there are; without it, reading stops at an empty page.
+        optional "total" total: Field,
+        /// How many objects a page is to have.
+        optional "size" size: PageSizePart,
+    }
+
+    /// Pages by link.
+    LinkPagesPart {
+        /// link: the answer names the next page in `Link: <…>; rel="next"` (RFC 8288).
+        required "style" style: LinkStyle,
+    }
+
+    /// The parameter that sets a page's size.
+    PageSizePart {
+        /// The query parameter.
+        required "param" param: At<String>,
+        /// Objects on a page.
+        required "value" value: At<Count>,
+    }
+
+    /// A key with the kind its value is turned into.
+    KeyPart {
+        /// Where the value is in the object.
+        required "path" path: Field,
+        /// What it is turned into; a value that cannot be is left out.
+        optional "as" kind: KeyKind,
+    }
+
+    /// Records inside an object, with versions and messages of their own.
+    ChildPart {
+        /// What one of them is: `payment`.
+        required "type" object_type: ObjectType,
+        /// The field that names one.
+        required "id" id: Field,
+        /// Where the list (or the one record) is in the parent; the child's name by default.
+        optional "items" items: Field,
+        /// Named values, for search and filters.
+        optional "keys" keys: Named<PathOr<KeyPart>>,
+        /// Fields whose change is no change.
+        optional "volatile" volatile: Vec<Field>,
+        /// Changes that give a more specific type of message.
+        optional "derive" derive: Vec<Rule>,
+    }
+
+    /// A rule that gives a change a more specific type.
+    DerivePart {
+        /// The field that is looked at.
+        required "path" path: Field,
+        /// The value it changes to.
+        optional "becomes" becomes: Json,
+        /// The value it has, at every change.
+        optional "is" is: Json,
+        /// The type of the message.
+        required "message" message: At<MessageType>,
+        /// In place of the general `updated`, not beside it; false by default.
+        optional "instead" instead: Flag,
+    }
+
+    /// An HTTP service that receives messages by POST.
+    EndpointPart {
+        /// Its URL, http or https, without credentials.
+        required "url" url: BaseUrl,
+        /// Headers sent with every message.
+        optional "headers" headers: Named<Literal>,
+        /// The secret sent as x-hub-token.
+        optional "token" token: SecretPart,
+        /// Waits between attempts, each at most 10h, or `none`. By default 5s, 30s, 2m, 10m, 30m, 1h, 2h, 4h, 8h.
+        optional "retries" retries: At<RetriesPart>,
+        /// Requests at a time; 4 by default, at most 1000.
+        optional "concurrency" concurrency: At<Count>,
+        /// For one request, its answer included; the limits' by default, at most 15m.
+        optional "timeout" timeout: At<Span>,
+        /// Statuses that no retry will mend: straight to the dead letters.
+        optional "dead_letter_on" dead_letter_on: Vec<At<Count>>,
+        /// A 2xx counts only when its body echoes the message's id; false by default.
+        optional "require_ack" require_ack: Flag,
+    }
+
+    /// Which messages go to which endpoint.
+    RoutePart {
+        /// The route's name.
+        required "name" name: At<RouteName>,
+        /// Types of messages; `*` at the end stands for the rest of a type.
+        required "messages" messages: AtLeastOne<At<TypePattern>>,
+        /// The endpoint.
+        required "to" to: At<String>,
+        /// The service of the endpoint: appended to its URL.
+        optional "path" path: ServicePath,
+        /// Whether messages are sent at all; true by default.
+        optional "enabled" enabled: Flag,
+        /// Conditions on the message.
+        optional "filters" filters: At<Vec<At<FilterPart>>>,
+        /// Whether all filters must hold (default) or any.
+        optional "match" combine: At<Combine>,
+        /// An EventBridge event pattern, in place of filters.
+        optional "pattern" pattern: Pattern,
+        /// Values sent with every message of the route.
+        optional "parameters" parameters: Named<Json>,
+    }
+
+    /// A condition on a message.
+    FilterPart {
+        /// Dotted, from the message's root: keys.total, payload.order.actual.state.
+        required "path" path: At<String>,
+        /// How it is compared.
+        required "operator" operator: Operator,
+        /// What it is compared with; a list for in, not_in and between; none for present and empty.
+        optional "value" value: Json,
+    }
+}

@@ -1,0 +1,163 @@
+//! Routes: which endpoint they name, and what their filters are as patterns.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::words::Words;
+use crate::{
+    hub::{
+        alternatives::Pattern,
+        decode::{At, AtLeastOne},
+        description::{FilterPart, HubFile, RoutePart},
+        fault::{Place, Report, did_you_mean, one_of},
+        model::Route,
+        tree::{Content, Entry, Node},
+    },
+    id::EndpointName,
+    pattern::{self, EventPattern, FaultAt, Filter, PatternFault, TypePattern},
+};
+
+pub(super) fn routes(root: &Node, file: &HubFile, report: &mut Report) -> Vec<Route> {
+    let words = Words::of(root);
+    let endpoints = file.endpoints.as_ref().map(|endpoints| endpoints.names().collect::<Vec<_>>());
+    // Endpoints that could not be read at all are one fault, not one of every route.
+    let endpoints = if root.get("endpoints").is_some() { endpoints } else { Some(Vec::new()) };
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut used: BTreeSet<&str> = BTreeSet::new();
+    let mut routes = Vec::new();
+    for At { place, value: part, .. } in file.routes.as_deref().unwrap_or_default() {
+        if let Some(At { place, value: name, .. }) = &part.name {
+            if let Some(line) = seen.get(name.as_str()) {
+                report.fault(place, format!("two routes are called {name}; the first is on line {line}"));
+            } else {
+                seen.insert(name.to_string(), place.line);
+            }
+        }
+        if let (Some(to), Some(endpoints)) = (&part.to, &endpoints) {
+            if endpoints.contains(&to.value.as_str()) {
+                used.insert(&to.value);
+            } else {
+                let known = match endpoints.as_slice() {
+                    [] => "there are none".to_owned(),
+                    names => format!("expected {}", one_of(names)),
+                };
+                let message = format!("no endpoint is called {}; {known}", to.shown);
+                report.suggest(&to.place, message, did_you_mean(&to.value, endpoints.iter().copied()));
+            }
+        }
+        routes.extend(route(place, part, &words, report));
+    }
+    for (key, _) in file.endpoints.iter().flat_map(|endpoints| &endpoints.0) {
+        if !used.contains(key.text.as_str()) {
+            report.note(&key.place, "no route goes to this endpoint", None);
+        }
+    }
+    routes
+}
+
+fn route(place: &Place, part: &RoutePart, words: &Words, report: &mut Report) -> Option<Route> {
+    let messages: Option<Vec<TypePattern>> = part.messages.as_ref().map(|AtLeastOne(messages)| {
+        messages.iter().for_each(|message| words.look(message, report));
+        messages.iter().map(|message| message.value.clone()).collect()
+    });
+    if let (Some(filters), Some(_)) = (&part.filters, &part.pattern) {
+        report.fault(&filters.place, "expected filters or a pattern, found both");
+    }
+    if let (Some(combine), Some(_), None) = (&part.combine, &part.pattern, &part.filters) {
+        report.fault(&combine.place, "match is about filters, and this route has a pattern in their place");
+    }
+    let pattern = match &part.pattern {
+        Some(Pattern(node)) => raw(place, node, messages.as_deref(), report),
+        None => filtered(place, part, messages.as_deref(), words, report),
+    };
+    let parameters = part.parameters.clone().unwrap_or_default();
+    Some(Route {
+        name: part.name.clone()?.value,
+        enabled: part.enabled.is_none_or(|flag| flag.0),
+        pattern: pattern?,
+        to: EndpointName::new(&part.to.as_ref()?.value).ok()?,
+        path: part.path.clone().unwrap_or_default().0,
+        parameters: parameters.0.into_iter().filter_map(|(key, value)| Some((key.text, value?.0))).collect(),
+    })
+}
+
+fn filtered(
+    place: &Place,
+    part: &RoutePart,
+    messages: Option<&[TypePattern]>,
+    words: &Words,
+    report: &mut Report,
+) -> Option<EventPattern> {
+    let parts = part.filters.as_ref().map(|filters| filters.value.as_slice()).unwrap_or_default();
+    let mut places = Vec::new();
+    let mut filters = Vec::new();
+    for At { place, value: FilterPart { path, operator, value }, .. } in parts {
+        let sound = path.as_ref().is_some_and(|path| words.check(path, report));
+        if let (true, Some(path), Some(operator)) = (sound, path, operator) {
+            places.push(place);
+            let value = value.as_ref().map(|value| value.0.clone());
+            filters.push(Filter { path: path.value.clone(), operator: *operator, value });
+        }
+    }
+    let combine = part.combine.as_ref().map(|combine| combine.value).unwrap_or_default();
+    tell(pattern::compile(messages?, &filters, combine), report, |at| match at {
+        FaultAt::Filter(index) => places.get(*index).copied().unwrap_or(place),
+        FaultAt::Raw(_) | FaultAt::Route => place,
+    })
+}
+
+fn raw(place: &Place, node: &Node, messages: Option<&[TypePattern]>, report: &mut Report) -> Option<EventPattern> {
+    if refuse_current(node, &mut Vec::new(), report) {
+        return None;
+    }
+    tell(pattern::compile_raw(messages?, &node.to_json()), report, |at| match at {
+        FaultAt::Raw(pointer) => &node.pointer(pointer).place,
+        FaultAt::Filter(_) | FaultAt::Route => place,
+    })
+}
+
+fn tell<'a>(
+    compiled: Result<EventPattern, Vec<PatternFault>>,
+    report: &mut Report,
+    place: impl Fn(&FaultAt) -> &'a Place,
+) -> Option<EventPattern> {
+    match compiled {
+        Ok(pattern) => Some(pattern),
+        Err(faults) => {
+            for PatternFault { at, message } in faults {
+                report.fault(place(&at), message);
+            }
+            None
+        }
+    }
+}
+
+pub(super) const CURRENT: &str = "`current` is only known at the moment of an attempt, so no route can look at it";
+
+/// Whether a pattern looks at `payload.<anything>.current`, through its `$or`s too.
+fn refuse_current<'a>(node: &'a Node, way: &mut Vec<&'a str>, report: &mut Report) -> bool {
+    let mut refused = false;
+    match &node.content {
+        Content::Map(entries) => {
+            for Entry { key, value } in entries {
+                if key.text == "$or" {
+                    refused |= refuse_current(value, way, report);
+                    continue;
+                }
+                way.push(&key.text);
+                if matches!(way.strip_prefix(&["detail"]).unwrap_or(way), ["payload", _, "current"]) {
+                    report.suggest(&key.place, CURRENT, Some("write `actual`".to_owned()));
+                    refused = true;
+                }
+                refused |= refuse_current(value, way, report);
+                way.pop();
+            }
+        }
+        Content::List(items) => {
+            for item in items {
+                refused |= refuse_current(item, way, report);
+            }
+        }
+        Content::Scalar { .. } | Content::Unusable => {}
+    }
+    refused
+}

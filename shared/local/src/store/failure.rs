@@ -1,0 +1,49 @@
+//! What goes wrong in SQLite, as the ports say it.
+//!
+//! The text names the operation's table or the stored record, never a value: SQLite's own messages name columns only,
+//! and of unreadable JSON only the place is told.
+
+use crossdock_core::port::PortError;
+use rusqlite::ErrorCode;
+
+/// A [`PortError`] that `?` makes from SQLite's errors.
+#[derive(Debug)]
+pub(super) struct Failure(pub(super) PortError);
+
+impl Failure {
+    /// A stored value is not what this program writes.
+    pub(super) fn unreadable(what: &str) -> Self {
+        Self(PortError::permanent(format!("the store holds an unreadable {what}")))
+    }
+}
+
+impl From<PortError> for Failure {
+    fn from(error: PortError) -> Self {
+        Self(error)
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(port_error(&error))
+    }
+}
+
+pub(super) fn port_error(error: &rusqlite::Error) -> PortError {
+    let rusqlite::Error::SqliteFailure(code, _) = error else {
+        return PortError::permanent(format!("the store: {error}"));
+    };
+    let hint = match code.code {
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed => {
+            "; another process keeps the store locked"
+        }
+        ErrorCode::DiskFull => "; nothing was stored, make room on the disk",
+        ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::OutOfMemory => "; nothing was stored",
+        ErrorCode::OperationInterrupted | ErrorCode::OperationAborted | ErrorCode::SchemaChanged => "",
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
+            return PortError::permanent(format!("the store's file is damaged: {error}"));
+        }
+        _ => return PortError::permanent(format!("the store: {error}")),
+    };
+    PortError::transient(format!("the store: {error}{hint}"))
+}

@@ -1,0 +1,57 @@
+//! Work on its way to a thread that owns a connection, and its answer on the way back.
+
+use std::sync::mpsc;
+
+use crossdock_core::port::PortError;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::failure::Failure;
+
+/// Run first, answered later: between the two lies the commit.
+pub(super) trait Job: Send {
+    fn run(&mut self, connection: &Connection);
+    /// `commit` failed: then so did the job, whatever came of running it.
+    fn answer(self: Box<Self>, commit: Result<(), PortError>);
+}
+
+pub(super) enum Order {
+    Do(Box<dyn Job>),
+    Stop,
+}
+
+struct Work<F, T> {
+    work: Option<F>,
+    outcome: Option<Result<T, PortError>>,
+    reply: oneshot::Sender<Result<T, PortError>>,
+}
+
+impl<F, T> Job for Work<F, T>
+where
+    F: FnOnce(&Connection) -> Result<T, Failure> + Send,
+    T: Send,
+{
+    fn run(&mut self, connection: &Connection) {
+        self.outcome = self.work.take().map(|work| work(connection).map_err(|Failure(error)| error));
+    }
+
+    fn answer(self: Box<Self>, commit: Result<(), PortError>) {
+        let Self { outcome, reply, .. } = *self;
+        // Whoever asked may have gone away; what was written stays written.
+        let _ = reply.send(commit.and_then(|()| outcome.unwrap_or_else(|| Err(closed()))));
+    }
+}
+
+/// Hands the work over and waits for its answer. What was handed over is done even if nobody waits any more.
+pub(super) async fn hand_over<T: Send + 'static>(
+    orders: &mpsc::Sender<Order>,
+    work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+) -> Result<T, PortError> {
+    let (reply, answer) = oneshot::channel();
+    orders.send(Order::Do(Box::new(Work { work: Some(work), outcome: None, reply }))).map_err(|_| closed())?;
+    answer.await.map_err(|_| closed())?
+}
+
+pub(super) fn closed() -> PortError {
+    PortError::permanent("the store is closed")
+}

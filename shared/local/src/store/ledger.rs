@@ -1,0 +1,263 @@
+//! [`Ledger`] on SQLite: deliveries, and what endpoints' answers changed about the endpoint.
+
+use crossdock_core::{
+    id::{DeliveryKey, EndpointName, MessageId, ObjectKey},
+    port::{Attempt, Delivery, DeliveryState, EndpointControl, Ledger, Opened, Paused, PortError, Settled, Settlement},
+};
+use rusqlite::{Connection, Row, params};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Database,
+    codec::{from_json, micros, name, optional_time, text, time, to_json},
+    failure::Failure,
+    outbox::{MessageRow, store_pending},
+    versions::read_heads,
+};
+
+impl Ledger for Database {
+    async fn open(
+        &self,
+        endpoint: &EndpointName,
+        deliveries: &[DeliveryKey],
+        objects: &[ObjectKey],
+    ) -> Result<Opened, PortError> {
+        let (endpoint, deliveries, objects) = (endpoint.clone(), deliveries.to_vec(), objects.to_vec());
+        self.read(move |connection| {
+            Ok(Opened {
+                deliveries: deliveries.iter().map(|key| read_delivery(connection, key)).collect::<Result<_, _>>()?,
+                heads: read_heads(connection, &objects)?,
+                control: read_control(connection, &endpoint)?,
+            })
+        })
+        .await
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Result<Settled, PortError> {
+        let now = micros(self.clock().now());
+        let row = SettlementRow::of(settlement)?;
+        self.writer().write(move |connection| settle(connection, &row, now)).await
+    }
+
+    async fn deliveries_of(&self, message: MessageId) -> Result<Vec<Delivery>, PortError> {
+        self.read(move |connection| {
+            let mut statement =
+                connection.prepare_cached(&format!("{DELIVERIES} WHERE message = ?1 ORDER BY route, round"))?;
+            statement.query_and_then([message.as_bytes()], delivery)?.collect()
+        })
+        .await
+    }
+
+    async fn deliveries_in(
+        &self,
+        endpoint: &EndpointName,
+        state: DeliveryState,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, PortError> {
+        let endpoint = endpoint.clone();
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(&format!(
+                "{DELIVERIES} WHERE state = ?1 AND endpoint = ?2 ORDER BY updated_at DESC, seq DESC LIMIT ?3"
+            ))?;
+            statement.query_and_then(params![state.as_str(), endpoint.as_str(), limit], delivery)?.collect()
+        })
+        .await
+    }
+
+    async fn set_paused(&self, endpoint: &EndpointName, paused: Option<Paused>) -> Result<(), PortError> {
+        let endpoint = endpoint.clone();
+        self.writer()
+            .write(move |connection| match paused {
+                Some(paused) => pause(connection, &endpoint, &paused),
+                None => {
+                    connection
+                        .prepare_cached("DELETE FROM paused WHERE endpoint = ?1")?
+                        .execute([endpoint.as_str()])?;
+                    Ok(())
+                }
+            })
+            .await
+    }
+}
+
+/// A settlement with its JSON written, ready for the writer.
+struct SettlementRow {
+    delivery: Delivery,
+    attempts: String,
+    answer: Option<String>,
+    parameters: Vec<(String, String)>,
+    pause: Option<Paused>,
+    messages: Vec<MessageRow>,
+}
+
+impl SettlementRow {
+    fn of(settlement: Settlement) -> Result<Self, PortError> {
+        let delivery = settlement.delivery;
+        let attempts: Vec<AttemptRow> = delivery.attempts.iter().map(AttemptRow::of).collect();
+        Ok(Self {
+            attempts: to_json("attempts", &attempts)?,
+            answer: delivery.answer.as_ref().map(|answer| to_json("answer", answer)).transpose()?,
+            parameters: settlement
+                .parameters
+                .into_iter()
+                .map(|(name, value)| Ok((name, to_json("parameter", &value)?)))
+                .collect::<Result<_, PortError>>()?,
+            pause: settlement.pause,
+            messages: settlement.messages.iter().map(MessageRow::of).collect::<Result<_, _>>()?,
+            delivery,
+        })
+    }
+}
+
+fn settle(connection: &Connection, row: &SettlementRow, now: i64) -> Result<Settled, Failure> {
+    let delivery = &row.delivery;
+    if !record(connection, row)? {
+        let ended = read_delivery(connection, &delivery.key)?;
+        let ended = ended.ok_or_else(|| Failure::unreadable("delivery"))?;
+        return Ok(Settled::AlreadyEnded(Box::new(ended)));
+    }
+    for (name, value) in &row.parameters {
+        connection
+            .prepare_cached(
+                "INSERT INTO parameters (endpoint, name, value) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (endpoint, name) DO UPDATE SET value = excluded.value",
+            )?
+            .execute(params![delivery.endpoint.as_str(), name, value])?;
+    }
+    if let Some(paused) = &row.pause {
+        pause(connection, &delivery.endpoint, paused)?;
+    }
+    for message in &row.messages {
+        store_pending(connection, message, now)?;
+    }
+    Ok(Settled::Recorded)
+}
+
+/// `false`: the round has ended; nothing was written.
+fn record(connection: &Connection, row: &SettlementRow) -> Result<bool, Failure> {
+    let delivery = &row.delivery;
+    let recorded = connection
+        .prepare_cached(
+            "INSERT INTO deliveries (message, route, round, endpoint, state, receives, updated_at, next_attempt_at,
+                next_round, reason, attempts, answer)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+             ON CONFLICT (message, route, round) DO UPDATE
+             SET endpoint = excluded.endpoint, state = excluded.state, receives = excluded.receives,
+                updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at,
+                next_round = excluded.next_round, reason = excluded.reason, attempts = excluded.attempts,
+                answer = excluded.answer
+             WHERE deliveries.state = ?13",
+        )?
+        .execute(params![
+            delivery.key.message.as_bytes(),
+            delivery.key.route.as_str(),
+            delivery.key.round,
+            delivery.endpoint.as_str(),
+            delivery.state.as_str(),
+            delivery.receives,
+            micros(delivery.updated_at),
+            delivery.next_attempt_at.map(micros),
+            delivery.next_round,
+            delivery.reason,
+            row.attempts,
+            row.answer,
+            DeliveryState::Retrying.as_str(),
+        ])?;
+    Ok(recorded == 1)
+}
+
+fn pause(connection: &Connection, endpoint: &EndpointName, paused: &Paused) -> Result<(), Failure> {
+    connection
+        .prepare_cached(
+            "INSERT INTO paused (endpoint, since, reason) VALUES (?1, ?2, ?3)
+             ON CONFLICT (endpoint) DO UPDATE SET since = excluded.since, reason = excluded.reason",
+        )?
+        .execute(params![endpoint.as_str(), micros(paused.since), paused.reason])?;
+    Ok(())
+}
+
+fn read_control(connection: &Connection, endpoint: &EndpointName) -> Result<EndpointControl, Failure> {
+    let parameters = connection
+        .prepare_cached("SELECT name, value FROM parameters WHERE endpoint = ?1")?
+        .query_and_then([endpoint.as_str()], |row| {
+            Ok::<_, Failure>((row.get(0)?, from_json("parameter", text(row, 1)?)?))
+        })?
+        .collect::<Result<_, _>>()?;
+    let paused = connection
+        .prepare_cached("SELECT since, reason FROM paused WHERE endpoint = ?1")?
+        .query_and_then([endpoint.as_str()], |row| {
+            Ok::<_, Failure>(Paused { since: time(row.get(0)?)?, reason: row.get(1)? })
+        })?
+        .next()
+        .transpose()?;
+    Ok(EndpointControl { parameters, paused })
+}
+
+const DELIVERIES: &str = "SELECT message, route, round, endpoint, state, receives, updated_at, next_attempt_at,
+        next_round, reason, attempts, answer
+    FROM deliveries";
+
+fn read_delivery(connection: &Connection, key: &DeliveryKey) -> Result<Option<Delivery>, Failure> {
+    connection
+        .prepare_cached(&format!("{DELIVERIES} WHERE message = ?1 AND route = ?2 AND round = ?3"))?
+        .query_and_then(params![key.message.as_bytes(), key.route.as_str(), key.round], delivery)?
+        .next()
+        .transpose()
+}
+
+fn delivery(row: &Row<'_>) -> Result<Delivery, Failure> {
+    let attempts: Vec<AttemptRow> = from_json("list of attempts", text(row, 10)?)?;
+    let answer: Option<String> = row.get(11)?;
+    Ok(Delivery {
+        key: DeliveryKey { message: MessageId::from_bytes(row.get(0)?), route: name(row, 1)?, round: row.get(2)? },
+        endpoint: name(row, 3)?,
+        state: state(text(row, 4)?)?,
+        receives: row.get(5)?,
+        updated_at: time(row.get(6)?)?,
+        next_attempt_at: optional_time(row.get(7)?)?,
+        next_round: row.get(8)?,
+        reason: row.get(9)?,
+        attempts: attempts.into_iter().map(AttemptRow::attempt).collect::<Result<_, _>>()?,
+        answer: answer.map(|text| from_json("answer", &text)).transpose()?,
+    })
+}
+
+pub(super) const STATES: [DeliveryState; 5] = [
+    DeliveryState::Retrying,
+    DeliveryState::Delivered,
+    DeliveryState::DeadLettered,
+    DeliveryState::Superseded,
+    DeliveryState::Suppressed,
+];
+
+fn state(text: &str) -> Result<DeliveryState, Failure> {
+    STATES.into_iter().find(|state| state.as_str() == text).ok_or_else(|| Failure::unreadable("state of a delivery"))
+}
+
+/// An attempt as it stands in the `attempts` column.
+#[derive(Serialize, Deserialize)]
+struct AttemptRow {
+    /// Microseconds since 1970.
+    at: i64,
+    took_ms: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+}
+
+impl AttemptRow {
+    fn of(attempt: &Attempt) -> Self {
+        Self {
+            at: micros(attempt.at),
+            took_ms: attempt.took_ms,
+            status: attempt.status,
+            failure: attempt.failure.clone(),
+        }
+    }
+
+    fn attempt(self) -> Result<Attempt, Failure> {
+        Ok(Attempt { at: time(self.at)?, took_ms: self.took_ms, status: self.status, failure: self.failure })
+    }
+}

@@ -1,0 +1,140 @@
+//! The store of the local home: every port that keeps state, on one SQLite file.
+//!
+//! What is guaranteed: a call that answered `Ok` survives a crash and a power cut (write-ahead log, synchronous=FULL).
+//! A read sees everything that was acknowledged before it began. Several processes may have the same file open; one
+//! that looks never stops the one that works.
+//!
+//! Who works: one thread that writes, committing for all callers at once ([`writer`]); a few threads that read
+//! ([`readers`]). Callers turn typed values into rows before they hand work over, so that the writer does nothing but
+//! SQL.
+//!
+//! Times are kept to the microsecond.
+//!
+//! Deliberately absent: any retry, any knowledge of routes or deliveries beyond what the ports say, and any cleaning
+//! up of old records.
+
+mod bus;
+mod codec;
+mod collections;
+mod failure;
+mod job;
+mod ledger;
+mod open;
+mod outbox;
+mod queues;
+mod readers;
+mod stats;
+mod versions;
+mod writer;
+
+use std::{fmt, path::Path, sync::Arc, thread};
+
+use crossdock_core::{
+    id::Epoch,
+    port::{Clock, PortError, Random},
+};
+use rusqlite::Connection;
+
+pub use self::{
+    bus::{LocalBus, Targets},
+    open::OpenError,
+    queues::{LocalQueues, QueueCounts, QueueSettings},
+    stats::{DeliveryCounts, Stats},
+    writer::WriteCounts,
+};
+use self::{failure::Failure, readers::Readers, writer::Writer};
+
+/// An open store: [`VersionStore`](crossdock_core::port::VersionStore),
+/// [`Collections`](crossdock_core::port::Collections), [`Outbox`](crossdock_core::port::Outbox) and
+/// [`Ledger`](crossdock_core::port::Ledger). Clones share it.
+///
+/// When the last clone goes, what was handed over is still written and the file is closed, but nobody waits for it;
+/// [`Database::close`] does.
+#[derive(Clone)]
+pub struct Database(Arc<Inner>);
+
+struct Inner {
+    writer: Writer,
+    /// `None` in memory: there the one connection reads too.
+    readers: Option<Readers>,
+    clock: Arc<dyn Clock>,
+    epoch: Epoch,
+}
+
+impl Database {
+    /// Opens the store in this file, or makes it, folders included. `random` is asked for the epoch of a new one.
+    pub async fn open(path: &Path, clock: Arc<dyn Clock>, random: &dyn Random) -> Result<Self, OpenError> {
+        let new_epoch = Epoch(random.bytes());
+        let path = path.to_owned();
+        in_background(move || {
+            let (connection, epoch) = open::open_file(&path, new_epoch)?;
+            let count = thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4));
+            let connections = (0..count).map(|_| open::open_reader(&path)).collect::<Result<_, _>>()?;
+            let readers = Some(Readers::start(connections)?);
+            Ok(Self(Arc::new(Inner { writer: Writer::start(connection)?, readers, clock, epoch })))
+        })
+        .await
+    }
+
+    /// A store that is gone when its last clone is; for tests.
+    pub async fn in_memory(clock: Arc<dyn Clock>, random: &dyn Random) -> Result<Self, OpenError> {
+        let (connection, epoch) = open::open_in_memory(Epoch(random.bytes()))?;
+        Ok(Self(Arc::new(Inner { writer: Writer::start(connection)?, readers: None, clock, epoch })))
+    }
+
+    /// Finishes what was handed over, moves the write-ahead log into the file and closes it. Every later call on a
+    /// clone fails.
+    pub async fn close(self) {
+        let inner = self.0;
+        let stopped = tokio::task::spawn_blocking(move || {
+            // The last connection to close is the writer's: it leaves no log behind.
+            if let Some(readers) = &inner.readers {
+                readers.stop();
+            }
+            inner.writer.stop();
+        });
+        let _ = stopped.await;
+    }
+
+    /// How well group commit works.
+    pub fn write_counts(&self) -> WriteCounts {
+        self.0.writer.counts()
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        &*self.0.clock
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.0.epoch
+    }
+
+    fn writer(&self) -> &Writer {
+        &self.0.writer
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, PortError> {
+        match &self.0.readers {
+            Some(readers) => readers.read(work).await,
+            None => self.writer().write(work).await,
+        }
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("epoch", &self.0.epoch).finish_non_exhaustive()
+    }
+}
+
+async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, OpenError> + Send + 'static,
+) -> Result<T, OpenError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| OpenError::Thread(error.into()))?
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! Opening the file: what it must be, and what is made of an empty one.
+//!
+//! `user_version` counts the migrations that were applied, `application_id` tells our files from other programs'. A
+//! file that is neither ours nor empty is left alone. Opening reads little of a large file: damage further in shows
+//! when it is read.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use crossdock_core::id::Epoch;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
+
+/// One script per schema version; the next one is appended, none is ever changed.
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+
+/// "xdoc", in the header of the file at byte 68 (<https://www.sqlite.org/fileformat2.html>).
+const APPLICATION_ID: i64 = 0x7864_6f63;
+
+/// How long to wait for another process that is writing.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a store could not be opened, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("the folder {} of the store could not be made", folder.display())]
+    Folder { folder: PathBuf, source: io::Error },
+    #[error("{} is not a Crossdock store ({found}): name another file, or move this one away", file.display())]
+    NotAStore { file: PathBuf, found: &'static str },
+    #[error(
+        "{} was written by a newer Crossdock (schema {found}, this one knows up to {known}): update Crossdock",
+        file.display()
+    )]
+    Newer { file: PathBuf, found: i64, known: i64 },
+    #[error(
+        "{} is damaged: put a backup in its place, or move it away to begin with an empty store",
+        file.display()
+    )]
+    Damaged { file: PathBuf, source: rusqlite::Error },
+    #[error("{} could not be opened", file.display())]
+    Sqlite { file: PathBuf, source: rusqlite::Error },
+    #[error("a thread for the store could not be started")]
+    Thread(#[from] io::Error),
+}
+
+/// The connection that writes, and the epoch: `new_epoch` if the store is made now.
+pub(super) fn open_file(file: &Path, new_epoch: Epoch) -> Result<(Connection, Epoch), OpenError> {
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder { folder: folder.to_owned(), source })?;
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let failed = |source| failed(file, source);
+    let mut connection = Connection::open_with_flags(file, flags).map_err(failed)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    // Before anything is written: a file that is not ours stays as it is, its journal mode included.
+    check(&connection, file)?;
+    set_up(&connection).map_err(failed)?;
+    let epoch = migrate(&mut connection, file, new_epoch)?;
+    Ok((connection, epoch))
+}
+
+pub(super) fn open_in_memory(new_epoch: Epoch) -> Result<(Connection, Epoch), OpenError> {
+    let name = Path::new("the store in memory");
+    let mut connection = Connection::open_in_memory().map_err(|source| failed(name, source))?;
+    set_up(&connection).map_err(|source| failed(name, source))?;
+    let epoch = migrate(&mut connection, name, new_epoch)?;
+    Ok((connection, epoch))
+}
+
+/// Beside the connection that writes, which has made the file what it must be.
+pub(super) fn open_reader(file: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || {
+        let connection = Connection::open_with_flags(file, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        tune(&connection)?;
+        Ok(connection)
+    };
+    open().map_err(|source| failed(file, source))
+}
+
+fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+    // A store in memory answers "memory" and needs no log.
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    // What was acknowledged survives a power cut: in WAL mode only FULL waits for the disk at each commit.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // Pages: 16 MB of log between two checkpoints instead of 4, because each one makes the group behind it wait.
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 4000, |_| Ok(()))?;
+    tune(connection)
+}
+
+fn tune(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(64);
+    // KiB when negative.
+    connection.pragma_update(None, "cache_size", -32_000)
+}
+
+fn schema_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Whether the file is ours or empty, and not from the future.
+fn check(connection: &Connection, file: &Path) -> Result<(), OpenError> {
+    let failed = |source| failed(file, source);
+    let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(failed);
+    let application = number("PRAGMA application_id")?;
+    let version = schema_version(connection).map_err(failed)?;
+    let tables = number("SELECT COUNT(*) FROM sqlite_schema")?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    match (application, version, tables) {
+        (0, 0, 0) => Ok(()),
+        (APPLICATION_ID, found, _) if found > known => Err(OpenError::Newer { file: file.to_owned(), found, known }),
+        (APPLICATION_ID, 1.., 1..) => Ok(()),
+        _ => Err(OpenError::NotAStore { file: file.to_owned(), found: "it is the SQLite database of another program" }),
+    }
+}
+
+/// Applies what is missing, in one transaction: of two processes that open a new store at once, one makes it.
+fn migrate(connection: &mut Connection, file: &Path, new_epoch: Epoch) -> Result<Epoch, OpenError> {
+    let failed = |source| failed(file, source);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    check(&transaction, file)?;
+    let applied = usize::try_from(schema_version(&transaction).map_err(failed)?).unwrap_or(MIGRATIONS.len());
+    for script in &MIGRATIONS[applied..] {
+        transaction.execute_batch(script).map_err(failed)?;
+    }
+    if applied < MIGRATIONS.len() {
+        transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
+        let version = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+        transaction.pragma_update(None, "user_version", version).map_err(failed)?;
+    }
+    let stored = transaction.query_row("SELECT epoch FROM store", [], |row| row.get(0)).optional().map_err(failed)?;
+    let epoch = match stored {
+        Some(bytes) => Epoch(bytes),
+        None => {
+            transaction.execute("INSERT INTO store (epoch) VALUES (?1)", [new_epoch.0]).map_err(failed)?;
+            new_epoch
+        }
+    };
+    transaction.commit().map_err(failed)?;
+    Ok(epoch)
+}
+
+fn failed(file: &Path, source: rusqlite::Error) -> OpenError {
+    let file = file.to_owned();
+    match source.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => OpenError::NotAStore { file, found: "it is no SQLite database" },
+        Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged { file, source },
+        _ => OpenError::Sqlite { file, source },
+    }
+}

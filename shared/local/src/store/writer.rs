@@ -1,0 +1,187 @@
+//! Group commit: one thread owns the one connection that writes.
+//!
+//! Making a transaction durable costs one wait for the disk, however much is in it. So the thread takes everything that
+//! waits for it, runs it in one transaction, commits, and only then answers everybody. While it waits for the disk the
+//! next group gathers; an idle store commits a single piece of work at once.
+//!
+//! Each item runs in a savepoint of its own: one that fails is undone alone. A commit that fails fails all of its
+//! group, and nothing of it was stored.
+//!
+//! Deliberately absent: a wait to let groups grow, and any retry. Callers know what may be repeated.
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+};
+
+use crossdock_core::port::PortError;
+use rusqlite::Connection;
+
+use super::{
+    failure::{Failure, port_error},
+    job::{Job, Order, hand_over},
+};
+
+/// Bounds how long the first of a group waits for the last, and how many pages one commit holds back.
+const LARGEST_GROUP: usize = 512;
+
+/// How many transactions were committed for how many pieces of work since the store was opened by this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriteCounts {
+    pub commits: u64,
+    pub operations: u64,
+}
+
+#[derive(Default)]
+struct Counters {
+    commits: AtomicU64,
+    operations: AtomicU64,
+}
+
+pub(super) struct Writer {
+    orders: mpsc::Sender<Order>,
+    thread: Mutex<Option<thread::JoinHandle<()>>>,
+    counters: Arc<Counters>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection) -> io::Result<Self> {
+        let (orders, waiting) = mpsc::channel();
+        let counters = Arc::new(Counters::default());
+        let counting = Arc::clone(&counters);
+        let thread = thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || write_until_stopped(connection, &waiting, &counting))?;
+        Ok(Self { orders, thread: Mutex::new(Some(thread)), counters })
+    }
+
+    /// One piece of work: all of it, or nothing.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, PortError> {
+        hand_over(&self.orders, move |connection| in_savepoint(connection, work)).await
+    }
+
+    /// One piece of work per item, each all or nothing; one answer per item, in order. An item that was found bad
+    /// before is its own answer.
+    pub(super) async fn write_each<I: Send + 'static, T: Send + 'static>(
+        &self,
+        items: Vec<Result<I, PortError>>,
+        work: impl Fn(&Connection, I) -> Result<T, Failure> + Send + 'static,
+    ) -> Vec<Result<T, PortError>> {
+        let count = items.len();
+        if count == 0 {
+            return Vec::new();
+        }
+        let all = move |connection: &Connection| {
+            Ok(items
+                .into_iter()
+                .map(|item| {
+                    let item = item?;
+                    in_savepoint(connection, |connection| work(connection, item)).map_err(|Failure(error)| error)
+                })
+                .collect())
+        };
+        hand_over(&self.orders, all).await.unwrap_or_else(|error| (0..count).map(|_| Err(error.clone())).collect())
+    }
+
+    pub(super) fn counts(&self) -> WriteCounts {
+        WriteCounts {
+            commits: self.counters.commits.load(Ordering::Relaxed),
+            operations: self.counters.operations.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Finishes what waits, then closes the connection. Blocks.
+    pub(super) fn stop(&self) {
+        let _ = self.orders.send(Order::Stop);
+        let thread = self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Undoes what `work` wrote when it fails.
+fn in_savepoint<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    // Outside a transaction a savepoint would commit by itself, before the group does.
+    if connection.is_autocommit() {
+        return Err(PortError::transient("the store: the transaction was rolled back").into());
+    }
+    connection.prepare_cached("SAVEPOINT item")?.execute([])?;
+    let outcome = work(connection);
+    // A full disk may make SQLite roll back the whole transaction by itself, savepoints and all.
+    if outcome.is_err()
+        && !connection.is_autocommit()
+        && let Err(error) = connection.prepare_cached("ROLLBACK TO item").and_then(|mut undo| undo.execute([]))
+    {
+        // Half a piece of work must not be committed: then rather nothing of the group.
+        let _ = execute(connection, "ROLLBACK");
+        return Err(error.into());
+    }
+    if !connection.is_autocommit() {
+        connection.prepare_cached("RELEASE item")?.execute([])?;
+    }
+    outcome
+}
+
+fn write_until_stopped(connection: Connection, orders: &mpsc::Receiver<Order>, counters: &Counters) {
+    let mut stopping = false;
+    while !stopping && let Ok(Order::Do(first)) = orders.recv() {
+        let mut group = vec![first];
+        while group.len() < LARGEST_GROUP {
+            match orders.try_recv() {
+                Ok(Order::Do(job)) => group.push(job),
+                Ok(Order::Stop) => {
+                    stopping = true;
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        let operations = group.len() as u64;
+        let outcome = commit_together(&connection, &mut group);
+        if outcome.is_ok() {
+            counters.commits.fetch_add(1, Ordering::Relaxed);
+            counters.operations.fetch_add(operations, Ordering::Relaxed);
+        }
+        for job in group {
+            job.answer(outcome.clone());
+        }
+    }
+    // Another process may be reading; then the write-ahead log stays, and the next opening picks it up.
+    let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    let _ = connection.close();
+}
+
+fn commit_together(connection: &Connection, group: &mut [Box<dyn Job>]) -> Result<(), PortError> {
+    execute(connection, "BEGIN IMMEDIATE")?;
+    for job in group.iter_mut() {
+        job.run(connection);
+        if connection.is_autocommit() {
+            // What the earlier ones of the group wrote is gone with it.
+            return Err(PortError::transient("the store: a write failed so badly that all of its group was undone"));
+        }
+    }
+    execute(connection, "COMMIT").inspect_err(|_| {
+        let _ = execute(connection, "ROLLBACK");
+    })
+}
+
+fn execute(connection: &Connection, sql: &str) -> Result<(), PortError> {
+    let outcome = connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
+    outcome.map(|_| ()).map_err(|error| port_error(&error))
+}
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;
