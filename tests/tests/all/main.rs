@@ -1,0 +1,6 @@
+//! The hub as a whole: the `crossdock` binary in a process of its own, between sources and endpoints that the tests play.
+
+#[cfg(test)]
+mod push;
+#[cfg(test)]
+mod support;
