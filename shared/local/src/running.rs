@@ -124,8 +124,9 @@ impl Running {
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
         while self.loops.join_next().await.is_some() {}
-        if self.server.await.is_err() {
-            tracing::error!("the push server panicked");
+        // A pusher that takes its time is cut off; it was not answered, so it will send again.
+        if tokio::time::timeout(GRACE, &mut self.server).await.is_err() {
+            self.server.abort();
         }
         self.home.observer().observe(HubEvent::new(self.home.clock().now(), EventName::HubStopped));
         self.home.database().clone().close().await;

@@ -1,5 +1,5 @@
 //! A page of records against the store: heads are read in one batch, what changed is stored object by object, each in a
-//! transaction of its own with its pending messages. A parent is stored before its children. Where someone else was
+//! transaction of its own with its pending messages. Where someone else was
 //! faster, the record is looked at again from the new head, so that versions stay one chain.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -71,6 +71,12 @@ impl News {
 pub struct Planned {
     pub decision: Decision,
     pub commit: ObjectCommit,
+}
+
+impl Planned {
+    fn is_baseline(&self) -> bool {
+        self.decision == Decision::Baseline
+    }
 }
 
 /// What a set of records comes to, before anything is stored.
@@ -145,16 +151,17 @@ impl<'a, H: Home> Tracker<'a, H> {
             let plan = self.plan(collection, &records, news).await?;
             let mut again: HashSet<usize> = HashSet::new();
 
-            let (places, parents): (Vec<usize>, Vec<Planned>) = plan
-                .parents
+            // A baseline's children come before it: once the parent is known, an unknown child is news. Any other's
+            // come after it: a child's message names the parent's version.
+            let (before, after): (Vec<_>, Vec<_>) = plan
+                .children
                 .into_iter()
-                .enumerate()
-                .filter_map(|(place, planned)| planned.map(|planned| (place, planned)))
-                .unzip();
-            self.store(places, parents, true, tracked, &mut again).await?;
-            // Without its parent's version a child's message would name one that is not there.
-            let (places, children) = plan.children.into_iter().filter(|(place, _)| !again.contains(place)).unzip();
-            self.store(places, children, false, tracked, &mut again).await?;
+                .partition(|(place, _)| plan.parents[*place].as_ref().is_some_and(Planned::is_baseline));
+            let parents =
+                plan.parents.into_iter().enumerate().filter_map(|(place, planned)| Some((place, planned?))).collect();
+            for (planned, are_parents) in [(before, false), (parents, true), (after, false)] {
+                self.store(planned, are_parents, tracked, &mut again).await?;
+            }
 
             if again.is_empty() {
                 return Ok(());
@@ -168,15 +175,16 @@ impl<'a, H: Home> Tracker<'a, H> {
         Err(TrackError::Contended { object: records.swap_remove(0).key })
     }
 
-    /// Commits, item by item; the places of conflicts are added to `again`.
+    /// Commits, item by item; the places of conflicts are added to `again`, and what belongs to one of them waits.
     async fn store(
         &self,
-        places: Vec<usize>,
-        planned: Vec<Planned>,
+        planned: Vec<(usize, Planned)>,
         parents: bool,
         tracked: &mut Tracked,
         again: &mut HashSet<usize>,
     ) -> Result<(), TrackError> {
+        let (places, planned): (Vec<usize>, Vec<Planned>) =
+            planned.into_iter().filter(|(place, _)| !again.contains(place)).unzip();
         if planned.is_empty() {
             return Ok(());
         }
@@ -197,7 +205,7 @@ impl<'a, H: Home> Tracker<'a, H> {
 
     fn stored(&self, planned: Planned, parent: bool, tracked: &mut Tracked) {
         tracked.stored += 1;
-        if planned.decision == Decision::Baseline {
+        if planned.is_baseline() {
             tracked.baseline += u64::from(parent);
         } else {
             let version = &planned.commit.version;

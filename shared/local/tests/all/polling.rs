@@ -1,0 +1,220 @@
+use std::time::Duration;
+
+use crossdock_core::{
+    id::ObjectKey,
+    port::{HttpError, Outbox, SourceResponse, VersionStore},
+};
+use serde_json::json;
+
+use crate::stage::{HUB, Stage, ok_page};
+
+fn html(status: u16) -> Result<SourceResponse, HttpError> {
+    Ok(SourceResponse {
+        status,
+        headers: vec![("content-type".to_owned(), "text/html".to_owned())],
+        body: b"<h1>Oops</h1>".to_vec(),
+    })
+}
+
+/// Old orders, then a first poll a minute later.
+async fn with_baseline() -> Stage {
+    let stage = Stage::new().await;
+    for number in 1..=5 {
+        stage.put(&format!("R{number}"), &json!({"state": "open", "total": "10.00"}));
+        stage.clock.advance(Duration::from_secs(1));
+    }
+    stage.clock.advance(Duration::from_secs(60));
+    let report = stage.poll().await.unwrap();
+    assert_eq!(report.baseline, Some(5));
+    stage
+}
+
+#[tokio::test]
+async fn old_objects_are_a_silent_baseline() {
+    let stage = with_baseline().await;
+    stage.settle().await;
+    assert_eq!(stage.arrived(), [""; 0]);
+    let events = stage.world.events.lock().unwrap();
+    assert!(
+        events.iter().any(|event| event.reason.as_deref() == Some("baseline: 5 orders stored, nothing emitted")),
+        "{events:?}"
+    );
+}
+
+#[tokio::test]
+async fn new_changed_and_derived() {
+    let stage = with_baseline().await;
+    stage.put("R6", &json!({"state": "open", "total": "99.90"}));
+    stage.settle().await;
+    assert_eq!(stage.arrived(), ["order:new"]);
+
+    stage.put("R6", &json!({"total": "89.90"}));
+    stage.settle().await;
+    let seen = stage.seen();
+    assert_eq!(seen[1].message(), "order:updated");
+    assert_eq!(seen[1].body["changes"], json!([{"path": "/total", "old": "99.90", "new": "89.90"}]));
+    assert_eq!(seen[1].body["previous"]["total"], "99.90");
+    assert_eq!(seen[1].body["object"]["version"], 2);
+    assert_eq!(seen[1].body["object"]["parent"], 1);
+    assert_eq!(seen[1].body["keys"]["total"].to_string(), "89.90", "a number, and every digit of it");
+
+    stage.put("R1", &json!({"state": "canceled"}));
+    stage.settle().await;
+    assert_eq!(stage.arrived()[2..], ["order:canceled"], "in place of order:updated");
+
+    // Nothing but the volatile time changes: nothing happens.
+    stage.put("R1", &json!({}));
+    stage.settle().await;
+    assert_eq!(stage.arrived().len(), 3);
+}
+
+#[tokio::test]
+async fn children_have_a_life_of_their_own() {
+    let stage = with_baseline().await;
+    stage.put("R2", &json!({"payments": [{"id": 1, "state": "pending"}]}));
+    stage.settle().await;
+    assert_eq!(stage.arrived(), ["order:updated", "payment:new"]);
+    let payment = &stage.seen()[1].body;
+    assert_eq!(payment["object"]["id"], "R2/1");
+    assert_eq!(payment["payload"]["payment"]["actual"]["state"], "pending");
+    assert_eq!(payment["payload"]["order"]["actual"]["number"], "R2");
+    assert_eq!(payment["trace_id"], stage.seen()[0].body["trace_id"], "one change, one trace");
+
+    stage.put("R2", &json!({"payments": [{"id": 1, "state": "paid"}]}));
+    stage.settle().await;
+    assert_eq!(stage.arrived()[2..], ["order:updated", "payment:updated"]);
+}
+
+#[tokio::test]
+async fn many_rows_of_one_time_and_many_pages() {
+    let stage = with_baseline().await;
+    for number in 100..130 {
+        stage.put(&format!("R{number}"), &json!({"state": "open"}));
+    }
+    stage.settle().await;
+    let mut arrived: Vec<String> =
+        stage.seen().iter().map(|seen| seen.body["object"]["id"].as_str().unwrap().to_owned()).collect();
+    arrived.sort();
+    assert_eq!(arrived, (100..130).map(|number| format!("R{number}")).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_failing_source_is_told_of_once_and_so_is_its_recovery() {
+    let stage = with_baseline().await;
+    stage.world.shop.lock().unwrap().instead = (0..5).map(|_| html(500)).collect();
+    for _ in 0..5 {
+        stage.poll().await.unwrap_err();
+    }
+    // The sixth poll is good again.
+    stage.settle().await;
+    assert_eq!(stage.arrived(), ["notification:error", "notification:info"]);
+    let error = &stage.seen()[0].body["payload"]["notification"];
+    assert_eq!(error["description"], "the source answered 500");
+    assert_eq!(error["collection"], "orders");
+
+    // A second streak is another fact.
+    stage.world.shop.lock().unwrap().instead = (0..3).map(|_| html(200)).collect();
+    for _ in 0..3 {
+        stage.poll().await.unwrap_err();
+    }
+    stage.settle().await;
+    assert_eq!(stage.arrived()[2..], ["notification:error", "notification:info"]);
+    let ids: std::collections::BTreeSet<String> = stage.seen().into_iter().map(|seen| seen.webhook_id).collect();
+    assert_eq!(ids.len(), 4);
+}
+
+#[tokio::test]
+async fn a_failing_poll_leaves_what_it_did_not_read_for_the_next() {
+    let stage = with_baseline().await;
+    for number in 6..12 {
+        stage.put(&format!("R{number}"), &json!({}));
+        stage.clock.advance(Duration::from_secs(1));
+    }
+    // One good page, then trouble.
+    let page = json!({"orders": [stage.world.shop.lock().unwrap().orders["R6"].clone()], "pages": 6});
+    stage.world.shop.lock().unwrap().instead = [Ok(ok_page(&page)), Err(HttpError::Broken("reset".to_owned()))].into();
+    stage.poll().await.unwrap_err();
+    stage.settle().await;
+    assert_eq!(stage.arrived(), ["order:new"; 6]);
+}
+
+#[tokio::test]
+async fn a_bad_record_is_set_aside_and_the_page_goes_on() {
+    let stage = with_baseline().await;
+    let now = crossdock_core::port::Clock::now(&stage.clock).to_string();
+    let good = json!({"number": "R7", "created_at": now, "updated_at": now});
+    let page = json!({"orders": [{"total": 1}, 7, good, {"number": "R8", "created_at": "soon"}], "pages": 1});
+    stage.world.shop.lock().unwrap().instead = [Ok(ok_page(&page))].into();
+    let report = stage.poll().await.unwrap();
+    let reasons: Vec<String> = report.set_aside.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        reasons,
+        [
+            "page 1 item 0: no id: nothing at \"number\"",
+            "page 1 item 1: found a number, expected an object",
+            "page 1 item 3: found \"soon\" at \"created_at\", expected an RFC 3339 time",
+        ]
+    );
+    stage.settle().await;
+    assert_eq!(stage.arrived(), ["order:new"]);
+}
+
+#[tokio::test]
+async fn polls_of_one_collection_never_overlap() {
+    use crossdock_core::port::{Clock, Collections, Home, LeaseOwner};
+    let stage = with_baseline().await;
+    let now = stage.clock.now();
+    let until = now.checked_add(Duration::from_secs(60)).unwrap();
+    let other = LeaseOwner("other".to_owned());
+    stage.home.store().lease(&stage.orders(), &other, now, until).await.unwrap().unwrap();
+    assert!(stage.poll().await.unwrap().busy);
+    stage.clock.advance(Duration::from_secs(61));
+    assert!(!stage.poll().await.unwrap().busy, "a lease runs out");
+}
+
+#[tokio::test]
+async fn an_unchanged_page_writes_nothing() {
+    let stage = with_baseline().await;
+    let report = stage.poll().await.unwrap();
+    assert_eq!((report.stored, report.emitted), (0, 0));
+    assert!(report.records > 0, "the overlap was read again");
+}
+
+#[tokio::test]
+async fn a_preview_stores_nothing() {
+    use crossdock_core::{poll::Poller, port::{Home, LeaseOwner}};
+    let stage = with_baseline().await;
+    stage.put("R9", &json!({"state": "open"}));
+    let poller = Poller::new(&*stage.home, &stage.hub, &stage.router, LeaseOwner("looking".to_owned()));
+    let preview = poller.preview(&stage.orders()).await.unwrap();
+    let planned: Vec<String> = preview
+        .plans
+        .iter()
+        .flat_map(|plan| plan.items())
+        .flat_map(|item| &item.commit.messages)
+        .map(|record| record.message.message.to_string())
+        .collect();
+    assert_eq!(planned, ["order:new"]);
+    let key = ObjectKey { collection: stage.orders(), id: "R9".to_owned() };
+    assert_eq!(stage.home.store().heads(std::slice::from_ref(&key)).await.unwrap(), [None]);
+    assert_eq!(stage.home.store().messages_of(&key).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_source_without_creation_times_has_its_first_run_as_baseline() {
+    let stage = Stage::with_hub(&HUB.replace("        created: created_at\n", "")).await;
+    stage.put("R1", &json!({}));
+    stage.settle().await;
+    stage.put("R2", &json!({}));
+    stage.settle().await;
+    assert_eq!(stage.arrived(), ["order:new"]);
+    assert_eq!(stage.seen()[0].body["object"]["id"], "R2");
+}
+
+#[tokio::test]
+async fn everything_is_news_where_the_hub_says_so() {
+    let stage = Stage::with_hub(&HUB.replace("every: 1s", "every: 1s\n        start: all")).await;
+    stage.put("R1", &json!({"created_at": "2020-01-01T00:00:00Z"}));
+    stage.settle().await;
+    assert_eq!(stage.arrived(), ["order:new"]);
+}

@@ -1,0 +1,88 @@
+use std::time::Duration;
+
+use crossdock_core::{
+    ingest::{Ingest, IngestError, Receipt},
+    publish::publish,
+};
+use serde_json::{Value, json};
+
+use crate::stage::Stage;
+
+async fn push(stage: &Stage, body: &Value, key: Option<&str>) -> Result<Receipt, IngestError> {
+    let source = stage.hub.sources.values().next().unwrap();
+    let ingest = Ingest::new(&*stage.home, &stage.hub, &stage.router);
+    let (receipt, records) = ingest.push(source, body.to_string().as_bytes(), key).await?;
+    publish(&*stage.home, &records).await.unwrap();
+    Ok(receipt)
+}
+
+#[tokio::test]
+async fn objects_are_versioned_like_polled_ones() {
+    let stage = Stage::new().await;
+    stage.poll().await.unwrap();
+    stage.put("R1", &json!({"state": "open"}));
+    let order = stage.world.shop.lock().unwrap().orders["R1"].clone();
+    let first = push(&stage, &json!({"orders": [order]}), None).await.unwrap();
+    assert_eq!((first.accepted, first.message_ids.len()), (1, 1));
+    let again = push(&stage, &json!({"orders": [order]}), None).await.unwrap();
+    assert_eq!((again.accepted, again.message_ids.len()), (1, 0), "nothing changed");
+    // The poll that sees it too finds nothing new.
+    stage.settle().await;
+    assert_eq!(stage.arrived(), ["order:new"]);
+}
+
+#[tokio::test]
+async fn a_push_may_be_the_first_contact() {
+    let stage = Stage::new().await;
+    stage.put("R1", &json!({"created_at": "2020-01-01T00:00:00Z"}));
+    stage.clock.advance(Duration::from_secs(5));
+    let old = stage.world.shop.lock().unwrap().orders["R1"].clone();
+    let receipt = push(&stage, &json!({"orders": [old, {"number": "R2"}]}), None).await.unwrap();
+    assert_eq!(receipt.accepted, 2);
+    stage.settle().await;
+    let seen: Vec<Value> = stage.seen().iter().map(|seen| seen.body["object"]["id"].clone()).collect();
+    assert_eq!(seen, [json!("R2")], "what was made long ago is no news");
+}
+
+#[tokio::test]
+async fn one_bad_item_harms_no_other() {
+    let stage = Stage::new().await;
+    let body = json!([{"message": "order:ping"}, {"message": "ping"}, 7, {"message": "order:pong", "payload": 1}]);
+    let receipt = push(&stage, &body, None).await.unwrap();
+    assert_eq!(receipt.accepted, 2);
+    let errors: Vec<(usize, &str)> = receipt.errors.iter().map(|error| (error.index, error.error.as_str())).collect();
+    assert_eq!(errors, [
+        (1, "\"ping\" is not a message type: expected at least two lower-case words joined by ':', such as order:new"),
+        (2, "found a number, expected {\"message\", \"payload\"}"),
+    ]);
+    stage.settle().await;
+    assert_eq!(stage.arrived(), ["order:ping", "order:pong"]);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_makes_a_push_one_push() {
+    let stage = Stage::new().await;
+    let body = json!({"message": "order:ping"});
+    let first = push(&stage, &body, Some("k1")).await.unwrap();
+    let again = push(&stage, &body, Some("k1")).await.unwrap();
+    assert_eq!(first, again);
+    let other = push(&stage, &body, Some("k2")).await.unwrap();
+    let without = push(&stage, &body, None).await.unwrap();
+    assert_ne!(first.message_ids, other.message_ids);
+    assert_ne!(without.message_ids, push(&stage, &body, None).await.unwrap().message_ids);
+    stage.settle().await;
+    assert_eq!(stage.arrived().len(), 4);
+}
+
+#[tokio::test]
+async fn what_cannot_be_taken_says_what_could() {
+    let stage = Stage::new().await;
+    for (body, expected) in [
+        (json!(7), "found a number, expected {\"message\", \"payload\"}, a list of them, {\"orders\": […]}"),
+        (json!({}), "found nothing, expected {\"message\", \"payload\"}, a list of them, {\"orders\": […]}"),
+        (json!({"order": []}), "found \"order\", expected {\"message\", \"payload\"}, a list of them, {\"orders\": […]}"),
+        (json!({"orders": {}}), "orders: found an object, expected a list"),
+    ] {
+        assert_eq!(push(&stage, &body, None).await.unwrap_err().to_string(), expected);
+    }
+}
