@@ -346,15 +346,19 @@ impl<H: Home> Dispatcher<H> {
         }
         let settlement =
             Settlement { delivery: delivery.clone(), parameters, pause: pause.clone(), messages: messages.clone() };
-        if let Settled::AlreadyEnded(known) = self.home.store().settle(settlement).await? {
-            return self.clear(&endpoint.name, received, &known).await;
-        }
+        let fresh: Vec<MessageRecord> = match self.home.store().settle(settlement).await? {
+            Settled::AlreadyEnded(known) => return self.clear(&endpoint.name, received, &known).await,
+            // What an earlier attempt's answer said already was published then.
+            Settled::Recorded { new } => {
+                messages.into_iter().zip(new).filter_map(|(message, new)| new.then_some(message)).collect()
+            }
+        };
         self.observe_end(&delivery, &open.body.message);
         if let Some(paused) = pause {
             let event = HubEvent::new(now, EventName::EndpointPaused).because(paused.reason);
             self.home.observer().observe(HubEvent { endpoint: Some(endpoint.name.to_string()), ..event });
         }
-        if let Err(error) = publish(&*self.home, &messages).await {
+        if let Err(error) = publish(&*self.home, &fresh).await {
             tracing::warn!(error = %error, "follow-ups stay pending");
         }
         if delivery.next_round {

@@ -223,7 +223,8 @@ pub struct Settlement {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Settled {
-    Recorded,
+    /// Of each message, in order, whether it was stored now; `false`: its id was there already.
+    Recorded { new: Vec<bool> },
     /// Another copy of the entry had ended this round before; nothing was written.
     AlreadyEnded(Box<Delivery>),
 }

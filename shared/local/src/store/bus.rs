@@ -1,23 +1,21 @@
 //! [`Bus`] on SQLite: an entry in the queue of every endpoint that a message is for, in one transaction per message.
 //! Which those are is decided outside, by the same patterns that EventBridge's rules would have.
+//!
+//! An entry names its message, which the writer of the message has stored. One that is not stored is copied.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use crossdock_core::{
-    Timestamp,
-    id::{EndpointName, RouteName},
+    id::{EndpointName, MessageId, RouteName},
     message::Message,
-    port::{Bus, Entry, PortError, QueueName},
+    port::{Bus, PortError, QueueName},
 };
-use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use rusqlite::OptionalExtension;
 
-use super::queues::{EntryRow, LocalQueues, store_entry, stored_name};
+use super::{
+    codec::to_json,
+    queues::{Content, EntryRow, LocalQueues, copy_body, store_entry, stored_name},
+};
 
 /// The enabled routes that match a message, each with the endpoint it goes to; or why that cannot be told.
 pub type Targets = dyn Fn(&Message) -> Result<Vec<(RouteName, EndpointName)>, String> + Send + Sync;
@@ -34,44 +32,49 @@ impl fmt::Debug for LocalBus {
     }
 }
 
+/// The entries that one message makes, each with its queue.
+type Copies = Vec<(QueueName, EntryRow)>;
+
 impl LocalBus {
     pub fn new(queues: LocalQueues, targets: Arc<Targets>) -> Self {
         Self { queues, targets }
     }
 
-    fn copies(&self, message: &Message, now: Timestamp) -> Result<Vec<(QueueName, EntryRow)>, PortError> {
+    fn copies(&self, message: &Message, stored: Option<i64>) -> Result<Copies, PortError> {
         let targets = (self.targets)(message).map_err(|why| {
             PortError::permanent(format!("the routes of message {} could not be told: {why}", message.message_id))
         })?;
-        if targets.is_empty() {
-            return Ok(Vec::new());
+        let now = self.queues.now();
+        let copy = |content, endpoint| (QueueName::Endpoint(endpoint), EntryRow::of_content(content, now));
+        if let Some(seq) = stored {
+            return Ok(targets.into_iter().map(|(route, to)| copy(Content::Copy(seq, route), to)).collect());
         }
-        let unwritable = |_| PortError::permanent(format!("message {} cannot be written", message.message_id));
-        let message = to_raw_value(message).map_err(unwritable)?;
-        targets
-            .into_iter()
-            .map(|(route, endpoint)| {
-                let body = serde_json::to_string(&Copy { route: &route, round: 1, message: &message });
-                let entry =
-                    Entry { body: body.map_err(unwritable)?, attributes: BTreeMap::new(), delay: Duration::ZERO };
-                Ok((QueueName::Endpoint(endpoint), EntryRow::of(entry, now)?))
-            })
-            .collect()
+        let message = to_json("message", message)?;
+        let body = |route: RouteName| Content::Body(copy_body(route.as_str(), &message));
+        Ok(targets.into_iter().map(|(route, to)| copy(body(route), to)).collect())
     }
-}
 
-/// A [`QueueBody`](crossdock_core::port::QueueBody) around a message that is written once for all its routes.
-#[derive(Serialize)]
-struct Copy<'a> {
-    route: &'a RouteName,
-    round: u32,
-    message: &'a RawValue,
+    /// Where the messages stand in the store.
+    async fn stored(&self, ids: Vec<MessageId>) -> Result<Vec<Option<i64>>, PortError> {
+        let reading = self.queues.database().read(move |connection| {
+            let mut statement = connection.prepare_cached("SELECT seq FROM messages WHERE id = ?1")?;
+            ids.iter().map(|id| Ok(statement.query_row([id.as_bytes()], |row| row.get(0)).optional()?)).collect()
+        });
+        reading.await
+    }
 }
 
 impl Bus for LocalBus {
     async fn publish(&self, messages: &[Message]) -> Vec<Result<(), PortError>> {
-        let now = self.queues.now();
-        let copies: Vec<_> = messages.iter().map(|message| self.copies(message, now)).collect();
+        if messages.is_empty() {
+            return Vec::new();
+        }
+        let stored = match self.stored(messages.iter().map(|message| message.message_id).collect()).await {
+            Ok(stored) => stored,
+            Err(error) => return messages.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let copies: Vec<_> =
+            messages.iter().zip(stored).map(|(message, stored)| self.copies(message, stored)).collect();
         let woken: BTreeSet<QueueName> = copies.iter().flatten().flatten().map(|(queue, _)| queue.clone()).collect();
         let publishing = self.queues.database().writer().write_each(copies, |connection, copies| {
             for (queue, row) in copies {

@@ -53,6 +53,10 @@ pub(super) fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, Failu
     row.get_ref(column)?.as_str().map_err(|_| Failure::unreadable("text"))
 }
 
+pub(super) fn optional_text<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a str>, Failure> {
+    row.get_ref(column)?.as_str_or_null().map_err(|_| Failure::unreadable("text"))
+}
+
 pub(super) fn name<T: std::str::FromStr>(row: &Row<'_>, column: usize) -> Result<T, Failure> {
     text(row, column)?.parse().map_err(|_| Failure::unreadable("name"))
 }

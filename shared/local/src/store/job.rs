@@ -10,7 +10,7 @@ use super::failure::Failure;
 
 /// Run first, answered later: between the two lies the commit.
 pub(super) trait Job: Send {
-    fn run(&mut self, connection: &Connection);
+    fn run(&mut self, connection: &Connection) -> Result<(), PortError>;
     /// `commit` failed: then so did the job, whatever came of running it.
     fn answer(self: Box<Self>, commit: Result<(), PortError>);
 }
@@ -31,8 +31,10 @@ where
     F: FnOnce(&Connection) -> Result<T, Failure> + Send,
     T: Send,
 {
-    fn run(&mut self, connection: &Connection) {
-        self.outcome = self.work.take().map(|work| work(connection).map_err(|Failure(error)| error));
+    fn run(&mut self, connection: &Connection) -> Result<(), PortError> {
+        let Some(work) = self.work.take() else { return Ok(()) };
+        let outcome = self.outcome.insert(work(connection).map_err(|Failure(error)| error));
+        outcome.as_ref().map(|_| ()).map_err(PortError::clone)
     }
 
     fn answer(self: Box<Self>, commit: Result<(), PortError>) {

@@ -93,11 +93,12 @@ struct SettlementRow {
 
 impl SettlementRow {
     fn of(settlement: Settlement) -> Result<Self, PortError> {
-        let delivery = settlement.delivery;
+        let mut delivery = settlement.delivery;
         let attempts: Vec<AttemptRow> = delivery.attempts.iter().map(AttemptRow::of).collect();
         Ok(Self {
             attempts: to_json("attempts", &attempts)?,
-            answer: delivery.answer.as_ref().map(|answer| to_json("answer", answer)).transpose()?,
+            // Freed here, not by the writer.
+            answer: delivery.answer.take().map(|answer| to_json("answer", &answer)).transpose()?,
             parameters: settlement
                 .parameters
                 .into_iter()
@@ -128,10 +129,8 @@ fn settle(connection: &Connection, row: &SettlementRow, now: i64) -> Result<Sett
     if let Some(paused) = &row.pause {
         pause(connection, &delivery.endpoint, paused)?;
     }
-    for message in &row.messages {
-        store_pending(connection, message, now)?;
-    }
-    Ok(Settled::Recorded)
+    let new = row.messages.iter().map(|message| store_pending(connection, message, now)).collect::<Result<_, _>>()?;
+    Ok(Settled::Recorded { new })
 }
 
 /// `false`: the round has ended; nothing was written.

@@ -7,11 +7,12 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    thread,
     time::Duration,
 };
 
 use crossdock_core::id::Epoch;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 
 /// One script per schema version; the next one is appended, none is ever changed.
 const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
@@ -21,6 +22,8 @@ const APPLICATION_ID: i64 = 0x7864_6f63;
 
 /// How long to wait for another process that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Between two tries where SQLite does not wait by itself.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why a store could not be opened, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +58,7 @@ pub(super) fn open_file(file: &Path, new_epoch: Epoch) -> Result<(Connection, Ep
     let mut connection = Connection::open_with_flags(file, flags).map_err(failed)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
     // Before anything is written: a file that is not ours stays as it is, its journal mode included.
-    check(&connection, file)?;
+    check(&connection.transaction().map_err(failed)?, file)?;
     set_up(&connection).map_err(failed)?;
     let epoch = migrate(&mut connection, file, new_epoch)?;
     Ok((connection, epoch))
@@ -82,14 +85,28 @@ pub(super) fn open_reader(file: &Path) -> Result<Connection, OpenError> {
 }
 
 fn set_up(connection: &Connection) -> rusqlite::Result<()> {
-    // A store in memory answers "memory" and needs no log.
-    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    use_log(connection)?;
     // What was acknowledged survives a power cut: in WAL mode only FULL waits for the disk at each commit.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     // Pages: 16 MB of log between two checkpoints instead of 4, because each one makes the group behind it wait.
     connection.pragma_update_and_check(None, "wal_autocheckpoint", 4000, |_| Ok(()))?;
     tune(connection)
+}
+
+/// Changes to the write-ahead log, once in the life of a file. A store in memory answers "memory" and needs no log.
+fn use_log(connection: &Connection) -> rusqlite::Result<()> {
+    let mut tries = BUSY_TIMEOUT.as_millis() / BUSY_PAUSE.as_millis();
+    loop {
+        match connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())) {
+            // Two processes that make the same store at once: this change alone does not wait for its lock.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && tries > 0 => {
+                tries -= 1;
+                thread::sleep(BUSY_PAUSE);
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 fn tune(connection: &Connection) -> rusqlite::Result<()> {
@@ -102,8 +119,9 @@ fn schema_version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// Whether the file is ours or empty, and not from the future.
-fn check(connection: &Connection, file: &Path) -> Result<(), OpenError> {
+/// Whether the file is ours or empty, and not from the future; in a transaction, because another process may be making
+/// the store at this very moment.
+fn check(connection: &Transaction<'_>, file: &Path) -> Result<(), OpenError> {
     let failed = |source| failed(file, source);
     let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(failed);
     let application = number("PRAGMA application_id")?;

@@ -11,7 +11,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::{
     Database,
-    codec::{from_json, micros, text, to_json},
+    codec::{from_json, micros, optional_text, text, to_json},
     failure::Failure,
 };
 
@@ -77,7 +77,7 @@ impl Outbox for Database {
 }
 
 fn record(row: &Row<'_>) -> Result<MessageRecord, Failure> {
-    let disabled = match row.get_ref(1)?.as_str_or_null().map_err(|_| Failure::unreadable("text"))? {
+    let disabled = match optional_text(row, 1)? {
         Some(names) => from_json::<Vec<RouteName>>("list of disabled routes", names)?,
         None => Vec::new(),
     };

@@ -16,6 +16,7 @@ use std::{
 
 use crossdock_core::{
     Timestamp,
+    id::RouteName,
     port::{Entry, PortError, QueueName, Queues, Received},
 };
 use rusqlite::{Connection, params};
@@ -23,7 +24,7 @@ use tokio::sync::Notify;
 
 use super::{
     Database,
-    codec::{from_json, micros, micros_after, optional_time, text, time, to_json},
+    codec::{from_json, micros, micros_after, optional_text, optional_time, text, time, to_json},
     failure::Failure,
 };
 
@@ -269,29 +270,51 @@ impl fmt::Display for Receipt {
 
 /// An entry ready for the writer.
 pub(super) struct EntryRow {
-    pub(super) body: String,
+    content: Content,
     attributes: Option<String>,
     visible_at: i64,
     sent_at: i64,
 }
 
+pub(super) enum Content {
+    Body(String),
+    /// The first round of a stored message, by its `seq`, for a route.
+    Copy(i64, RouteName),
+}
+
 impl EntryRow {
-    pub(super) fn of(entry: Entry, now: Timestamp) -> Result<Self, PortError> {
+    fn of(entry: Entry, now: Timestamp) -> Result<Self, PortError> {
         check_at_most("delay", entry.delay, LONGEST_DELAY)?;
         let attributes =
             if entry.attributes.is_empty() { None } else { Some(to_json("attributes", &entry.attributes)?) };
-        Ok(Self { body: entry.body, attributes, visible_at: micros_after(now, entry.delay), sent_at: micros(now) })
+        let content = Content::Body(entry.body);
+        Ok(Self { content, attributes, visible_at: micros_after(now, entry.delay), sent_at: micros(now) })
+    }
+
+    /// Visible at once, without attributes.
+    pub(super) fn of_content(content: Content, now: Timestamp) -> Self {
+        Self { content, attributes: None, visible_at: micros(now), sent_at: micros(now) }
     }
 }
 
 pub(super) fn store_entry(connection: &Connection, queue: &str, row: &EntryRow) -> Result<(), Failure> {
+    let (body, message, route) = match &row.content {
+        Content::Body(body) => (Some(body), None, None),
+        Content::Copy(message, route) => (None, Some(message), Some(route.as_str())),
+    };
     connection
         .prepare_cached(
-            "INSERT INTO entries (queue, visible_at, receive_count, sent_at, attributes, body)
-             VALUES (?1, ?2, 0, ?3, ?4, ?5)",
+            "INSERT INTO entries (queue, visible_at, receive_count, sent_at, attributes, body, message, route)
+             VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7)",
         )?
-        .execute(params![queue, row.visible_at, row.sent_at, row.attributes, row.body])?;
+        .execute(params![queue, row.visible_at, row.sent_at, row.attributes, body, message, route])?;
     Ok(())
+}
+
+/// What the bus puts into a queue, written as a [`QueueBody`](crossdock_core::port::QueueBody) is. `message` is JSON;
+/// the name of a route has nothing in it that JSON would escape.
+pub(super) fn copy_body(route: &str, message: &str) -> String {
+    format!(r#"{{"route":"{route}","round":1,"message":{message}}}"#)
 }
 
 struct Receive {
@@ -334,18 +357,23 @@ impl Receive {
     fn visible(&self, connection: &Connection, limit: usize) -> Result<Vec<(i64, Received)>, Failure> {
         connection
             .prepare_cached(
-                "SELECT seq, receive_count, sent_at, attributes, body FROM entries
-                 WHERE queue = ?1 AND visible_at <= ?2 ORDER BY visible_at, seq LIMIT ?3",
+                "SELECT e.seq, e.receive_count, e.sent_at, e.attributes, e.body, e.route, m.body
+                 FROM entries e LEFT JOIN messages m ON m.seq = e.message
+                 WHERE e.queue = ?1 AND e.visible_at <= ?2 ORDER BY e.visible_at, e.seq LIMIT ?3",
             )?
             .query_and_then(params![self.queue, self.now, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
                 let receipt = Receipt { seq: row.get(0)?, receive_count: row.get::<_, u32>(1)?.saturating_add(1) };
-                let attributes = match row.get_ref(3)?.as_str_or_null().map_err(|_| Failure::unreadable("text"))? {
+                let attributes = match optional_text(row, 3)? {
                     Some(json) => from_json("attributes", json)?,
                     None => BTreeMap::new(),
                 };
+                let body = match optional_text(row, 4)? {
+                    Some(body) => body.to_owned(),
+                    None => copy_body(text(row, 5)?, text(row, 6)?),
+                };
                 let entry = Received {
                     receipt: receipt.to_string(),
-                    body: text(row, 4)?.to_owned(),
+                    body,
                     attributes,
                     receive_count: receipt.receive_count,
                     sent_at: time(row.get(2)?)?,

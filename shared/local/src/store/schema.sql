@@ -119,6 +119,11 @@ CREATE TABLE entries (
     sent_at       INTEGER NOT NULL,
     -- A JSON object of texts; NULL when there are none.
     attributes    TEXT,
-    body          TEXT    NOT NULL
+    -- Either the body, or the stored message and the route that it is put together from: a message for many routes is
+    -- kept once, and what the bus does for each is a small row.
+    body          TEXT,
+    message       INTEGER REFERENCES messages,
+    route         TEXT,
+    CHECK ((body IS NULL) = (message IS NOT NULL AND route IS NOT NULL))
 ) STRICT;
 CREATE INDEX entries_by_visibility ON entries (queue, visible_at);

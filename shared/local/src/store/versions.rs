@@ -133,8 +133,9 @@ struct CommitRow {
 }
 
 impl CommitRow {
-    fn of(commit: ObjectCommit) -> Result<Self, PortError> {
-        let body = to_json("version", &commit.version.body)?;
+    fn of(mut commit: ObjectCommit) -> Result<Self, PortError> {
+        // Freed here, not by the writer.
+        let body = to_json("version", &commit.version.body.take())?;
         let messages = commit.messages.iter().map(MessageRow::of).collect::<Result<_, _>>()?;
         Ok(Self { expected: commit.expected, version: commit.version, body, messages })
     }

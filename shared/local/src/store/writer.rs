@@ -80,13 +80,19 @@ impl Writer {
             return Vec::new();
         }
         let all = move |connection: &Connection| {
-            Ok(items
-                .into_iter()
-                .map(|item| {
-                    let item = item?;
-                    in_savepoint(connection, |connection| work(connection, item)).map_err(|Failure(error)| error)
-                })
-                .collect())
+            let mut outcomes = Vec::with_capacity(count);
+            for item in items {
+                let outcome = match item {
+                    Ok(item) => in_savepoint(connection, |connection| work(connection, item)),
+                    Err(error) => Err(Failure(error)),
+                };
+                if connection.is_autocommit() {
+                    // Nothing of the batch is left.
+                    return outcome.map(|_| Vec::new());
+                }
+                outcomes.push(outcome.map_err(|Failure(error)| error));
+            }
+            Ok(outcomes)
         };
         hand_over(&self.orders, all).await.unwrap_or_else(|error| (0..count).map(|_| Err(error.clone())).collect())
     }
@@ -166,10 +172,11 @@ fn write_until_stopped(connection: Connection, orders: &mpsc::Receiver<Order>, c
 fn commit_together(connection: &Connection, group: &mut [Box<dyn Job>]) -> Result<(), PortError> {
     execute(connection, "BEGIN IMMEDIATE")?;
     for job in group.iter_mut() {
-        job.run(connection);
+        let outcome = job.run(connection);
         if connection.is_autocommit() {
-            // What the earlier ones of the group wrote is gone with it.
-            return Err(PortError::transient("the store: a write failed so badly that all of its group was undone"));
+            // What the others of the group wrote is gone too, and they may try again whatever the one's error was.
+            let why = outcome.err().map_or_else(|| "its transaction ended early".to_owned(), |error| error.what);
+            return Err(PortError::transient(why));
         }
     }
     execute(connection, "COMMIT").inspect_err(|_| {

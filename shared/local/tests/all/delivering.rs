@@ -71,10 +71,10 @@ async fn exhausted_retries_end_in_the_dead_letter_queue_and_a_redrive_is_a_new_r
     assert_eq!(done.len(), 1);
     stage.settle().await;
     let rounds = deliveries(&stage, id).await;
-    assert_eq!(rounds.iter().map(|round| round.state).collect::<Vec<_>>(), [
-        DeliveryState::DeadLettered,
-        DeliveryState::Delivered
-    ]);
+    assert_eq!(
+        rounds.iter().map(|round| round.state).collect::<Vec<_>>(),
+        [DeliveryState::DeadLettered, DeliveryState::Delivered]
+    );
     assert_eq!(stage.seen().last().unwrap().webhook_id, format!("{id}.2"));
     assert_eq!(stage.dead_letters().await, []);
 }
@@ -134,14 +134,15 @@ async fn asking_again_without_progress_is_a_failure() {
     let id = push(&stage, "order:ping").await;
     stage.settle().await;
     let rounds = deliveries(&stage, id).await;
-    let failures: Vec<Vec<Option<&str>>> = rounds
-        .iter()
-        .map(|round| round.attempts.iter().map(|attempt| attempt.failure.as_deref()).collect())
-        .collect();
-    assert_eq!(failures, [
-        vec![Some("answered 206 without a parameter to go on with"), None],
-        vec![Some("answered 206 without changing a parameter"), None]
-    ]);
+    let failures: Vec<Vec<Option<&str>>> =
+        rounds.iter().map(|round| round.attempts.iter().map(|attempt| attempt.failure.as_deref()).collect()).collect();
+    assert_eq!(
+        failures,
+        [
+            vec![Some("answered 206 without a parameter to go on with"), None],
+            vec![Some("answered 206 without changing a parameter"), None]
+        ]
+    );
 }
 
 #[tokio::test]
@@ -185,7 +186,12 @@ async fn notifications_of_a_failing_endpoint_are_emitted_once() {
     push(&stage, "order:ping").await;
     stage.settle().await;
     assert_eq!(stage.arrived(), ["order:ping"; 3]);
-    let emitted: Vec<String> = stage.world.events.lock().unwrap().iter()
+    let emitted: Vec<String> = stage
+        .world
+        .events
+        .lock()
+        .unwrap()
+        .iter()
         .filter(|event| event.event == EventName::MessageEmitted)
         .filter_map(|event| event.message.clone())
         .collect();
@@ -212,8 +218,11 @@ async fn a_message_that_kills_the_dispatcher_is_poison_in_the_end() {
 async fn an_unreadable_entry_harms_no_neighbour() {
     let stage = Stage::new().await;
     let queue = QueueName::Endpoint(stage.endpoint());
-    let entry =
-        Entry { body: "{\"route\": 7}".to_owned(), attributes: std::collections::BTreeMap::new(), delay: Duration::ZERO };
+    let entry = Entry {
+        body: "{\"route\": 7}".to_owned(),
+        attributes: std::collections::BTreeMap::new(),
+        delay: Duration::ZERO,
+    };
     stage.home.queues().send(&queue, vec![entry]).await.pop().unwrap().unwrap();
     push(&stage, "order:ping").await;
     assert_eq!(stage.dispatch_once().await, 2);
@@ -234,8 +243,7 @@ async fn a_route_that_is_not_there_is_waited_for() {
     stage.home.queues().delete(&queue, &received[0].receipt).await.unwrap();
     let mut body: Value = serde_json::from_str(&received[0].body).unwrap();
     body["route"] = json!("tomorrow");
-    let entry =
-        Entry { body: body.to_string(), attributes: std::collections::BTreeMap::new(), delay: Duration::ZERO };
+    let entry = Entry { body: body.to_string(), attributes: std::collections::BTreeMap::new(), delay: Duration::ZERO };
     stage.home.queues().send(&queue, vec![entry]).await;
     for _ in 0..58 {
         stage.dispatch_once().await;
@@ -277,4 +285,17 @@ async fn a_second_copy_of_an_entry_is_cleared_away() {
     // Both copies may be in one batch; the second outcome finds the round ended.
     assert_eq!(deliveries(&stage, id).await.len(), 1);
     assert!(stage.seen().iter().all(|seen| seen.webhook_id == id.to_string()));
+}
+
+#[tokio::test]
+async fn a_panic_is_the_failure_of_its_own_entry() {
+    let stage = Stage::new().await;
+    let bad = push(&stage, "order:panic").await;
+    let good = push(&stage, "order:ping").await;
+    assert_eq!(stage.dispatch_once().await, 2);
+    assert_eq!(only(&stage, good).await.state, DeliveryState::Delivered);
+    let failed = only(&stage, bad).await;
+    assert_eq!(failed.attempts[0].failure.as_deref(), Some("the hub failed while delivering this (panic)"));
+    stage.settle().await;
+    assert_eq!(stage.dead_letters().await[0].delivery.as_ref().unwrap().message, bad);
 }

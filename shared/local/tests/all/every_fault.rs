@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crossdock_core::{
-    fault::{Faults, FaultPlan},
+    fault::{FaultPlan, Faults},
     id::{CollectionKey, ObjectKey},
     port::{Home, Outbox, VersionStore},
 };

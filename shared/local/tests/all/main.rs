@@ -1,6 +1,8 @@
 //! The use cases of the core on the local store, with a source and endpoints that do as they are told: what is stored,
 //! what is emitted, what is delivered, and what is left after a port call failed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what went wrong by failing")]
+
 mod delivering;
 mod every_fault;
 mod polling;

@@ -182,7 +182,10 @@ async fn an_unchanged_page_writes_nothing() {
 
 #[tokio::test]
 async fn a_preview_stores_nothing() {
-    use crossdock_core::{poll::Poller, port::{Home, LeaseOwner}};
+    use crossdock_core::{
+        poll::Poller,
+        port::{Home, LeaseOwner},
+    };
     let stage = with_baseline().await;
     stage.put("R9", &json!({"state": "open"}));
     let poller = Poller::new(&*stage.home, &stage.hub, &stage.router, LeaseOwner("looking".to_owned()));

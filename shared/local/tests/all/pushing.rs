@@ -51,10 +51,16 @@ async fn one_bad_item_harms_no_other() {
     let receipt = push(&stage, &body, None).await.unwrap();
     assert_eq!(receipt.accepted, 2);
     let errors: Vec<(usize, &str)> = receipt.errors.iter().map(|error| (error.index, error.error.as_str())).collect();
-    assert_eq!(errors, [
-        (1, "\"ping\" is not a message type: expected at least two lower-case words joined by ':', such as order:new"),
-        (2, "found a number, expected {\"message\", \"payload\"}"),
-    ]);
+    assert_eq!(
+        errors,
+        [
+            (
+                1,
+                "\"ping\" is not a message type: expected at least two lower-case words joined by ':', such as order:new"
+            ),
+            (2, "found a number, expected {\"message\", \"payload\"}"),
+        ]
+    );
     stage.settle().await;
     assert_eq!(stage.arrived(), ["order:ping", "order:pong"]);
 }
@@ -80,7 +86,10 @@ async fn what_cannot_be_taken_says_what_could() {
     for (body, expected) in [
         (json!(7), "found a number, expected {\"message\", \"payload\"}, a list of them, {\"orders\": […]}"),
         (json!({}), "found nothing, expected {\"message\", \"payload\"}, a list of them, {\"orders\": […]}"),
-        (json!({"order": []}), "found \"order\", expected {\"message\", \"payload\"}, a list of them, {\"orders\": […]}"),
+        (
+            json!({"order": []}),
+            "found \"order\", expected {\"message\", \"payload\"}, a list of them, {\"orders\": […]}",
+        ),
         (json!({"orders": {}}), "orders: found an object, expected a list"),
     ] {
         assert_eq!(push(&stage, &body, None).await.unwrap_err().to_string(), expected);

@@ -172,7 +172,13 @@ impl EndpointClient for World {
         let mut endpoint = self.endpoint.lock().unwrap();
         let seen = Seen { webhook_id, body };
         let habit = endpoint.habits.get(seen.message()).cloned().unwrap_or_default();
+        // Not while the lock is held: a poisoned lock would fail the neighbours too.
+        let panics = seen.message() == "order:panic";
         endpoint.seen.push(seen);
+        if panics {
+            drop(endpoint);
+            panic!("as told");
+        }
         endpoint.answers.pop_front().unwrap_or_else(|| answer(200, &habit))
     }
 }
@@ -282,7 +288,8 @@ impl Stage {
     pub(crate) fn put(&self, number: &str, fields: &Value) {
         let now = self.clock.now().to_string();
         let mut shop = self.world.shop.lock().unwrap();
-        let order = shop.orders.entry(number.to_owned()).or_insert_with(|| json!({"number": number, "created_at": now}));
+        let order =
+            shop.orders.entry(number.to_owned()).or_insert_with(|| json!({"number": number, "created_at": now}));
         let order = order.as_object_mut().unwrap();
         order.insert("updated_at".to_owned(), json!(now));
         order.extend(fields.as_object().unwrap().clone());

@@ -1,0 +1,162 @@
+use std::{error::Error, fs};
+
+use crossdock_core::port::{Outbox, VersionStore};
+use crossdock_testkit::build::{commit, message, message_id, order, record};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::open;
+use crate::store::{Database, OpenError};
+
+#[tokio::test]
+async fn folders_are_made_and_everything_is_there_again() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("a").join("b").join("hub.db");
+    let database = open(&file, 1).await.unwrap();
+    let epoch = database.epoch();
+    assert_eq!(database.commit(vec![commit(&order("R1"), 1)]).await, [Ok(())]);
+    database.close().await;
+    assert!(!file.with_file_name("hub.db-wal").exists(), "closing leaves one file");
+
+    // Another seed: an epoch is made once.
+    let database = open(&file, 2).await.unwrap();
+    assert_eq!(database.epoch(), epoch);
+    assert_eq!(database.put(vec![record(message("m"))]).await, [Ok(true)]);
+    // Not closed, as after a crash: what was acknowledged is in the log.
+    drop(database);
+
+    let database = open(&file, 3).await.unwrap();
+    assert_eq!(database.epoch(), epoch);
+    assert_eq!(database.history(&order("R1")).await, Ok(vec![commit(&order("R1"), 1).version]));
+    assert_eq!(database.messages(&[message_id("m")]).await, Ok(vec![Some(record(message("m")))]));
+}
+
+#[tokio::test]
+async fn every_store_has_its_own_epoch() {
+    let folder = TempDir::new().unwrap();
+    let one = open(&folder.path().join("one.db"), 1).await.unwrap();
+    let two = open(&folder.path().join("two.db"), 2).await.unwrap();
+    assert_ne!(one.epoch(), two.epoch());
+}
+
+#[tokio::test]
+async fn a_store_that_is_opened_twice_at_once_is_made_once() {
+    for _ in 0..10 {
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join("hub.db");
+        let (a, b, c) = tokio::join!(open(&file, 1), open(&file, 2), open(&file, 3));
+        let epochs = [a, b, c].map(|database| database.unwrap().epoch());
+        assert!(epochs.iter().all(|epoch| *epoch == epochs[0]));
+    }
+}
+
+#[tokio::test]
+async fn calls_after_closing_say_so() {
+    let folder = TempDir::new().unwrap();
+    let database = open(&folder.path().join("hub.db"), 1).await.unwrap();
+    let clone = database.clone();
+    database.close().await;
+    let write = clone.put(vec![record(message("m"))]).await.remove(0).unwrap_err();
+    let read = clone.messages(&[message_id("m")]).await.unwrap_err();
+    assert_eq!((write.what.as_str(), read.what.as_str()), ("the store is closed", "the store is closed"));
+}
+
+/// Opening fails, names the file and says what to do; the file is left as it was.
+async fn check_refused(content: &[u8], expected: &str) -> OpenError {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("hub.db");
+    fs::write(&file, content).unwrap();
+    let error = open(&file, 1).await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("hub.db"), "{text}");
+    assert!(text.contains(expected), "{text}");
+    assert_eq!(fs::read(&file).unwrap(), content);
+    error
+}
+
+/// The bytes of a database that `change` was made to.
+fn file_of(sql: &str) -> Vec<u8> {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("other.db");
+    Connection::open(&file).unwrap().execute_batch(sql).unwrap();
+    fs::read(&file).unwrap()
+}
+
+async fn store_file() -> Vec<u8> {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("hub.db");
+    let database = open(&file, 1).await.unwrap();
+    let commits = (0..200).map(|n| commit(&order(&format!("R{n}")), 1)).collect();
+    assert!(database.commit(commits).await.iter().all(Result::is_ok));
+    database.close().await;
+    fs::read(&file).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_no_store_is_refused() {
+    let text = b"hub: my-shop\n".repeat(100);
+    let error = check_refused(&text, "it is no SQLite database").await;
+    assert!(matches!(error, OpenError::NotAStore { .. }));
+    let other = file_of("CREATE TABLE orders (id)");
+    let error = check_refused(&other, "another program").await;
+    assert!(matches!(error, OpenError::NotAStore { .. }));
+    check_refused(&file_of("PRAGMA user_version = 1; CREATE TABLE orders (id)"), "another program").await;
+}
+
+#[tokio::test]
+async fn a_store_from_the_future_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("hub.db");
+    fs::write(&file, store_file().await).unwrap();
+    Connection::open(&file).unwrap().execute_batch("PRAGMA user_version = 7; PRAGMA journal_mode = DELETE").unwrap();
+    let error = check_refused(&fs::read(&file).unwrap(), "update Crossdock").await;
+    assert!(matches!(error, OpenError::Newer { found: 7, known: 1, .. }));
+}
+
+#[tokio::test]
+async fn a_damaged_store_is_refused() {
+    let mut content = store_file().await;
+    // The list of tables, behind the header of 100 bytes.
+    content[100..4096].fill(0xa5);
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("hub.db");
+    fs::write(&file, &content).unwrap();
+    let error = open(&file, 1).await.unwrap_err();
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error:?}");
+    assert!(error.to_string().contains("hub.db is damaged: put a backup in its place"), "{error}");
+    assert!(error.source().is_some());
+}
+
+#[tokio::test]
+async fn damage_further_in_shows_when_it_is_read() {
+    let mut content = store_file().await;
+    content[4096..].fill(0xa5);
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("hub.db");
+    fs::write(&file, &content).unwrap();
+    match open(&file, 1).await {
+        Err(error) => assert!(matches!(error, OpenError::Damaged { .. }), "{error:?}"),
+        Ok(database) => {
+            let error = database.history(&order("R1")).await.unwrap_err();
+            assert!(error.what.contains("damaged") && !error.transient, "{error:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_place_where_no_file_can_be_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let error = open(folder.path(), 1).await.unwrap_err();
+    assert!(matches!(error, OpenError::Sqlite { .. }), "{error:?}");
+    fs::write(folder.path().join("file"), "").unwrap();
+    let error = open(&folder.path().join("file").join("hub.db"), 1).await.unwrap_err();
+    assert!(matches!(error, OpenError::Folder { .. }), "{error:?}");
+}
+
+#[test]
+fn a_store_can_be_shared_between_tasks() {
+    fn check<T: Clone + Send + Sync + 'static>() {}
+    check::<Database>();
+    check::<crate::store::LocalQueues>();
+    check::<crate::store::LocalBus>();
+}

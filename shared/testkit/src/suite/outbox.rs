@@ -1,0 +1,192 @@
+//! The contract of [`Outbox`]: a message is stored once, and stays pending until it is said to be published.
+
+use std::time::Duration;
+
+use crossdock_core::{
+    message::{Change, MessageRecord},
+    port::{Outbox, PortError, VersionStore},
+    version::ObjectCommit,
+};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::StoreFixture;
+use crate::build::{at, delicate, large, message, message_about, message_id, object, order, record, version};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Stores one message and lets a second pass.
+async fn put(fixture: &impl StoreFixture, message: &MessageRecord) {
+    assert_eq!(fixture.store().put(vec![message.clone()]).await, [Ok(true)]);
+    fixture.clock().advance(SECOND);
+}
+
+async fn pending(fixture: &impl StoreFixture) -> Vec<MessageRecord> {
+    fixture.store().pending(at(1_000_000), 1000).await.expect("pending")
+}
+
+pub async fn a_message_comes_back_whole<F: StoreFixture>(fixture: &F) {
+    let mut full = record(message_about(&version(&order("R1"), 2, delicate())));
+    full.disabled_routes = vec!["mail".parse().expect("a route name"), "sms".parse().expect("a route name")];
+    full.message.parent_id = Some(message_id("parent"));
+    full.message.hops = 3;
+    full.message.previous = Some(delicate());
+    full.message.keys.insert("total".to_owned(), delicate()["price"].clone());
+    full.message.changes = Some(vec![
+        Change { path: "/a".to_owned(), old: Some(Value::Null), new: None },
+        Change { path: "/b".to_owned(), old: None, new: Some(delicate()) },
+    ]);
+    put(fixture, &full).await;
+    let plain = record(message("plain"));
+    put(fixture, &plain).await;
+
+    let found = fixture.store().messages(&[full.message.message_id, plain.message.message_id]).await;
+    assert_eq!(found, Ok(vec![Some(full.clone()), Some(plain.clone())]));
+    let payload = found.expect("messages")[0].as_ref().expect("the message").message.payload.to_string();
+    assert_eq!(payload, full.message.payload.to_string(), "every digit as it came");
+    assert_eq!(pending(fixture).await, [full, plain]);
+}
+
+pub async fn an_id_that_is_there_is_left_as_it_is<F: StoreFixture>(fixture: &F) {
+    let store = fixture.store();
+    let first = record(message("m"));
+    put(fixture, &first).await;
+    let mut changed = first.clone();
+    changed.message.payload = json!({"changed": true});
+    assert_eq!(store.put(vec![changed.clone()]).await, [Ok(false)]);
+    assert_eq!(store.messages(&[message_id("m")]).await, Ok(vec![Some(first.clone())]));
+    assert_eq!(pending(fixture).await, [first]);
+
+    store.published(&[message_id("m")]).await.expect("published");
+    assert_eq!(store.put(vec![changed]).await, [Ok(false)]);
+    assert_eq!(pending(fixture).await, [], "it is not published again");
+}
+
+pub async fn each_message_has_its_own_answer<F: StoreFixture>(fixture: &F) {
+    put(fixture, &record(message("b"))).await;
+    let answers = fixture.store().put(["a", "b", "c"].map(|name| record(message(name))).to_vec()).await;
+    assert_eq!(answers, [Ok(true), Ok(false), Ok(true)]);
+    assert_eq!(pending(fixture).await.len(), 3);
+}
+
+pub async fn of_puts_that_race_exactly_one_stores<F: StoreFixture>(fixture: &F) {
+    let store = fixture.store();
+    let racing = (0..8).map(|_| store.put(vec![record(message("m")), record(message("m"))]));
+    let answers: Vec<Result<bool, PortError>> = join_all(racing).await.into_iter().flatten().collect();
+    assert_eq!(answers.len(), 16);
+    assert_eq!(answers.iter().filter(|answer| **answer == Ok(true)).count(), 1);
+    assert_eq!(answers.iter().filter(|answer| **answer == Ok(false)).count(), 15);
+    assert_eq!(pending(fixture).await.len(), 1);
+}
+
+pub async fn pending_is_oldest_first_and_before_a_time<F: StoreFixture>(fixture: &F) {
+    let store = fixture.store();
+    let messages: Vec<_> = (0..12).map(|n| record(message(&format!("m{n}")))).collect();
+    for message in &messages {
+        put(fixture, message).await;
+    }
+    assert_eq!(store.pending(at(100), 100).await, Ok(messages.clone()));
+    assert_eq!(store.pending(at(100), 5).await, Ok(messages[..5].to_vec()));
+    assert_eq!(store.pending(at(3), 100).await, Ok(messages[..3].to_vec()), "what was stored at 3 is not before it");
+    assert_eq!(store.pending(at(0), 100).await, Ok(vec![]));
+    assert_eq!(store.pending(at(100), 0).await, Ok(vec![]));
+}
+
+pub async fn publishing_clears_only_its_own_marks<F: StoreFixture>(fixture: &F) {
+    let store = fixture.store();
+    let messages = ["a", "b", "c", "d"].map(|name| record(message(name)));
+    for message in &messages {
+        put(fixture, message).await;
+    }
+    store.published(&[message_id("c"), message_id("unknown"), message_id("a")]).await.expect("published");
+    assert_eq!(pending(fixture).await, [messages[1].clone(), messages[3].clone()]);
+    store.published(&[message_id("a")]).await.expect("again is no error");
+    assert_eq!(pending(fixture).await.len(), 2);
+    let found = store.messages(&[message_id("a")]).await;
+    assert_eq!(found, Ok(vec![Some(messages[0].clone())]), "the message itself stays");
+}
+
+pub async fn messages_come_in_the_order_asked<F: StoreFixture>(fixture: &F) {
+    let (a, b) = (record(message("a")), record(message("b")));
+    put(fixture, &a).await;
+    put(fixture, &b).await;
+    let ids = ["b", "unknown", "a", "b"].map(message_id);
+    let found = fixture.store().messages(&ids).await;
+    assert_eq!(found, Ok(vec![Some(b.clone()), None, Some(a), Some(b)]));
+}
+
+pub async fn messages_of_an_object_are_those_of_all_its_versions<F: StoreFixture>(fixture: &F) {
+    let store = fixture.store();
+    let key = order("R1");
+    let mut expected = Vec::new();
+    for number in 1..=11 {
+        let version = version(&key, number, json!({ "number": number }));
+        let messages = vec![record(message_about(&version))];
+        expected.extend(messages.clone());
+        assert_eq!(store.commit(vec![ObjectCommit { expected: version.parent, version, messages }]).await, [Ok(())]);
+        fixture.clock().advance(SECOND);
+    }
+    // One that was put by itself belongs to the object too; others do not.
+    let mut replayed = record(message("replayed"));
+    replayed.message.object.clone_from(&expected[4].message.object);
+    expected.push(replayed.clone());
+    put(fixture, &replayed).await;
+    put(fixture, &record(message("about nothing"))).await;
+    for other in [order("R11"), object("my-store/shipments", "R1"), object("erp/orders", "R1")] {
+        put(fixture, &record(message_about(&version(&other, 1, json!({}))))).await;
+    }
+    let published: Vec<_> = expected.iter().take(3).map(|record| record.message.message_id).collect();
+    store.published(&published).await.expect("published");
+    assert_eq!(store.messages_of(&key).await, Ok(expected));
+    assert_eq!(store.messages_of(&order("R2")).await, Ok(vec![]));
+}
+
+pub async fn large_messages_are_kept<F: StoreFixture>(fixture: &F) {
+    let mut big = record(message("big"));
+    big.message.payload = large();
+    let answers = fixture.store().put(vec![record(message("a")), big.clone(), record(message("b"))]).await;
+    assert_eq!(answers, [Ok(true), Ok(true), Ok(true)]);
+    assert_eq!(fixture.store().messages(&[message_id("big")]).await, Ok(vec![Some(big)]));
+}
+
+pub async fn more_than_a_batch_of_messages<F: StoreFixture>(fixture: &F) {
+    let store = fixture.store();
+    let messages: Vec<_> = (0..250).map(|n| record(message(&format!("m{n}")))).collect();
+    assert_eq!(store.put(messages.clone()).await, vec![Ok(true); 250]);
+    let ids: Vec<_> = messages.iter().map(|record| record.message.message_id).collect();
+    assert_eq!(store.messages(&ids).await, Ok(messages.iter().cloned().map(Some).collect()));
+    assert_eq!(pending(fixture).await.len(), 250);
+    store.published(&ids[..249]).await.expect("published");
+    assert_eq!(pending(fixture).await, messages[249..]);
+}
+
+pub async fn empty_batches_are_answered_empty<F: StoreFixture>(fixture: &F) {
+    let store = fixture.store();
+    assert_eq!(store.put(vec![]).await, []);
+    assert_eq!(store.messages(&[]).await, Ok(vec![]));
+    assert_eq!(store.published(&[]).await, Ok(()));
+}
+
+/// Makes a test of every case. Takes an expression that is a future of a fresh [`StoreFixture`].
+#[macro_export]
+macro_rules! outbox_suite {
+    ($fixture:expr) => {
+        $crate::cases!(
+            outbox,
+            $fixture,
+            [
+                a_message_comes_back_whole,
+                an_id_that_is_there_is_left_as_it_is,
+                each_message_has_its_own_answer,
+                of_puts_that_race_exactly_one_stores,
+                pending_is_oldest_first_and_before_a_time,
+                publishing_clears_only_its_own_marks,
+                messages_come_in_the_order_asked,
+                messages_of_an_object_are_those_of_all_its_versions,
+                large_messages_are_kept,
+                more_than_a_batch_of_messages,
+                empty_batches_are_answered_empty,
+            ]
+        );
+    };
+}
