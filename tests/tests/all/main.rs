@@ -1,6 +1,14 @@
 //! The hub as a whole: the `crossdock` binary in a process of its own, between sources and endpoints that the tests play.
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod isolation;
+#[cfg(test)]
+mod kills;
+#[cfg(test)]
 mod push;
+#[cfg(test)]
+mod sources;
 #[cfg(test)]
 mod support;

@@ -16,7 +16,7 @@ use crate::support::{
     Bench, Hub, Reply, Request, Server,
     client::call,
     server::Refusing,
-    show::{Delivery, dead_letters, deliveries},
+    show::Delivery,
 };
 
 const TOKEN: &str = "t";
@@ -58,7 +58,7 @@ async fn ends(hub: &Hub, message: &str, number: usize) {
 }
 
 async fn shown(bench: &Bench, message: &str) -> Vec<Delivery> {
-    deliveries(&bench.run(&["show", message, "--json"]).await.ok())
+    crate::support::show::tmp_deliveries(bench, message)
 }
 
 fn parameters(request: &Request) -> BTreeMap<String, Value> {
@@ -93,7 +93,7 @@ async fn every_answer_has_its_outcome() {
         ends(&hub, id, case.rounds).await;
     }
 
-    let letters = dead_letters(&bench.run(&["dlq", "list", "--json"]).await.ok());
+    let letters = crate::support::show::tmp_dead(&bench);
     for (case, id) in CASES.iter().zip(&ids) {
         let what = case.name;
         let mut rounds = shown(&bench, id).await;
@@ -136,13 +136,12 @@ fn seen_by_the_endpoint(server: &Server, case: &Case, id: &str) {
         assert_eq!(seen.len(), 0);
         return;
     }
-    // The same id on every attempt, and one of its own for each round.
+    // One of its own for each round, and the same on every attempt of it. Only last rounds have more than one.
     let ids: Vec<&str> = seen.iter().map(Request::webhook_id).collect();
-    let later = (2..=case.rounds).map(|round| format!("{id}.{round}"));
-    let expected: Vec<String> = match case.rounds {
-        1 => vec![id.to_owned(); case.attempts.len()],
-        _ => std::iter::once(id.to_owned()).chain(later).collect(),
-    };
+    let of_round = |round| if round == 1 { id.to_owned() } else { format!("{id}.{round}") };
+    let earlier = (1..case.rounds).map(of_round);
+    let last = std::iter::repeat_n(of_round(case.rounds), case.attempts.len());
+    let expected: Vec<String> = earlier.chain(last).collect();
     assert_eq!(ids, expected, "{}", case.name);
     for request in &seen {
         assert_eq!(request.method, "POST");
@@ -271,7 +270,7 @@ async fn a_loop_of_answers_ends_among_the_dead_letters() {
     let dead = hub.event("the end", |event| event.event == EventName::DeliveryDeadLettered).await;
     let hops: Vec<_> = server.seen().iter().map(|request| request.json()["hops"].as_u64().unwrap()).collect();
     assert_eq!(hops, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
-    let letters = dead_letters(&bench.run(&["dlq", "list", "--json"]).await.ok());
+    let letters = crate::support::show::tmp_dead(&bench);
     assert_eq!(letters.len(), 1, "{letters:?}");
     assert_eq!(Some(&letters[0].message_id), dead.message_id.as_ref());
     assert!(letters[0].reason.starts_with("loop"), "{letters:?}");
@@ -426,12 +425,12 @@ async fn a_redrive_is_a_new_round() {
     rounds.sort_by_key(|delivery| delivery.round);
     let told: Vec<_> = rounds.iter().map(|one| (one.round, one.state.as_str(), one.attempts.len())).collect();
     assert_eq!(told, [(1, "dead_lettered", 2), (2, "delivered", 1)]);
-    let letters = dead_letters(&bench.run(&["dlq", "list", "--json"]).await.ok());
+    let letters = crate::support::show::tmp_dead(&bench);
     assert_eq!(letters.iter().map(|letter| &letter.message_id).collect::<Vec<_>>(), [&ids[1]]);
 
     bench.run(&["dlq", "redrive", "late"]).await.ok();
     ends(&hub, &ids[1], 2).await;
-    assert_eq!(dead_letters(&bench.run(&["dlq", "list", "--json"]).await.ok()).len(), 0);
+    assert_eq!(crate::support::show::tmp_dead(&bench).len(), 0);
     let last: Vec<String> = server.seen().iter().rev().take(2).rev().map(|one| one.webhook_id().to_owned()).collect();
     assert_eq!(last, [format!("{}.2", ids[0]), format!("{}.2", ids[1])]);
 }

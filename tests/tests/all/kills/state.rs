@@ -6,10 +6,12 @@ use crossdock_core::id::MessageId;
 use rusqlite::{Connection, OpenFlags, Row, types::FromSql};
 use serde_json::Value;
 
+use crate::support::wait::PATIENCE;
+
 #[derive(Debug)]
 pub(super) struct Version {
-    pub(super) number: u64,
-    pub(super) parent: Option<u64>,
+    pub(super) number: u32,
+    pub(super) parent: Option<u32>,
     pub(super) baseline: bool,
     pub(super) body: Value,
 }
@@ -24,7 +26,7 @@ pub(super) struct Delivery {
 }
 
 /// Message, route and round.
-pub(super) type Key = (String, String, u64);
+pub(super) type Key = (String, String, u32);
 
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -32,10 +34,6 @@ pub(super) struct State {
     pub(super) versions: BTreeMap<(String, String), Vec<Version>>,
     pub(super) messages: BTreeMap<String, Value>,
     pub(super) deliveries: BTreeMap<Key, Delivery>,
-    /// Messages that the bus has not taken yet.
-    pub(super) pending: usize,
-    /// Entries of the endpoints' queues.
-    pub(super) queued: usize,
     /// Endpoint, message and route of each dead letter.
     pub(super) dead: Vec<(String, String, String)>,
 }
@@ -43,7 +41,7 @@ pub(super) struct State {
 impl State {
     pub(super) fn read(file: &Path) -> rusqlite::Result<Self> {
         let mut connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        connection.busy_timeout(std::time::Duration::from_secs(30))?;
+        connection.busy_timeout(PATIENCE)?;
         // All of it as of one moment.
         let transaction = connection.transaction()?;
         let mut state = Self::default();
@@ -75,24 +73,29 @@ impl State {
             state.deliveries.insert((message_id(&get::<Vec<u8>>(row, 0)?), get(row, 1)?, get(row, 2)?), delivery);
             Ok(())
         })?;
-        each(&transaction, "SELECT count(*) FROM pending", |row| {
-            state.pending = get(row, 0)?;
-            Ok(())
-        })?;
-        each(&transaction, "SELECT queue, body FROM entries", |row| {
+        let entries = "SELECT e.queue, e.route, m.id, e.body FROM entries e LEFT JOIN messages m ON m.seq = e.message";
+        each(&transaction, entries, |row| {
             let queue: String = get(row, 0)?;
-            match queue.strip_suffix("/dead") {
-                None => state.queued += 1,
-                Some(endpoint) => {
-                    let body = json(&get::<String>(row, 1)?);
-                    let text = |value: &Value| value.as_str().unwrap().to_owned();
-                    let letter = (endpoint.to_owned(), text(&body["message"]["message_id"]), text(&body["route"]));
-                    state.dead.push(letter);
-                }
-            }
+            let Some(endpoint) = queue.strip_suffix("/dead") else { return Ok(()) };
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            // An entry names a stored message, or carries one.
+            let (message, route) = match get::<Option<String>>(row, 3)?.as_deref().map(json) {
+                Some(body) => (text(&body["message"]["message_id"]), text(&body["route"])),
+                None => (message_id(&get::<Vec<u8>>(row, 2)?), get(row, 1)?),
+            };
+            state.dead.push((endpoint.to_owned(), message, route));
             Ok(())
         })?;
         Ok(state)
+    }
+
+    /// Whether anything is on its way; much quicker than reading it all.
+    pub(super) fn is_idle(file: &Path) -> bool {
+        let connection = Connection::open(file).unwrap();
+        connection.busy_timeout(PATIENCE).unwrap();
+        let idle = "SELECT NOT EXISTS (SELECT * FROM pending)
+                    AND NOT EXISTS (SELECT * FROM entries WHERE queue NOT LIKE '%/dead')";
+        connection.query_one(idle, [], |row| row.get(0)).unwrap()
     }
 
     pub(super) fn head(&self, collection: &str, id: &str) -> Option<&Version> {

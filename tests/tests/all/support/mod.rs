@@ -13,6 +13,7 @@ pub(crate) mod client;
 pub(crate) mod hub;
 pub(crate) mod random;
 pub(crate) mod server;
+pub(crate) mod show;
 pub(crate) mod table;
 pub(crate) mod wait;
 
