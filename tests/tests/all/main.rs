@@ -5,6 +5,8 @@ mod answers;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
+mod json_server;
+#[cfg(test)]
 mod kills;
 #[cfg(test)]
 mod push;
