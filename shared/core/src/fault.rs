@@ -132,8 +132,8 @@ mod absent {
     use super::PortError;
 
     /// No faults.
-    #[derive(Debug, Clone, Copy, Default)]
-    pub struct Faults;
+    #[derive(Debug, Clone, Default)]
+    pub struct Faults(());
 
     impl Faults {
         #[inline]

@@ -3,6 +3,9 @@
 mod canonical;
 mod changes;
 mod path;
+mod skip;
+#[cfg(test)]
+mod tests;
 
 pub use canonical::{canonical, content_hash};
 pub use changes::changes;

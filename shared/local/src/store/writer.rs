@@ -114,15 +114,11 @@ impl Writer {
     }
 }
 
-/// Undoes what `work` wrote when it fails.
+/// Undoes what `work` wrote when it fails. Only within a transaction: outside, releasing a savepoint commits it.
 fn in_savepoint<T>(
     connection: &Connection,
     work: impl FnOnce(&Connection) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    // Outside a transaction a savepoint would commit by itself, before the group does.
-    if connection.is_autocommit() {
-        return Err(PortError::transient("the store: the transaction was rolled back").into());
-    }
     connection.prepare_cached("SAVEPOINT item")?.execute([])?;
     let outcome = work(connection);
     // A full disk may make SQLite roll back the whole transaction by itself, savepoints and all.

@@ -124,7 +124,7 @@ pub async fn messages_are_stored_pending_with_the_state<F: StoreFixture>(fixture
     lease(fixture, "one", at(0), at(60)).await.expect("the lease");
     let mut changed = known.clone();
     changed.message.hops = 3;
-    let messages = vec![changed, new.clone()];
+    let messages = vec![new.clone(), changed];
     store.save(&orders(), &owner("one"), at(60), &bookmarked("b"), messages).await.expect("save");
     assert_eq!(store.pending(at(1), 10).await, Ok(vec![new.clone()]));
     let ids = [known.message.message_id, new.message.message_id];

@@ -130,12 +130,21 @@ pub async fn a_round_changes_until_it_ends<F: StoreFixture>(fixture: &F) {
     for (place, end) in ENDED.into_iter().enumerate() {
         let key = delivery_key(&format!("m{place}"));
         let mut next = delivery(key.clone(), DeliveryState::Retrying);
-        for receives in 1..=3 {
-            next.receives = receives;
-            next.updated_at = at(receives.into());
+        for step in 1..=3_u32 {
+            next.attempts.push(Attempt { at: at(step.into()), took_ms: 1, status: None, failure: None });
+            next.receives = step;
+            next.updated_at = at(step.into());
+            next.next_attempt_at = Some(at(i64::from(step) + 5));
+            next.reason = Some(format!("reason {step}"));
+            next.answer = Some(Answer { summary: Some(format!("summary {step}")), ..Answer::default() });
+            next.next_round = step % 2 == 1;
             next = recorded(fixture, next).await;
             assert_eq!(read(fixture, &key).await, Some(next.clone()));
         }
+        next.answer = None;
+        next.reason = None;
+        // The hub's file may have sent the route elsewhere meanwhile.
+        next.endpoint = endpoint("beta");
         next.state = end;
         next.next_attempt_at = None;
         next = recorded(fixture, next).await;

@@ -1,7 +1,7 @@
 //! One contract suite per port. A case is a function of a fixture; the macro at the end of each suite makes a test of
 //! every case:
 //!
-//! ```ignore
+//! ```text
 //! crossdock_testkit::versions_suite!(my_fixture());   // an expression that is a future of a fresh fixture
 //! ```
 

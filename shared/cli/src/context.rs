@@ -1,0 +1,197 @@
+//! Which hub a command is about: its file, its environment, its secrets, its state.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crossdock_core::{
+    event::{Observer, Unobserved},
+    fault::Faults,
+    hub::{self, Hub},
+    id::EndpointName,
+    route::Router,
+};
+use crossdock_local::{LocalHome, LocalSecrets, Setup};
+use serde::{Deserialize, Serialize};
+
+use crate::{args::Which, failure::Failure, out};
+
+type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// The environment variables, and over them those of the sample.
+#[derive(Clone)]
+pub(crate) struct Environment(Lookup);
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Environment")
+    }
+}
+
+impl Environment {
+    pub(crate) fn new(lookup: Lookup) -> Self {
+        Self(lookup)
+    }
+
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        (self.0)(name)
+    }
+
+    /// With the sample's URLs and secrets, where the user has set none.
+    pub(crate) fn with(&self, sample: &SampleSettings) -> Self {
+        let (outer, sample) = (self.0.clone(), sample.clone());
+        Self(Arc::new(move |name| outer(name).or_else(|| sample.variable(name))))
+    }
+}
+
+/// What the sample's servers made up when they started; kept in the state folder, so that other commands find them.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct SampleSettings {
+    pub(crate) environment: BTreeMap<String, String>,
+    /// Worth nothing: they open the sample only.
+    pub(crate) secrets: BTreeMap<String, String>,
+}
+
+impl SampleSettings {
+    const FILE: &str = "environment.json";
+
+    pub(crate) fn save(&self, which: &Which) -> Result<(), Failure> {
+        let folder = which.sample();
+        std::fs::create_dir_all(&folder)?;
+        Ok(std::fs::write(folder.join(Self::FILE), serde_json::to_string_pretty(self)?)?)
+    }
+
+    fn load(which: &Which) -> Option<Self> {
+        serde_json::from_str(&std::fs::read_to_string(which.sample().join(Self::FILE)).ok()?).ok()
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        let secret = || {
+            let secret = name.strip_prefix("CROSSDOCK_SECRET_")?.to_ascii_lowercase();
+            self.secrets.iter().find(|(known, _)| known.replace('-', "_") == secret).map(|(_, value)| value)
+        };
+        self.environment.get(name).or_else(secret).cloned()
+    }
+}
+
+/// Where the hub comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum HubFile {
+    Path(PathBuf),
+    Sample,
+}
+
+/// What the sample's file is called in messages.
+const SAMPLE_NAME: &str = "infra/hub.yaml";
+
+impl HubFile {
+    pub(crate) fn of(asked: Option<&Path>) -> Self {
+        let own = Path::new("hub.yaml");
+        match asked {
+            Some(path) => Self::Path(path.to_owned()),
+            None if own.exists() => Self::Path(own.to_owned()),
+            None => Self::Sample,
+        }
+    }
+
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Path(path) => path.display().to_string(),
+            Self::Sample => SAMPLE_NAME.to_owned(),
+        }
+    }
+
+    pub(crate) fn text(&self) -> Result<String, Failure> {
+        match self {
+            Self::Sample => Ok(crossdock_sample::HUB_FILE.to_owned()),
+            Self::Path(path) => std::fs::read_to_string(path)
+                .map_err(|error| Failure::of(format!("the hub file {} cannot be read", path.display()), &error)),
+        }
+    }
+
+    pub(crate) fn load(&self, environment: &Environment) -> Result<hub::LoadedHub, Failure> {
+        let text = self.text()?;
+        hub::load(&self.name(), &text, &|name| environment.variable(name))
+            .map_err(|faults| Failure::new(format!("{} cannot be used\n{faults}", self.name())))
+    }
+}
+
+/// A hub that is looked at from outside: its state is opened, but nothing of it runs.
+pub(crate) struct Opened {
+    /// The state's folder.
+    pub(crate) state: PathBuf,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) router: Arc<Router>,
+    pub(crate) home: LocalHome,
+}
+
+impl Opened {
+    pub(crate) async fn open(which: &Which, environment: Environment) -> Result<Self, Failure> {
+        let file = HubFile::of(which.hub.as_deref());
+        let environment = match &file {
+            HubFile::Path(_) => environment,
+            HubFile::Sample => match SampleSettings::load(which) {
+                Some(sample) => environment.with(&sample),
+                None => {
+                    return Err(Failure::new(format!(
+                        "there is no hub.yaml in this folder, and the sample has not run here yet (nothing in {}); \
+                         name your hub file with --hub, or run crossdock dev first",
+                        which.sample().display()
+                    )));
+                }
+            },
+        };
+        let hub = Arc::new(file.load(&environment)?.hub);
+        let setup = setup(which, hub.clone(), &environment, Arc::new(Unobserved), Faults::default());
+        let (home, router) = LocalHome::open(setup).await?;
+        Ok(Self { state: which.folder(&hub.name), hub, router, home })
+    }
+
+    pub(crate) async fn close(self) {
+        self.home.database().clone().close().await;
+    }
+
+    /// The endpoint of that name, or all of them.
+    pub(crate) fn endpoints(&self, name: Option<&str>) -> Result<Vec<EndpointName>, Failure> {
+        match name {
+            None => Ok(self.hub.endpoints.keys().cloned().collect()),
+            Some(name) => match self.hub.endpoints.keys().find(|known| known.as_str() == name) {
+                Some(known) => Ok(vec![known.clone()]),
+                None => Err(unknown("endpoint", name, self.hub.endpoints.keys())),
+            },
+        }
+    }
+}
+
+pub(crate) fn unknown(what: &str, name: &str, known: impl IntoIterator<Item = impl fmt::Display>) -> Failure {
+    let known: Vec<String> = known.into_iter().map(|name| name.to_string()).collect();
+    Failure::new(format!("the hub has no {what} {name:?}; it has {}", known.join(", ")))
+}
+
+pub(crate) fn setup(
+    which: &Which,
+    hub: Arc<Hub>,
+    environment: &Environment,
+    observer: Arc<dyn Observer>,
+    faults: Faults,
+) -> Setup {
+    let state = which.folder(&hub.name);
+    Setup {
+        secrets: LocalSecrets::new(environment.0.clone(), &state.join("secrets")),
+        hub,
+        state,
+        observer,
+        allow_loopback: true,
+        faults,
+    }
+}
+
+/// What is doubtful about a hub file, for whoever runs the command.
+pub(crate) fn say_notes(loaded: &hub::LoadedHub) {
+    for note in &loaded.notes {
+        out::note(&format!("note: {note}"));
+    }
+}

@@ -1,0 +1,176 @@
+//! What a terminal shows: a line for each thing that happens, and below them a summary that stays.
+
+use std::sync::Arc;
+
+use anstyle::{AnsiColor, Style};
+use crossdock_core::{
+    event::{EventName, HubEvent},
+    hub::Hub,
+    port::{PortError, QueueName},
+};
+use crossdock_local::LocalHome;
+use jiff::tz::TimeZone;
+
+use crate::out;
+
+pub(crate) struct Display {
+    home: Arc<LocalHome>,
+    hub: Arc<Hub>,
+    summary: String,
+}
+
+/// To the beginning of the line, and everything on it gone.
+pub(crate) const CLEAR: &str = "\r\x1b[2K";
+
+impl Display {
+    pub(crate) fn new(home: Arc<LocalHome>, hub: Arc<Hub>) -> Self {
+        Self { home, hub, summary: String::new() }
+    }
+
+    pub(crate) fn show(&mut self, event: &HubEvent) {
+        if let Some(line) = line(event) {
+            out::piece(&format!("{CLEAR}{line}\n{}", self.summary));
+        }
+    }
+
+    pub(crate) async fn summarize(&mut self) {
+        // A store that cannot be read at the moment will be at the next.
+        if let Ok(summary) = self.counts().await
+            && summary != self.summary
+        {
+            self.summary = summary;
+            out::piece(&format!("{CLEAR}{}", self.summary));
+        }
+    }
+
+    async fn counts(&self) -> Result<String, PortError> {
+        let stats = self.home.database().stats().await?;
+        let queues = self.home.local_queues();
+        let (mut waiting, mut dead) = (0, 0);
+        for endpoint in self.hub.endpoints.keys() {
+            let queue = queues.counts(&QueueName::Endpoint(endpoint.clone())).await?;
+            waiting += queue.visible + queue.hidden + queue.delayed;
+            let letters = queues.counts(&QueueName::DeadLetters(endpoint.clone())).await?;
+            dead += letters.visible + letters.hidden + letters.delayed;
+        }
+        let dlq = if dead > 0 { paint(AnsiColor::Red, &format!("{dead} in the DLQ")) } else { "DLQ empty".to_owned() };
+        Ok(format!(
+            "{} · {} objects · {} messages · {} delivered · {waiting} waiting · {dlq}",
+            sources(&self.hub),
+            stats.objects,
+            stats.messages,
+            stats.deliveries.delivered,
+        ))
+    }
+}
+
+fn sources(hub: &Hub) -> String {
+    match hub.sources.len() {
+        1 => "1 source".to_owned(),
+        count => format!("{count} sources"),
+    }
+}
+
+fn paint(colour: AnsiColor, text: &str) -> String {
+    let style = Style::new().fg_color(Some(colour.into()));
+    format!("{style}{text}{style:#}")
+}
+
+fn dim(text: &str) -> String {
+    let style = Style::new().dimmed();
+    format!("{style}{text}{style:#}")
+}
+
+/// `None` for what only machines care about: a poll that went well is no news.
+pub(crate) fn line(event: &HubEvent) -> Option<String> {
+    let time = dim(&event.time.to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string());
+    let text = |field: &Option<String>| field.clone().unwrap_or_default();
+    let reason = event.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let message = [text(&event.message), text(&event.object)].join(" ").trim().to_owned();
+    let collection = format!("{}/{}", text(&event.source), text(&event.collection));
+    let way = format!("{} → {}", text(&event.route), text(&event.endpoint));
+    let attempt = match event.attempt {
+        Some(attempt) if attempt > 1 => format!(" (attempt {attempt})"),
+        _ => String::new(),
+    };
+    let line = match event.event {
+        EventName::PollFinished | EventName::VersionStored => return None,
+        EventName::HubStarted => paint(AnsiColor::Green, &text(&event.reason)),
+        EventName::HubStopped => paint(AnsiColor::Green, "stopped"),
+        EventName::BaselineStored => format!("● {} {}", text(&event.source), text(&event.reason)),
+        EventName::MessageEmitted => {
+            let routes = match event.count {
+                Some(0) | None => dim("no route"),
+                Some(1) => "1 route".to_owned(),
+                Some(count) => format!("{count} routes"),
+            };
+            format!("{} {message}  {routes}", paint(AnsiColor::Cyan, "◆"))
+        }
+        EventName::DeliveryAttempted => {
+            // What went well is told by its success.
+            event.next_attempt_at?;
+            let wait = event.next_attempt_at?.duration_since(event.time).as_secs_f64();
+            format!("{} {message}  {way}{attempt}{reason}, again in {wait:.1} s", paint(AnsiColor::Yellow, "↻"))
+        }
+        EventName::DeliverySucceeded => {
+            let status = event.status.map(|status| status.to_string()).unwrap_or_default();
+            format!("{} {message}  {way} {status}{attempt}", paint(AnsiColor::Green, "✓"))
+        }
+        EventName::DeliveryDeadLettered => {
+            format!("{} {message}  {way}{attempt}{reason}", paint(AnsiColor::Red, "✗ dead letter"))
+        }
+        EventName::EndpointPaused => {
+            format!("{} {}{reason}", paint(AnsiColor::Red, "‖ paused"), text(&event.endpoint))
+        }
+        EventName::RecordSetAside => format!("{} {collection}{reason}", paint(AnsiColor::Yellow, "! set aside")),
+        EventName::SourceFailed => format!("{} {collection}{reason}", paint(AnsiColor::Red, "! poll failed")),
+        EventName::SourceRecovered => format!("{} {collection}", paint(AnsiColor::Green, "● recovered")),
+    };
+    Some(format!("{time} {line}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without colours and time.
+    fn shown(event: &HubEvent) -> Option<String> {
+        let plain = anstream::adapter::strip_str(&line(event)?).to_string();
+        Some(plain.split_once(' ').unwrap().1.to_owned())
+    }
+
+    fn event(name: EventName) -> HubEvent {
+        let mut event = HubEvent::new("2026-03-01T12:00:00Z".parse().unwrap(), name);
+        event.message = Some("thing:new".to_owned());
+        event.object = Some("T1".to_owned());
+        event.route = Some("tell".to_owned());
+        event.endpoint = Some("ear".to_owned());
+        event.source = Some("shop".to_owned());
+        event.collection = Some("things".to_owned());
+        event
+    }
+
+    #[test]
+    fn what_happens_is_one_line() {
+        let check = |event: &HubEvent, expected: Option<&str>| assert_eq!(shown(event).as_deref(), expected);
+        check(&event(EventName::PollFinished), None);
+        check(&event(EventName::MessageEmitted).counting(0), Some("◆ thing:new T1  no route"));
+        check(&event(EventName::MessageEmitted).counting(2), Some("◆ thing:new T1  2 routes"));
+        let mut delivered = event(EventName::DeliverySucceeded);
+        (delivered.status, delivered.attempt) = (Some(200), Some(1));
+        check(&delivered, Some("✓ thing:new T1  tell → ear 200"));
+        delivered.attempt = Some(3);
+        check(&delivered, Some("✓ thing:new T1  tell → ear 200 (attempt 3)"));
+        let mut failed = event(EventName::DeliveryAttempted).because("answered 500");
+        check(&failed, None);
+        failed.attempt = Some(1);
+        failed.next_attempt_at = Some("2026-03-01T12:00:01.5Z".parse().unwrap());
+        check(&failed, Some("↻ thing:new T1  tell → ear: answered 500, again in 1.5 s"));
+        check(
+            &event(EventName::DeliveryDeadLettered).because("poison"),
+            Some("✗ dead letter thing:new T1  tell → ear: poison"),
+        );
+        check(&event(EventName::SourceFailed).because("refused"), Some("! poll failed shop/things: refused"));
+        check(&event(EventName::SourceRecovered), Some("● recovered shop/things"));
+    }
+}

@@ -1,0 +1,130 @@
+//! `crossdock dlq`.
+
+use crossdock_core::{
+    Timestamp,
+    id::{EndpointName, MessageId},
+    port::Home,
+    redrive::{self, DeadLetter, Redriven},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    args::{Dlq, DlqCommand},
+    context::{Environment, Opened},
+    failure::Failure,
+    out,
+};
+
+pub(crate) async fn run(args: Dlq, environment: Environment) -> Result<(), Failure> {
+    match args.command {
+        DlqCommand::List { endpoint, json, which } => {
+            let opened = Opened::open(&which, environment).await?;
+            let letters = letters(&opened, endpoint.as_deref(), None).await?;
+            if json {
+                out::json(&letters.iter().map(as_json).collect::<Value>());
+            } else {
+                list(&letters, opened.home.clock().now());
+            }
+            opened.close().await;
+        }
+        DlqCommand::Redrive { endpoint, message, dry_run, which } => {
+            let message = message.map(|id| parse(&id)).transpose()?;
+            let opened = Opened::open(&which, environment).await?;
+            if dry_run {
+                for letter in letters(&opened, endpoint.as_deref(), message).await? {
+                    out::line(&format!("would send {}", line(&letter)));
+                }
+            } else {
+                redrive_all(&opened, endpoint.as_deref(), message).await?;
+            }
+            opened.close().await;
+        }
+    }
+    Ok(())
+}
+
+fn parse(id: &str) -> Result<MessageId, Failure> {
+    id.parse().map_err(|_| Failure::new(format!("{id:?} is no message id; crossdock dlq list shows them")))
+}
+
+async fn letters(
+    opened: &Opened,
+    endpoint: Option<&str>,
+    message: Option<MessageId>,
+) -> Result<Vec<DeadLetter>, Failure> {
+    let mut all = Vec::new();
+    for endpoint in opened.endpoints(endpoint)? {
+        all.extend(redrive::list(&opened.home, &endpoint).await?);
+    }
+    if let Some(message) = message {
+        all.retain(|letter| letter.delivery.as_ref().is_some_and(|key| key.message == message));
+    }
+    Ok(all)
+}
+
+async fn redrive_all(opened: &Opened, endpoint: Option<&str>, message: Option<MessageId>) -> Result<(), Failure> {
+    let mut sent = 0;
+    let endpoints: Vec<EndpointName> = opened.endpoints(endpoint)?;
+    for endpoint in endpoints {
+        for (letter, outcome) in redrive::redrive(&opened.home, &endpoint, message).await? {
+            match outcome {
+                Redriven::Sent(key) => {
+                    sent += 1;
+                    out::line(&format!("sent {} as round {}", line(&letter), key.round));
+                }
+                Redriven::Left { why } => out::line(&format!("left {}: {why}", line(&letter))),
+            }
+        }
+    }
+    if sent == 0 {
+        out::line("nothing to send");
+    }
+    Ok(())
+}
+
+fn list(letters: &[DeadLetter], now: Timestamp) {
+    if letters.is_empty() {
+        out::line("no dead letters");
+        return;
+    }
+    for letter in letters {
+        let age = now.duration_since(letter.sent_at).as_secs();
+        out::line(&format!("{}  {}  dead for {}", line(letter), letter.reason, spoken(age)));
+    }
+}
+
+fn spoken(seconds: i64) -> String {
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+fn line(letter: &DeadLetter) -> String {
+    let message = letter.message.as_ref().map_or_else(|| "(unreadable)".to_owned(), ToString::to_string);
+    let object = letter.object.clone().unwrap_or_default();
+    let route = letter.delivery.as_ref().map(|key| key.route.to_string()).unwrap_or_default();
+    let id = letter.delivery.as_ref().map(|key| key.message.to_string()).unwrap_or_default();
+    [id, message, object, format!("{route} → {}", letter.endpoint)]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("  ")
+}
+
+fn as_json(letter: &DeadLetter) -> Value {
+    json!({
+        "endpoint": letter.endpoint,
+        "message_id": letter.delivery.as_ref().map(|key| key.message),
+        "route": letter.delivery.as_ref().map(|key| &key.route),
+        "round": letter.delivery.as_ref().map(|key| key.round),
+        "message": letter.message,
+        "object": letter.object,
+        "reason": letter.reason,
+        "status": letter.status.as_ref().and_then(|status| status.parse::<u16>().ok()),
+        "attempts": letter.attempts.as_ref().and_then(|attempts| attempts.parse::<u32>().ok()),
+        "sent_at": letter.sent_at,
+    })
+}

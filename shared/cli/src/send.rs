@@ -1,0 +1,99 @@
+//! `crossdock send`: a push, as the source would make it.
+
+use std::{io::Read, path::Path, time::Duration};
+
+use crossdock_core::{
+    hub::Source,
+    ingest::{Ingest, ItemError, Receipt},
+    port::{EndpointClient, EndpointRequest, HeaderValue, Home, Secrets, UrlOrigin},
+    publish::publish,
+};
+use crossdock_local::Running;
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use crate::{
+    args::Send,
+    context::{Environment, Opened, unknown},
+    failure::Failure,
+    out,
+};
+
+pub(crate) async fn run(args: Send, environment: Environment) -> Result<(), Failure> {
+    let body = read(&args.file)?;
+    let opened = Opened::open(&args.which, environment).await?;
+    let source = opened.hub.sources.values().find(|source| source.name.as_str() == args.source);
+    let Some(source) = source else {
+        return Err(unknown("source", &args.source, opened.hub.sources.keys()));
+    };
+    match Running::url(&opened.state) {
+        Some(url) => over_http(&opened, source, &url, body).await?,
+        None => into_store(&opened, source, &body).await?,
+    }
+    opened.close().await;
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    if file == Path::new("-") {
+        let mut body = Vec::new();
+        std::io::stdin().read_to_end(&mut body)?;
+        return Ok(body);
+    }
+    std::fs::read(file).map_err(|error| Failure::of(format!("{} cannot be read", file.display()), &error))
+}
+
+async fn over_http(opened: &Opened, source: &Source, url: &str, body: Vec<u8>) -> Result<(), Failure> {
+    let Some(secret) = &source.push else {
+        return Err(Failure::new(format!(
+            "source {} takes no pushes: it has no push secret in the hub file",
+            source.name
+        )));
+    };
+    let token = opened.home.secrets().secret(secret).await?;
+    let request = EndpointRequest {
+        url: format!("{url}/push/{}", source.name).parse()?,
+        headers: vec![
+            ("authorization".to_owned(), HeaderValue::Secret(format!("Bearer {}", token.expose_secret()).into())),
+            ("content-type".to_owned(), HeaderValue::Plain("application/json".to_owned())),
+        ],
+        body: String::from_utf8(body)?,
+        timeout: Duration::from_secs(30),
+        max_body: 1024 * 1024,
+        origin: UrlOrigin::HubFile,
+    };
+    let response = opened.home.endpoint().post(request).await?;
+    let status = response.status;
+    let answer: Value = serde_json::from_slice(&response.body)?;
+    if let Some(error) = answer.get("error").and_then(Value::as_str) {
+        return Err(Failure::new(format!("the hub at {url} answered {status}: {error}")));
+    }
+    for error in answer.get("errors").and_then(Value::as_array).into_iter().flatten() {
+        out::note(&format!("not taken: {error}"));
+    }
+    let accepted = answer.get("accepted").and_then(Value::as_u64).unwrap_or(0);
+    let ids = answer.get("message_ids").and_then(Value::as_array).into_iter().flatten();
+    report(accepted, ids.filter_map(Value::as_str));
+    if (200..300).contains(&status) { Ok(()) } else { Err(Failure::new(format!("the hub at {url} answered {status}"))) }
+}
+
+async fn into_store(opened: &Opened, source: &Source, body: &[u8]) -> Result<(), Failure> {
+    let ingest = Ingest::new(&opened.home, &opened.hub, &opened.router);
+    let (receipt, records) = ingest.push(source, body, None).await?;
+    let Receipt { accepted, message_ids, errors } = receipt;
+    for ItemError { collection, index, error } in &errors {
+        out::note(&format!("not taken: {} item {index}: {error}", collection.clone().unwrap_or_default()));
+    }
+    publish(&opened.home, &records).await?;
+    let ids: Vec<String> = message_ids.iter().map(ToString::to_string).collect();
+    report(accepted as u64, ids.iter().map(String::as_str));
+    out::note("no hub runs on this state; its endpoints get this when one does");
+    if accepted == 0 { Err(Failure::new("nothing was taken")) } else { Ok(()) }
+}
+
+fn report<'a>(accepted: u64, ids: impl Iterator<Item = &'a str>) {
+    out::line(&format!("accepted: {accepted}"));
+    for id in ids {
+        out::line(&format!("message {id}"));
+    }
+}

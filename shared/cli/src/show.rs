@@ -1,0 +1,287 @@
+//! `crossdock show`: what the store knows of a message, an object or a delivery.
+
+use crossdock_core::{
+    hub::{Hub, Route},
+    id::{CollectionKey, MessageId, ObjectKey},
+    json::changes,
+    message::MessageRecord,
+    port::{Delivery, Home, Ledger, Outbox, VersionStore},
+    version::Version,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    args::Show,
+    context::{Environment, Opened},
+    failure::Failure,
+    out,
+};
+
+pub(crate) async fn run(args: Show, environment: Environment) -> Result<(), Failure> {
+    let opened = Opened::open(&args.which, environment).await?;
+    let (id, route) = match args.id.split_once('/') {
+        Some((id, route)) if id.parse::<MessageId>().is_ok() => (id, Some(route)),
+        _ => (args.id.as_str(), None),
+    };
+    let found = match id.parse::<MessageId>() {
+        Ok(id) => message(&opened, id, route).await?,
+        Err(_) => objects(&opened, &args.id).await?,
+    };
+    if args.json {
+        out::json(&found);
+    } else {
+        text::all(&found);
+    }
+    opened.close().await;
+    Ok(())
+}
+
+/// A message and its deliveries; of one route, `ROUTE` or `ROUTE/ROUND`, where asked.
+async fn message(opened: &Opened, id: MessageId, only: Option<&str>) -> Result<Value, Failure> {
+    let record = opened.home.store().messages(&[id]).await?.into_iter().flatten().next();
+    let Some(record) = record else {
+        return Err(Failure::new(format!("the store has no message {id}")));
+    };
+    let mut deliveries = opened.home.store().deliveries_of(id).await?;
+    deliveries.sort_by(|a, b| a.key.cmp(&b.key));
+    if let Some(only) = only {
+        deliveries
+            .retain(|one| only == one.key.route.as_str() || only == format!("{}/{}", one.key.route, one.key.round));
+        if deliveries.is_empty() {
+            return Err(Failure::new(format!("message {id} has no delivery for {only:?}")));
+        }
+    }
+    Ok(json!({
+        "message": record.message,
+        "routes": routes(&opened.hub, &record, &deliveries),
+        "deliveries": deliveries.iter().map(delivery).collect::<Vec<_>>(),
+    }))
+}
+
+/// Every route of the hub, and why it does or does not concern the message.
+fn routes(hub: &Hub, record: &MessageRecord, deliveries: &[Delivery]) -> Vec<Value> {
+    let known = hub.routes.iter().map(|route| {
+        let matched = record.message.routes.contains(&route.name);
+        let why = if matched {
+            let last = deliveries.iter().filter(|one| one.key.route == route.name).max_by_key(|one| one.key.round);
+            last.map_or("matches; waiting", |one| one.state.as_str())
+        } else if record.disabled_routes.contains(&route.name) {
+            "matches, but is disabled"
+        } else if takes_type(route, record.message.message.as_str()) {
+            "its filters do not match"
+        } else {
+            "takes other types"
+        };
+        json!({"route": route.name, "endpoint": route.to, "matches": matched, "why": why})
+    });
+    let gone = record.message.routes.iter().filter(|name| hub.route(name).is_none());
+    let gone = gone.map(|name| json!({"route": name, "matches": true, "why": "matched, but is no longer in the hub"}));
+    known.chain(gone).collect()
+}
+
+/// As the route's pattern says.
+fn takes_type(route: &Route, message: &str) -> bool {
+    let pattern: Value = serde_json::from_str(route.pattern.as_str()).unwrap_or_default();
+    let Some(types) = pattern.get("detail-type").and_then(Value::as_array) else { return true };
+    types.iter().any(|one| match one {
+        Value::String(exact) => exact == message,
+        other => match other.get("prefix").and_then(Value::as_str) {
+            Some(prefix) => message.starts_with(prefix),
+            // A form that only a raw pattern has: it is not for us to say.
+            None => true,
+        },
+    })
+}
+
+fn delivery(delivery: &Delivery) -> Value {
+    let attempts = delivery.attempts.iter().map(|attempt| {
+        json!({
+            "at": attempt.at, "took_ms": attempt.took_ms, "status": attempt.status, "failure": attempt.failure,
+        })
+    });
+    json!({
+        "route": delivery.key.route,
+        "round": delivery.key.round,
+        "webhook_id": delivery.key.webhook_id(),
+        "endpoint": delivery.endpoint,
+        "state": delivery.state.as_str(),
+        "reason": delivery.reason,
+        "next_attempt_at": delivery.next_attempt_at,
+        "updated_at": delivery.updated_at,
+        "attempts": attempts.collect::<Vec<_>>(),
+        "answer": delivery.answer,
+    })
+}
+
+async fn objects(opened: &Opened, id: &str) -> Result<Value, Failure> {
+    let keys = match full_key(&opened.hub, id) {
+        Some(key) => vec![key],
+        None => opened.home.store().objects_with_id(id).await?,
+    };
+    let mut found = Vec::new();
+    for key in keys {
+        let history = opened.home.store().history(&key).await?;
+        if history.is_empty() {
+            continue;
+        }
+        let messages = opened.home.store().messages_of(&key).await?;
+        found.push(object(opened, &key, &history, &messages).await?);
+    }
+    if found.is_empty() {
+        return Err(Failure::new(format!(
+            "the store has no object {id:?}; expected an object's id, SOURCE/COLLECTION/OBJECT, or a message's id"
+        )));
+    }
+    Ok(json!({ "objects": found }))
+}
+
+/// `SOURCE/COLLECTION/ID`, where the first two are the hub's; an id may have slashes of its own.
+fn full_key(hub: &Hub, text: &str) -> Option<ObjectKey> {
+    let (source, rest) = text.split_once('/')?;
+    let (collection, id) = rest.split_once('/')?;
+    let source = hub.sources.values().find(|known| known.name.as_str() == source)?;
+    let collection = CollectionKey { source: source.name.clone(), collection: collection.parse().ok()? };
+    Some(ObjectKey { collection, id: id.to_owned() })
+}
+
+async fn object(
+    opened: &Opened,
+    key: &ObjectKey,
+    history: &[Version],
+    messages: &[MessageRecord],
+) -> Result<Value, Failure> {
+    let versions = history.iter().enumerate().map(|(place, version)| {
+        let parent = place.checked_sub(1).map(|parent| &history[parent]);
+        let changes = parent.map(|parent| changes(&parent.body, &version.body, &[]));
+        json!({
+            "version": version.number, "stored_at": version.stored_at, "baseline": version.baseline,
+            "deleted": version.deleted, "changes": changes, "body": version.body,
+        })
+    });
+    let mut emitted = Vec::new();
+    for record in messages {
+        let deliveries = opened.home.store().deliveries_of(record.message.message_id).await?;
+        emitted.push(json!({
+            "message_id": record.message.message_id,
+            "message": record.message.message,
+            "version": record.message.object.as_ref().map(|object| object.version),
+            "created_at": record.message.created_at,
+            "routes": record.message.routes,
+            "deliveries": deliveries.iter().map(delivery).collect::<Vec<_>>(),
+        }));
+    }
+    Ok(json!({
+        "source": key.collection.source, "collection": key.collection.collection, "id": key.id,
+        "versions": versions.collect::<Vec<_>>(), "messages": emitted,
+    }))
+}
+
+/// The same for people.
+mod text {
+    use serde_json::Value;
+
+    use crate::out;
+
+    pub(super) fn all(found: &Value) {
+        for object in list(found, "objects") {
+            self::object(object);
+        }
+        if let Some(message) = found.get("message") {
+            out::line(&format!("{} {}", of(message, "message"), of(message, "message_id")));
+            out::line(&format!("  from {} at {}", of(message, "source"), of(message, "created_at")));
+            if let Some(object) = message.get("object").filter(|object| !object.is_null()) {
+                out::line(&format!(
+                    "  about {} {} version {}",
+                    of(object, "type"),
+                    of(object, "id"),
+                    of(object, "version")
+                ));
+            }
+            if let Some(parent) = message.get("parent_id").filter(|parent| !parent.is_null()) {
+                out::line(&format!("  answered to {}", plain(parent)));
+            }
+            changes(message, "  ");
+            out::line("routes");
+            for route in list(found, "routes") {
+                out::line(&format!("  {} → {}: {}", of(route, "route"), of(route, "endpoint"), of(route, "why")));
+            }
+            out::line("deliveries");
+            for one in list(found, "deliveries") {
+                delivery(one, "  ");
+            }
+        }
+    }
+
+    fn object(object: &Value) {
+        out::line(&format!("{}/{}/{}", of(object, "source"), of(object, "collection"), of(object, "id")));
+        for version in list(object, "versions") {
+            let kind = match (version["baseline"] == true, version["deleted"] == true) {
+                (true, _) => " baseline",
+                (_, true) => " deleted",
+                _ => "",
+            };
+            out::line(&format!("  version {} stored {}{kind}", of(version, "version"), of(version, "stored_at")));
+            changes(version, "    ");
+        }
+        for message in list(object, "messages") {
+            let name = of(message, "message");
+            out::line(&format!("  {name} of version {} {}", of(message, "version"), of(message, "message_id")));
+            for one in list(message, "deliveries") {
+                delivery(one, "    ");
+            }
+        }
+    }
+
+    fn delivery(delivery: &Value, indent: &str) {
+        let round = match delivery["round"].as_u64() {
+            Some(round) if round > 1 => format!(" round {round}"),
+            _ => String::new(),
+        };
+        let attempts = list(delivery, "attempts").len();
+        let reason = some(delivery, "reason", ": ");
+        let next = some(delivery, "next_attempt_at", ", next attempt ");
+        out::line(&format!(
+            "{indent}{} → {}{round}: {} after {attempts} attempt{}{reason}{next}",
+            of(delivery, "route"),
+            of(delivery, "endpoint"),
+            of(delivery, "state"),
+            if attempts == 1 { "" } else { "s" },
+        ));
+        for attempt in list(delivery, "attempts") {
+            let failure = some(attempt, "failure", " ");
+            let failure = if failure.is_empty() { some(attempt, "status", " answered ") } else { failure };
+            out::line(&format!("{indent}  {}{failure} in {} ms", of(attempt, "at"), of(attempt, "took_ms")));
+        }
+        if let Some(answer) =
+            delivery.get("answer").filter(|answer| answer.as_object().is_some_and(|one| !one.is_empty()))
+        {
+            out::line(&format!("{indent}  answer: {answer}"));
+        }
+    }
+
+    fn changes(of_what: &Value, indent: &str) {
+        for change in list(of_what, "changes") {
+            let side = |name: &str| change.get(name).map_or_else(|| "nothing".to_owned(), Value::to_string);
+            out::line(&format!("{indent}{}: {} → {}", of(change, "path"), side("old"), side("new")));
+        }
+    }
+
+    fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+        value.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
+    fn of(value: &Value, name: &str) -> String {
+        value.get(name).map(plain).unwrap_or_default()
+    }
+
+    fn some(value: &Value, name: &str, before: &str) -> String {
+        match value.get(name) {
+            None | Some(Value::Null) => String::new(),
+            Some(value) => format!("{before}{}", plain(value)),
+        }
+    }
+
+    fn plain(value: &Value) -> String {
+        value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    }
+}

@@ -1,0 +1,156 @@
+//! What a user of the command sees before any hub runs: every help page, and what is said when something is wrong.
+
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use expect_test::expect_file;
+
+fn crossdock(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_crossdock"));
+    command.args(arguments).current_dir(folder).env_clear();
+    command.output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A command that fails as it should: its exit code, and what it says.
+fn failing(folder: &Path, arguments: &[&str]) -> (i32, String) {
+    let output = crossdock(folder, arguments);
+    (output.status.code().unwrap(), format!("{}{}", text(&output.stdout), text(&output.stderr)))
+}
+
+#[test]
+fn every_help_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let pages: &[&[&str]] = &[
+        &[],
+        &["dev"],
+        &["check"],
+        &["show"],
+        &["dlq"],
+        &["dlq", "list"],
+        &["dlq", "redrive"],
+        &["poll"],
+        &["send"],
+        &["endpoint"],
+        &["endpoint", "list"],
+        &["endpoint", "pause"],
+        &["endpoint", "resume"],
+        &["sample"],
+    ];
+    for page in pages {
+        let arguments: Vec<&str> = page.iter().copied().chain(["--help"]).collect();
+        let output = crossdock(folder.path(), &arguments);
+        assert!(output.status.success(), "{page:?}");
+        let name = std::iter::once("crossdock").chain(page.iter().copied()).collect::<Vec<_>>().join("-");
+        let file = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/help")).join(format!("{name}.txt"));
+        expect_file![file].assert_eq(&text(&output.stdout));
+    }
+}
+
+/// A command without a page here is one nobody looked at.
+#[test]
+fn every_command_has_a_help_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let pages = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/help")).unwrap();
+    let pages: Vec<String> = pages.map(|page| page.unwrap().file_name().into_string().unwrap()).collect();
+    for parent in [&[][..], &["dlq"], &["endpoint"]] {
+        let arguments: Vec<&str> = parent.iter().copied().chain(["--help"]).collect();
+        let help = text(&crossdock(folder.path(), &arguments).stdout);
+        let commands = help.lines().skip_while(|line| !line.starts_with("Commands:")).skip(1);
+        for command in commands.take_while(|line| line.starts_with("  ")) {
+            let name = command.split_whitespace().next().unwrap();
+            let page = std::iter::once("crossdock").chain(parent.iter().copied()).chain([name]).collect::<Vec<_>>();
+            let page = format!("{}.txt", page.join("-"));
+            assert!(name == "help" || pages.contains(&page), "{page} is missing");
+        }
+    }
+}
+
+#[test]
+fn a_missing_hub_file_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, said) = failing(folder.path(), &["dev", "--hub", "nowhere.yaml"]);
+    assert_eq!(code, 1);
+    assert_eq!(said, "error: the hub file nowhere.yaml cannot be read: No such file or directory (os error 2)\n");
+}
+
+#[test]
+fn every_fault_of_a_hub_file_is_said_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = "hub: h\nendpoints:\n  ear: {url: ftp://x, retires: [5s]}\nroutes:\n  - {name: r, messages: [\"*\"], to: eer}\n";
+    std::fs::write(folder.path().join("hub.yaml"), hub).unwrap();
+    let (code, said) = failing(folder.path(), &["check"]);
+    assert_eq!(code, 1);
+    for expected in ["hub.yaml:3:14:", "hub.yaml:3:23:", "retries", "hub.yaml:5:", "ear", "3 faults"] {
+        assert!(said.contains(expected), "{expected:?} is not in:\n{said}");
+    }
+    let (code, dev) = failing(folder.path(), &["dev"]);
+    assert_eq!(code, 1);
+    assert!(dev.contains("hub.yaml:3:23:"), "{dev}");
+}
+
+#[test]
+fn the_sample_is_fine() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = crossdock(folder.path(), &["check"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains(" is fine: "));
+}
+
+#[test]
+fn without_a_hub_the_next_step_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, said) = failing(folder.path(), &["show", "X1"]);
+    assert_eq!(code, 1);
+    assert!(said.contains("name your hub file with --hub, or run crossdock dev first"), "{said}");
+}
+
+#[test]
+fn unknown_names_are_said_with_the_known_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub =
+        "hub: h\nendpoints:\n  ear: {url: http://ear.example}\nroutes:\n  - {name: r, messages: [\"*\"], to: ear}\n";
+    std::fs::write(folder.path().join("hub.yaml"), hub).unwrap();
+    std::fs::write(folder.path().join("push.json"), "{}").unwrap();
+    for (arguments, expected) in [
+        (&["show", "X1"][..], "error: the store has no object \"X1\""),
+        (&["show", "5f0c1f3e-0000-8000-8000-000000000000"], "error: the store has no message 5f0c1f3e"),
+        (&["dlq", "list", "eye"], "error: the hub has no endpoint \"eye\"; it has ear"),
+        (&["dlq", "redrive", "ear", "7"], "error: \"7\" is no message id"),
+        (&["poll", "a/b"], "error: the hub has no collection \"a/b\""),
+        (&["send", "push.json", "--source", "shop"], "error: the hub has no source \"shop\""),
+        (&["endpoint", "pause", "eye"], "error: the hub has no endpoint \"eye\"; it has ear"),
+    ] {
+        let (code, said) = failing(folder.path(), arguments);
+        assert_eq!(code, 1, "{arguments:?}");
+        assert!(said.starts_with(expected), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn two_hubs_never_share_a_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = |name: &str| {
+        format!(
+            "hub: {name}\nendpoints:\n  ear: {{url: http://ear.example}}\nroutes:\n  - {{name: r, messages: [\"*\"], to: ear}}\n"
+        )
+    };
+    std::fs::write(folder.path().join("one.yaml"), hub("one")).unwrap();
+    std::fs::write(folder.path().join("two.yaml"), hub("two")).unwrap();
+    for file in ["one.yaml", "two.yaml"] {
+        let own = crossdock(folder.path(), &["dlq", "list", "--hub", file]);
+        assert!(own.status.success(), "{}", text(&own.stderr));
+    }
+    let first = crossdock(folder.path(), &["dlq", "list", "--hub", "one.yaml", "--state", "s"]);
+    assert!(first.status.success(), "{}", text(&first.stderr));
+    let (code, said) = failing(folder.path(), &["dlq", "list", "--hub", "two.yaml", "--state", "s"]);
+    assert_eq!(code, 1);
+    assert!(said.starts_with("error: the state in s belongs to the hub one, and this hub file is about two"), "{said}");
+}
