@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod check;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod json_server;
@@ -10,6 +12,8 @@ mod json_server;
 mod kills;
 #[cfg(test)]
 mod push;
+#[cfg(test)]
+mod scene;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Pushes (contract §6): what is accepted is stored before the answer, what is not is refused with its reason, and what
 //! is sent twice happens once.
 
-use crossdock_core::event::EventName;
+use crossdock_core::event::{EventName, HubEvent};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -67,7 +67,7 @@ impl Scenery {
     }
 
     async fn delivered(&self, id: &str) {
-        let of = |event: &crossdock_core::event::HubEvent| event.message_id.as_deref() == Some(id);
+        let of = |event: &HubEvent| event.message_id.as_deref() == Some(id);
         self.hub.event("a delivery", |event| of(event) && event.event == EventName::DeliverySucceeded).await;
     }
 }
@@ -88,8 +88,8 @@ async fn what_is_accepted_is_stored_when_the_answer_comes_and_survives_a_kill() 
 
     // At once: whatever of it was not stored by now is gone.
     scenery.hub.kill().await;
-    let shown = scenery.bench.run(&["show", &ids[0], "--json"]).await.ok();
-    assert!(shown.stdout.contains("fjäll"), "{shown}");
+    let shown = scenery.bench.run(&["show", &ids[0], "--json"]).await.ok().json();
+    assert_eq!(shown["message"]["payload"]["word"]["text"], "fjäll", "{shown}");
 
     scenery.hub = scenery.bench.start().await;
     let request = scenery.endpoint.until("the message", |seen| seen.first().cloned()).await;
@@ -239,8 +239,23 @@ async fn send_pushes_from_the_command_line() {
     let scenery = scenery().await;
     let file = scenery.bench.path("message.json");
     std::fs::write(&file, json!({"message": "word:said", "payload": {"word": {"n": 1}}}).to_string()).unwrap();
-    let sent = scenery.bench.run(&["send", "shop", "message.json"]).await.ok();
+    let sent = scenery.bench.run(&["send", "message.json", "--source", "shop"]).await.ok();
     let request = scenery.endpoint.until("the message", |seen| seen.first().cloned()).await;
     assert!(sent.stdout.contains(request.webhook_id()), "{sent}");
     assert_eq!(request.json()["payload"], json!({"word": {"n": 1}}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_while_no_hub_runs_waits_for_one() {
+    let mut scenery = scenery().await;
+    scenery.hub.stop().await;
+    let file = scenery.bench.path("orders.json");
+    std::fs::write(&file, json!({"orders": [{"number": "R7"}, {"number": ""}]}).to_string()).unwrap();
+    let sent = scenery.bench.run(&["send", "orders.json", "--source", "shop"]).await.ok();
+    assert!(sent.stdout.starts_with("accepted: 1\nmessage "), "{sent}");
+    assert!(sent.stderr.contains("item 1"), "{sent}");
+    scenery.hub = scenery.bench.start().await;
+    let request = scenery.endpoint.until("the message", |seen| seen.first().cloned()).await;
+    assert!(sent.stdout.contains(request.webhook_id()), "{sent}");
+    assert_eq!(request.json()["message"], "order:new");
 }

@@ -16,7 +16,7 @@ use crate::support::{
     Bench, Hub, Reply, Request, Server,
     client::call,
     server::Refusing,
-    show::Delivery,
+    show::{dead_letters, deliveries},
 };
 
 const TOKEN: &str = "t";
@@ -57,10 +57,6 @@ async fn ends(hub: &Hub, message: &str, number: usize) {
     hub.until("the end of a delivery", |events| (events.iter().filter(of).count() >= number).then_some(())).await;
 }
 
-async fn shown(bench: &Bench, message: &str) -> Vec<Delivery> {
-    crate::support::show::tmp_deliveries(bench, message)
-}
-
 fn parameters(request: &Request) -> BTreeMap<String, Value> {
     let list = request.json()["parameters"].as_array().unwrap().clone();
     list.into_iter().map(|one| (one["name"].as_str().unwrap().to_owned(), one["value"].clone())).collect()
@@ -93,14 +89,17 @@ async fn every_answer_has_its_outcome() {
         ends(&hub, id, case.rounds).await;
     }
 
-    let letters = crate::support::show::tmp_dead(&bench);
+    let letters = dead_letters(&bench).await;
     for (case, id) in CASES.iter().zip(&ids) {
         let what = case.name;
-        let mut rounds = shown(&bench, id).await;
+        let mut rounds = deliveries(&bench, id).await;
         rounds.retain(|delivery| delivery.route == what);
-        rounds.sort_by_key(|delivery| delivery.round);
         assert_eq!(rounds.len(), case.rounds, "{what}: {rounds:#?}");
         let last = rounds.last().unwrap();
+        assert_eq!(last.endpoint, what);
+        let failures = last.attempts.iter().filter(|attempt| attempt.failure.is_some()).count();
+        let delivered = usize::from(last.state == "delivered");
+        assert_eq!(failures, last.attempts.len() - delivered, "{what}: {last:#?}");
         let statuses: Vec<Option<u64>> = last.attempts.iter().map(|attempt| attempt.status).collect();
         assert_eq!(statuses, case.attempts, "{what}: {last:#?}");
 
@@ -116,7 +115,8 @@ async fn every_answer_has_its_outcome() {
                 assert_eq!(letter.route, what);
                 assert!(letter.reason.contains(reason), "{what}: {letter:?}");
                 assert_eq!(last.reason.as_deref(), Some(&*letter.reason), "{what}");
-                assert_eq!(letter.attempts, Some(case.attempts.len() as u64), "{what}: {letter:?}");
+                assert_eq!(letter.attempts, case.attempts.len() as u64, "{what}: {letter:?}");
+                assert_eq!((letter.endpoint.as_str(), &letter.message), (what, &format!("case:{what}")));
                 assert_eq!(letter.status, case.attempts.last().copied().flatten(), "{what}: {letter:?}");
             }
         }
@@ -249,20 +249,21 @@ async fn messages_in_an_answer_follow_on() {
     heard.sort_by(|one, other| one.0.cmp(&other.0));
     assert_eq!(heard, [("next:one".to_owned(), json!(1)), ("next:two".to_owned(), json!(3))]);
 
-    let shown = shown(&bench, &id).await;
+    let told = deliveries(&bench, &id).await;
     let faults = |route: &str| {
-        let answer = &shown.iter().find(|delivery| delivery.route == route).unwrap().answer;
+        let answer = &told.iter().find(|delivery| delivery.route == route).unwrap().answer;
         answer["faults"].as_array().cloned().unwrap_or_default().iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let first = faults("first");
     assert!(first.len() == 2 && first[0].contains("messages[1]") && first[1].contains("messages[2]"), "{first:?}");
-    assert!(faults("failing")[0].contains("2xx"), "{shown:#?}");
+    assert!(faults("failing")[0].contains("2xx"), "{told:#?}");
 }
 
 /// An endpoint that answers every message with another one comes to an end.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_loop_of_answers_ends_among_the_dead_letters() {
-    let server = Server::start(|_| Reply::json(200, &json!({"messages": [{"message": "echo:again", "payload": {}}]}))).await;
+    let answer = json!({"messages": [{"message": "echo:again", "payload": {}}]});
+    let server = Server::start(move |_| Reply::json(200, &answer)).await;
     let endpoint = format!("url: \"{}\"", server.url());
     let bench = Bench::new(&hub_file(&[("echo", endpoint)], &[("echo", "echo:*", "echo")])).secret(TOKEN, TOKEN);
     let hub = bench.start().await;
@@ -270,11 +271,11 @@ async fn a_loop_of_answers_ends_among_the_dead_letters() {
     let dead = hub.event("the end", |event| event.event == EventName::DeliveryDeadLettered).await;
     let hops: Vec<_> = server.seen().iter().map(|request| request.json()["hops"].as_u64().unwrap()).collect();
     assert_eq!(hops, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
-    let letters = crate::support::show::tmp_dead(&bench);
+    let letters = dead_letters(&bench).await;
     assert_eq!(letters.len(), 1, "{letters:?}");
     assert_eq!(Some(&letters[0].message_id), dead.message_id.as_ref());
     assert!(letters[0].reason.starts_with("loop"), "{letters:?}");
-    assert_eq!(letters[0].attempts, Some(0), "{letters:?}");
+    assert_eq!(letters[0].attempts, 0, "{letters:?}");
 }
 
 /// What answers say about an endpoint's parameters goes with its next delivery, over what the route says.
@@ -354,7 +355,7 @@ async fn notifications_are_messages() {
     ] {
         assert_eq!(notification[field], expected, "{notification}");
     }
-    let told = shown(&bench, &id).await;
+    let told = deliveries(&bench, &id).await;
     assert_eq!(told[0].state, "delivered");
     assert_eq!(told[0].attempts.len(), 1, "not tried again");
     assert_eq!(server.seen_at("/stock").len(), 1);
@@ -377,7 +378,7 @@ async fn an_endpoint_that_is_gone_is_paused_until_it_is_resumed() {
     ends(&hub, &first, 1).await;
     let paused = hub.event("the pause", |event| event.event == EventName::EndpointPaused).await;
     assert_eq!(paused.endpoint.as_deref(), Some("leaver"));
-    let told = shown(&bench, &first).await;
+    let told = deliveries(&bench, &first).await;
     assert_eq!((told[0].state.as_str(), told[0].attempts.len()), ("dead_lettered", 1), "{told:#?}");
     assert!(told[0].reason.as_deref().unwrap().contains("410"), "{told:#?}");
 
@@ -397,7 +398,7 @@ async fn an_endpoint_that_is_gone_is_paused_until_it_is_resumed() {
     gone.store(false, std::sync::atomic::Ordering::SeqCst);
     bench.run(&["endpoint", "resume", "leaver"]).await.ok();
     ends(&hub, &second, 1).await;
-    assert_eq!(shown(&bench, &second).await[0].state, "delivered");
+    assert_eq!(deliveries(&bench, &second).await[0].state, "delivered");
     assert_eq!(server.seen().len(), 2);
 }
 
@@ -421,16 +422,15 @@ async fn a_redrive_is_a_new_round() {
     works.store(true, std::sync::atomic::Ordering::SeqCst);
     bench.run(&["dlq", "redrive", "late", &ids[0]]).await.ok();
     ends(&hub, &ids[0], 2).await;
-    let mut rounds = shown(&bench, &ids[0]).await;
-    rounds.sort_by_key(|delivery| delivery.round);
+    let rounds = deliveries(&bench, &ids[0]).await;
     let told: Vec<_> = rounds.iter().map(|one| (one.round, one.state.as_str(), one.attempts.len())).collect();
     assert_eq!(told, [(1, "dead_lettered", 2), (2, "delivered", 1)]);
-    let letters = crate::support::show::tmp_dead(&bench);
+    let letters = dead_letters(&bench).await;
     assert_eq!(letters.iter().map(|letter| &letter.message_id).collect::<Vec<_>>(), [&ids[1]]);
 
     bench.run(&["dlq", "redrive", "late"]).await.ok();
     ends(&hub, &ids[1], 2).await;
-    assert_eq!(crate::support::show::tmp_dead(&bench).len(), 0);
+    assert_eq!(dead_letters(&bench).await.len(), 0);
     let last: Vec<String> = server.seen().iter().rev().take(2).rev().map(|one| one.webhook_id().to_owned()).collect();
     assert_eq!(last, [format!("{}.2", ids[0]), format!("{}.2", ids[1])]);
 }

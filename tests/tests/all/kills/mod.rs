@@ -27,7 +27,7 @@ use self::{
     state::State,
 };
 use crate::support::{
-    Bench, Hub, Reply, Request, Server, hub::database, random::Random, setting,
+    Bench, Hub, Reply, Request, Server, hub::database, random::Random, setting, show::dead_letters,
     wait::{PATIENCE, until},
 };
 
@@ -157,14 +157,12 @@ impl Town {
 
     /// The command line tells the same of the dead letters, each once.
     async fn dead_letters(&self, state: &State) {
-        let listed = "";
-        if listed == "" { return; }
-        let letters = crate::support::show::tmp_dead(&self.bench);
-        let shown: Vec<_> = letters.into_iter().map(|letter| (letter.message_id, letter.route)).collect();
+        let letters = dead_letters(&self.bench).await;
+        let shown: Vec<_> = letters.iter().map(|letter| (letter.message_id.clone(), letter.route.clone())).collect();
         let unique: BTreeSet<_> = shown.iter().cloned().collect();
-        assert_eq!(shown.len(), unique.len(), "{listed}");
+        assert_eq!(shown.len(), unique.len(), "{letters:#?}");
         let kept: BTreeSet<_> = state.dead.iter().map(|(_, message, route)| (message.clone(), route.clone())).collect();
-        assert_eq!(unique, kept, "{listed}");
+        assert_eq!(unique, kept, "{letters:#?}");
     }
 }
 

@@ -1,19 +1,24 @@
 //! What the command line tells of deliveries and dead letters, as JSON.
 
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::hub::{Bench, Done, database};
+use super::hub::Bench;
 
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
 pub(crate) struct Attempt {
     /// `None` where no answer came.
     pub(crate) status: Option<u64>,
+    /// `None` where it was delivered.
+    pub(crate) failure: Option<String>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
 pub(crate) struct Delivery {
     pub(crate) route: String,
     pub(crate) round: u64,
+    pub(crate) webhook_id: String,
+    pub(crate) endpoint: String,
     pub(crate) state: String,
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) reason: Option<String>,
@@ -21,31 +26,37 @@ pub(crate) struct Delivery {
     pub(crate) answer: Value,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
 pub(crate) struct DeadLetter {
+    pub(crate) endpoint: String,
     pub(crate) message_id: String,
+    pub(crate) message: String,
     pub(crate) route: String,
     pub(crate) reason: String,
     pub(crate) status: Option<u64>,
-    pub(crate) attempts: Option<u64>,
+    pub(crate) attempts: u64,
 }
-pub(crate) fn dead_letters(_: &Done) -> Vec<DeadLetter> { todo!() }
-pub(crate) fn tmp_deliveries(bench: &Bench, id: &str) -> Vec<Delivery> {
-    let c = rusqlite::Connection::open(database(bench)).unwrap();
-    let mut s = c.prepare("select route, round, state, attempts, reason, answer from deliveries where lower(hex(message)) = ?").unwrap();
-    s.query_map([id.replace('-', "")], |r| {
-        let at: Value = serde_json::from_str(&r.get::<_, String>(3)?).unwrap();
-        Ok(Delivery { route: r.get(0)?, round: r.get::<_, u32>(1)?.into(), state: r.get(2)?, reason: r.get(4)?,
-          answer: r.get::<_, Option<String>>(5)?.map_or(Value::Null, |t| serde_json::from_str(&t).unwrap()),
-          attempts: at.as_array().unwrap().iter().map(|a| Attempt { status: a["status"].as_u64() }).collect() })
-    }).unwrap().map(Result::unwrap).collect()
+
+/// A message's deliveries, the earlier rounds first.
+pub(crate) async fn deliveries(bench: &Bench, message: &str) -> Vec<Delivery> {
+    let shown = bench.run(&["show", message, "--json"]).await.ok().json();
+    assert_eq!(shown["message"]["message_id"], message, "{shown}");
+    let mut deliveries: Vec<Delivery> = read(&shown["deliveries"]);
+    deliveries.sort_by_key(|delivery| delivery.round);
+    deliveries
 }
-pub(crate) fn tmp_dead(bench: &Bench) -> Vec<DeadLetter> {
-    let c = rusqlite::Connection::open(database(bench)).unwrap();
-    let mut s = c.prepare("select attributes, coalesce(route, json_extract(body, '$.route')) from entries where queue like '%/dead'").unwrap();
-    s.query_map([], |r| {
-        let a: Value = serde_json::from_str(&r.get::<_, String>(0)?).unwrap();
-        let t = |n: &str| a[n].as_str().map(str::to_owned);
-        Ok(DeadLetter { message_id: t("message_id").unwrap(), route: r.get(1)?, reason: t("reason").unwrap(), status: t("status").map(|x| x.parse().unwrap()), attempts: t("attempts").map(|x| x.parse().unwrap()) })
-    }).unwrap().map(Result::unwrap).collect()
+
+/// The one object of this id: its versions, and its messages with their deliveries.
+pub(crate) async fn object(bench: &Bench, id: &str) -> Value {
+    let mut shown = bench.run(&["show", id, "--json"]).await.ok().json();
+    assert_eq!(shown["objects"].as_array().map(Vec::len), Some(1), "{shown}");
+    shown["objects"][0].take()
+}
+
+pub(crate) async fn dead_letters(bench: &Bench) -> Vec<DeadLetter> {
+    read(&bench.run(&["dlq", "list", "--json"]).await.ok().json())
+}
+
+pub(crate) fn read<T: DeserializeOwned>(value: &Value) -> Vec<T> {
+    serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{error}: {value}"))
 }
