@@ -167,22 +167,22 @@ impl Shop {
 
     async fn patch(&self, id: &str, mut fields: Value) {
         fields["updated_at"] = json!(milliseconds());
-        done(call("PATCH", format!("{}/orders/{id}", self.url())).json(&fields).send().await, 200);
+        done(&call("PATCH", format!("{}/orders/{id}", self.url())).json(&fields).send().await, 200);
     }
 
     async fn put(&self, id: &str, mut order: Value) {
         order["updated_at"] = json!(milliseconds());
-        done(call("PUT", format!("{}/orders/{id}", self.url())).json(&order).send().await, 200);
+        done(&call("PUT", format!("{}/orders/{id}", self.url())).json(&order).send().await, 200);
     }
 
     async fn post(&self, mut order: Value) {
         order["created_at"] = json!(milliseconds());
         order["updated_at"] = order["created_at"].clone();
-        done(call("POST", format!("{}/orders", self.url())).json(&order).send().await, 201);
+        done(&call("POST", format!("{}/orders", self.url())).json(&order).send().await, 201);
     }
 }
 
-fn done(response: Response, status: u16) {
+fn done(response: &Response, status: u16) {
     assert_eq!(response.status, status, "{response:?}");
 }
 
@@ -281,7 +281,11 @@ fn sweep(value: &mut Value) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shop_nobody_here_wrote_is_followed_change_by_change() {
     let Some(binary) = json_server() else {
-        assert_ne!(setting("CI").as_deref(), Some("true"), "there is no json-server: run ./test, or npm ci in tests/tools");
+        assert_ne!(
+            setting("CI").as_deref(),
+            Some("true"),
+            "there is no json-server: run ./test, or npm ci in tests/tools"
+        );
         return say("skipped: there is no json-server; ./test installs it");
     };
     let mut shop = Shop::open(binary).await;
@@ -289,7 +293,8 @@ async fn a_shop_nobody_here_wrote_is_followed_change_by_change() {
     let bench = Bench::new(&hub_file(&shop.url(), endpoint.url()));
     let hub = bench.start().await;
     for way in WAYS {
-        let stored = |event: &HubEvent| event.event == EventName::BaselineStored && event.source.as_deref() == Some(way);
+        let stored =
+            |event: &HubEvent| event.event == EventName::BaselineStored && event.source.as_deref() == Some(way);
         let baseline = hub.event("the baseline", stored).await;
         assert_eq!(baseline.reason.as_deref(), Some("baseline: 200 orders stored, nothing emitted"));
     }

@@ -208,9 +208,7 @@ async fn the_same_idempotency_key_is_the_same_push() {
 #[tokio::test(flavor = "multi_thread")]
 async fn pushed_objects_are_versioned_like_polled_ones() {
     let scenery = scenery().await;
-    let order = |total: &str, updated: &str| {
-        json!({"orders": [{"number": "R1", "total": total, "updated_at": updated, "items": [{"sku": "A"}]}]})
-    };
+    let order = |total: &str, updated: &str| json!({"orders": [{"number": "R1", "total": total, "updated_at": updated, "items": [{"sku": "A"}]}]});
     let new = scenery.push_json(&order("19.99", "2026-01-01T00:00:00Z")).await;
     scenery.delivered(&ids(&new)[0]).await;
 

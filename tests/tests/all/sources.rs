@@ -19,7 +19,7 @@ struct Scenery {
     hub: Hub,
     endpoint: Server,
     _source: Server,
-    _bench: Bench,
+    bench: Bench,
 }
 
 async fn scenery(
@@ -65,7 +65,7 @@ routes:
     ))
     .secret("key", "s3cret:ö");
     let hub = bench.start().await;
-    Scenery { hub, endpoint, _source: source, _bench: bench }
+    Scenery { hub, endpoint, _source: source, bench }
 }
 
 fn polls(events: &[HubEvent], name: EventName) -> usize {
@@ -76,9 +76,7 @@ impl Scenery {
     /// Waits for `more` polls that end well, from now on.
     async fn polled(&self, more: usize) {
         let before = polls(&self.hub.events(), EventName::PollFinished);
-        self.hub
-            .until("polls", |events| (polls(events, EventName::PollFinished) >= before + more).then_some(()))
-            .await;
+        self.hub.until("polls", |events| (polls(events, EventName::PollFinished) >= before + more).then_some(())).await;
     }
 
     /// Type, id and version of everything that arrived, in order of arrival.
@@ -171,9 +169,9 @@ async fn trouble_is_told_after_three_failures_and_its_end_once() {
 
     works.store(true, Ordering::SeqCst);
     let recovered = scenery.hub.event("recovery", |event| event.event == EventName::SourceRecovered).await;
-    let end = scenery.endpoint.until("the end of it", |seen| {
-        seen.iter().filter(|request| request.path() == "/trouble").nth(1).cloned()
-    });
+    let end = scenery
+        .endpoint
+        .until("the end of it", |seen| seen.iter().filter(|request| request.path() == "/trouble").nth(1).cloned());
     let end = end.await.json();
     assert_eq!(end["message"], "notification:info");
     assert!(recovered.count.unwrap() >= 7, "{recovered:?}");
@@ -233,7 +231,10 @@ async fn links_are_followed_to_the_last_page() {
             // Relative, with a comma inside and others beside it, as RFC 8288 allows.
             0..90 => page.with(
                 "link",
-                format!(r#"</things?cursor=0>; rel="first", <things?cursor={}&a=1,2>; title="a, b"; rel=next"#, cursor + 10),
+                format!(
+                    r#"</things?cursor=0>; rel="first", <things?cursor={}&a=1,2>; title="a, b"; rel=next"#,
+                    cursor + 10
+                ),
             ),
             _ => page.with("link", "</things?cursor=0>; rel=\"first\""),
         }
@@ -390,4 +391,32 @@ async fn nonsense_from_a_source_fails_the_poll_and_nothing_else() {
         let arrived = scenery.arrive(place + 2).await;
         assert_eq!(arrived[place + 1..], [updated("T1", place as u64 + 2)], "{what}");
     }
+}
+
+/// A look at what a poll would do, while the hub runs and when it does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_stores_nothing() {
+    let rows = Arc::new(Mutex::new(json!([{"id": "T1", "n": 1}, {"id": "T2"}, {"name": "nobody"}])));
+    let table = Arc::clone(&rows);
+    let scenery = scenery("", "", move |_| Reply::json(200, &table.lock().unwrap())).await;
+    scenery.arrive(2).await;
+    let dry_run = || scenery.bench.run(&["poll", "shop/things", "--dry-run"]);
+    let unchanged = dry_run().await.ok();
+    assert!(unchanged.stdout.contains("2 unchanged"), "{unchanged}");
+    assert!(unchanged.stdout.contains("would be set aside: page 1 item 2: no id"), "{unchanged}");
+
+    let Scenery { hub, bench, endpoint, _source } = scenery;
+    hub.stop().await;
+    *rows.lock().unwrap() = json!([{"id": "T1", "n": 2}, {"id": "T2"}, {"id": "T3"}]);
+    for _ in 0..2 {
+        let changed = bench.run(&["poll", "shop/things", "--dry-run"]).await.ok();
+        assert!(changed.stdout.contains("would emit thing:updated → everything"), "{changed}");
+        assert!(changed.stdout.contains("would emit thing:new → everything"), "{changed}");
+        assert!(changed.stdout.contains("nothing was stored"), "{changed}");
+    }
+    let _hub = bench.start().await;
+    let seen = endpoint.until("what a poll finds", |seen| (seen.len() >= 4).then(|| seen.to_vec())).await;
+    let mut arrived: Vec<_> = seen[2..].iter().map(|request| about(&request.json())).collect();
+    arrived.sort();
+    assert_eq!(arrived, [new("T3"), updated("T1", 2)]);
 }

@@ -23,7 +23,9 @@ const TOKEN: &str = "t";
 
 /// A hub that takes pushed messages and polls nothing.
 fn hub_file(endpoints: &[(&str, String)], routes: &[(&str, &str, &str)]) -> String {
-    let mut file = "hub: answers\nlimits: {timeout: 20s}\nsources: {shop: {url: \"http://127.0.0.1:9\", push: {secret: t}}}\n".to_owned();
+    let mut file =
+        "hub: answers\nlimits: {timeout: 20s}\nsources: {shop: {url: \"http://127.0.0.1:9\", push: {secret: t}}}\n"
+            .to_owned();
     file.push_str("endpoints:\n");
     for (name, keys) in endpoints {
         file.push_str(&format!("  {name}: {{{keys}}}\n"));
@@ -125,9 +127,16 @@ async fn every_answer_has_its_outcome() {
             let kept = kept.as_str().map_or_else(|| kept.to_string(), str::to_owned);
             assert!(kept.contains(expected), "{what}: {:#?}", last.answer);
         }
+        let told: Vec<&str> = rounds.iter().map(|delivery| delivery.webhook_id.as_str()).collect();
+        assert_eq!(told, webhook_ids(case, id), "{what}");
         seen_by_the_endpoint(&server, case, id);
     }
     assert!(server.seen().iter().all(|request| request.path() != "/elsewhere"), "a redirect was followed");
+}
+
+/// One for each round.
+fn webhook_ids(case: &Case, id: &str) -> Vec<String> {
+    (1..=case.rounds).map(|round| if round == 1 { id.to_owned() } else { format!("{id}.{round}") }).collect()
 }
 
 fn seen_by_the_endpoint(server: &Server, case: &Case, id: &str) {
@@ -136,12 +145,11 @@ fn seen_by_the_endpoint(server: &Server, case: &Case, id: &str) {
         assert_eq!(seen.len(), 0);
         return;
     }
-    // One of its own for each round, and the same on every attempt of it. Only last rounds have more than one.
+    // The same on every attempt of a round. Only last rounds have more than one.
     let ids: Vec<&str> = seen.iter().map(Request::webhook_id).collect();
-    let of_round = |round| if round == 1 { id.to_owned() } else { format!("{id}.{round}") };
-    let earlier = (1..case.rounds).map(of_round);
-    let last = std::iter::repeat_n(of_round(case.rounds), case.attempts.len());
-    let expected: Vec<String> = earlier.chain(last).collect();
+    let mut expected = webhook_ids(case, id);
+    let last = expected.pop().unwrap();
+    expected.extend(std::iter::repeat_n(last, case.attempts.len()));
     assert_eq!(ids, expected, "{}", case.name);
     for request in &seen {
         assert_eq!(request.method, "POST");
@@ -166,7 +174,8 @@ async fn retry_after_only_ever_delays() {
         if first { reply } else { Reply::status(200) }
     };
     let seen = std::sync::Mutex::new(Vec::new());
-    let date = |at: jiff::Timestamp| jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).unwrap();
+    let date =
+        |at: jiff::Timestamp| jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).unwrap();
     let names = ["seconds", "a-date", "zero", "nonsense", "not-with-500"];
     let server = Server::start(move |request| {
         let reply = match request.path() {
@@ -341,7 +350,8 @@ async fn notifications_are_messages() {
     .secret(TOKEN, TOKEN);
     let hub = bench.start().await;
     let id = push_one(&hub, "word:said").await;
-    let request = server.until("the notification", |seen| seen.iter().find(|one| one.path() == "/people").cloned()).await;
+    let request =
+        server.until("the notification", |seen| seen.iter().find(|one| one.path() == "/people").cloned()).await;
     let message = request.json();
     assert_eq!((&message["message"], &message["parent_id"]), (&json!("notification:error"), &json!(id)));
     let notification = &message["payload"]["notification"];

@@ -29,7 +29,16 @@ const TWICE: &str = "retries: [50ms]";
 const ONCE: &str = "retries: none";
 
 const fn delivered(name: &'static str, answer: fn(&Request) -> Reply, status: &'static [Option<u64>]) -> Case {
-    Case { name, endpoint: TWICE, answer, refused: false, rounds: 1, ends: Ends::Delivered, attempts: status, kept: None }
+    Case {
+        name,
+        endpoint: TWICE,
+        answer,
+        refused: false,
+        rounds: 1,
+        ends: Ends::Delivered,
+        attempts: status,
+        kept: None,
+    }
 }
 
 /// Tried twice.
@@ -104,8 +113,12 @@ pub(super) const CASES: &[Case] = &[
     delivered("bytes", |_| Reply::text(200, "image/png", "\u{0}\u{1}PNG\u{fffd}"), &[Some(200)]),
     delivered("events", |_| Reply::json(200, &json!({"events": [{"code": 200}, {"code": 7}]})), &[Some(200)])
         .kept("/events/1/code", "7"),
-    delivered("business-error", |_| Reply::json(200, &json!({"notifications": [{"level": "error", "subject": "no"}]})), &[Some(200)])
-        .kept("/notifications/0/subject", "no"),
+    delivered(
+        "business-error",
+        |_| Reply::json(200, &json!({"notifications": [{"level": "error", "subject": "no"}]})),
+        &[Some(200)],
+    )
+    .kept("/notifications/0/subject", "no"),
     delivered("long-body", long, &[Some(200)]).kept("/truncated", "true"),
     delivered("endless-body", |_| Reply::Endless, &[Some(200)]).kept("/truncated", "true"),
     // 206: again and again, while a parameter changes.
@@ -124,7 +137,8 @@ pub(super) const CASES: &[Case] = &[
     failed("moved-301", |_| Reply::status(301).with("location", "/elsewhere"), &[Some(301), Some(301)], "301"),
     failed("moved-302", |_| Reply::status(302).with("location", "/elsewhere"), &[Some(302), Some(302)], "302"),
     failed("moved-307", |_| Reply::status(307).with("location", "/elsewhere"), &[Some(307), Some(307)], "307"),
-    failed("bad-400", |_| Reply::text(400, "text/html", BODY), &[Some(400), Some(400)], "400").kept("/text", "It works!"),
+    failed("bad-400", |_| Reply::text(400, "text/html", BODY), &[Some(400), Some(400)], "400")
+        .kept("/text", "It works!"),
     failed("unauthorized-401", |_| Reply::status(401), &[Some(401), Some(401)], "401"),
     failed("missing-404", |_| Reply::status(404), &[Some(404), Some(404)], "404"),
     failed("slow-408", |_| Reply::status(408), &[Some(408), Some(408)], "408"),
@@ -136,7 +150,8 @@ pub(super) const CASES: &[Case] = &[
     failed("gateway-504", |_| Reply::status(504), &[Some(504), Some(504)], "504"),
     failed("once", |_| Reply::status(500), &[Some(500)], "500").endpoint(ONCE),
     // Failures that no retry will mend.
-    failed("hopeless-422", |_| Reply::status(422), &[Some(422)], "422").endpoint("retries: [50ms], dead_letter_on: [422]"),
+    failed("hopeless-422", |_| Reply::status(422), &[Some(422)], "422")
+        .endpoint("retries: [50ms], dead_letter_on: [422]"),
     failed("gone-410", |_| Reply::status(410), &[Some(410)], "410"),
     // No answer.
     failed("silence", |_| Reply::Silence, &[None], "within 1s").endpoint("retries: none, timeout: 1s"),

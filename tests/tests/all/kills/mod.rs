@@ -27,7 +27,11 @@ use self::{
     state::State,
 };
 use crate::support::{
-    Bench, Hub, Reply, Request, Server, hub::database, random::Random, setting, show::dead_letters,
+    Bench, Hub, Reply, Request, Server,
+    hub::database,
+    random::Random,
+    setting,
+    show::dead_letters,
     wait::{PATIENCE, until},
 };
 
@@ -58,9 +62,8 @@ fn hub_file(shop: &str, endpoints: &str) -> String {
         id: number
         every: 150ms
         volatile: [updated_at]";
-    let endpoint = |name: &str| {
-        format!("  {name}: {{url: \"{endpoints}\", retries: [50ms, 100ms, 200ms], timeout: 2s}}\n")
-    };
+    let endpoint =
+        |name: &str| format!("  {name}: {{url: \"{endpoints}\", retries: [50ms, 100ms, 200ms], timeout: 2s}}\n");
     let endpoints: String =
         ["email", "accounting", "analytics", "fulfilment", "my-store", "loyalty"].into_iter().map(endpoint).collect();
     format!(
@@ -200,8 +203,9 @@ fn answer(shop: &Shop, request: &Request) -> Reply {
 
 async fn both_polled(hub: &Hub) {
     for collection in [shop::ORDERS, shop::SHIPMENTS] {
-        let polled =
-            |event: &HubEvent| event.event == EventName::PollFinished && event.collection.as_deref() == Some(collection);
+        let polled = |event: &HubEvent| {
+            event.event == EventName::PollFinished && event.collection.as_deref() == Some(collection)
+        };
         hub.event("the end of a poll", polled).await;
     }
 }
@@ -215,7 +219,11 @@ async fn nothing_is_lost_or_told_twice_by_a_hub_that_keeps_dying() {
     // The first contact itself is interrupted, and still nobody old hears of it.
     let at = 5 + random.below(60);
     let mut hub = town.bench.launch(Some(&format!("stop@{at}")));
-    assert!(hub.died(PATIENCE).await.is_some(), "stop@{at}: is this crossdock built with fault points?\n{}", hub.story());
+    assert!(
+        hub.died(PATIENCE).await.is_some(),
+        "stop@{at}: is this crossdock built with fault points?\n{}",
+        hub.story()
+    );
     let hub = town.bench.start().await;
     both_polled(&hub).await;
     hub.kill().await;

@@ -61,7 +61,11 @@ impl fmt::Debug for Request {
 
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
-    Answer { status: u16, headers: Vec<(&'static str, String)>, body: Vec<u8> },
+    Answer {
+        status: u16,
+        headers: Vec<(&'static str, String)>,
+        body: Vec<u8>,
+    },
     /// These bytes, and the end of the connection.
     Bytes(Vec<u8>),
     /// The head of an answer, and a body that never ends.
