@@ -40,10 +40,10 @@ impl Environment {
         (self.0)(name)
     }
 
-    /// With the sample's URLs and secrets, where the user has set none.
+    /// With the sample's URLs and secrets: its servers listen nowhere else, whatever else is set.
     pub(crate) fn with(&self, sample: &SampleSettings) -> Self {
         let (outer, sample) = (self.0.clone(), sample.clone());
-        Self(Arc::new(move |name| outer(name).or_else(|| sample.variable(name))))
+        Self(Arc::new(move |name| sample.variable(name).or_else(|| outer(name))))
     }
 }
 

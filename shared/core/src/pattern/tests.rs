@@ -1,0 +1,5 @@
+mod evaluator;
+mod operators;
+mod refusals;
+mod same;
+mod texts;
