@@ -160,12 +160,12 @@ impl Group {
         all
     }
 
-    /// Whether one of the matchers is of this kind.
-    pub(super) fn any_leaf(&self, wanted: &impl Fn(&Leaf) -> bool) -> bool {
-        self.or.iter().any(|branch| branch.any_leaf(wanted))
+    /// Whether a field's list of matchers is such a one.
+    pub(super) fn any_list(&self, wanted: &impl Fn(&[Leaf]) -> bool) -> bool {
+        self.or.iter().any(|branch| branch.any_list(wanted))
             || self.fields.values().any(|field| match field {
-                Field::Leaves(leaves) => leaves.iter().any(wanted),
-                Field::Group(group) => group.any_leaf(wanted),
+                Field::Leaves(leaves) => wanted(leaves),
+                Field::Group(group) => group.any_list(wanted),
             })
     }
 }
