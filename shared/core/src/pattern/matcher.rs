@@ -1,17 +1,25 @@
 //! Many patterns, matched at once in this process.
 //!
-//! The patterns reach `quamina` in the forms on which it agrees with AWS's event-ruler. What is left to even out is the
-//! event: AWS compares a number only when a double holds all its digits, and quamina compares the nearest double. Such
-//! numbers, and `-0`, are rewritten on the way in.
+//! The patterns reach `quamina` in the forms on which it agrees with AWS's event-ruler. Three things are left to even out
+//! (quamina 0.7.0):
+//! - AWS compares a number only when a double holds all its digits, and quamina compares the nearest double. Such numbers,
+//!   and `-0`, are rewritten in the event.
+//! - Objects of a list at a path that a pattern compares are read as if they stood beside the list. [`scaffold`] names a
+//!   child of every such path, so that they are read as what they are.
+//! - Several `exists: false` match nothing in an event with none of the patterns' fields. So every pattern asks for
+//!   `source`, which every event has.
 
 use std::borrow::Cow;
 
 use quamina::{Quamina, QuaminaBuilder};
+use serde_json::{Value, json};
 
 use super::{EventPattern, number::comparable};
 
 /// Matches events against many patterns in one pass over the event.
-pub struct Matcher(Quamina<usize>);
+///
+/// The pattern of [`scaffold`] has no number.
+pub struct Matcher(Quamina<Option<usize>>);
 
 /// A pattern or an event that the matcher cannot read.
 #[derive(Debug, thiserror::Error)]
@@ -44,12 +52,22 @@ impl Matcher {
         let mut matcher = QuaminaBuilder::new()
             .with_max_states_per_pattern(MOST_STATES)
             .with_arena_byte_budget(MOST_BYTES)
+            .with_max_fields_per_pattern(usize::MAX)
             .build()
             .map_err(MatcherError::Pattern)?;
+        let mut children = Value::Null;
         for (number, pattern) in patterns {
             for combination in &pattern.combinations {
-                matcher.add_pattern(number, combination).map_err(MatcherError::Pattern)?;
+                scaffold(combination, &mut children);
+                let mut combination = combination.clone();
+                if combination.get("source").is_none() {
+                    combination["source"] = json!([{"exists": true}]);
+                }
+                matcher.add_pattern(Some(number), &combination.to_string()).map_err(MatcherError::Pattern)?;
             }
+        }
+        if !children.is_null() {
+            matcher.add_pattern(None, &children.to_string()).map_err(MatcherError::Pattern)?;
         }
         Ok(Self(matcher))
     }
@@ -59,10 +77,19 @@ impl Matcher {
     /// # Errors
     /// The event is no JSON object.
     pub fn matches(&self, event: &[u8]) -> Result<Vec<usize>, MatcherError> {
-        let mut found = self.0.matches_for_event(&even_out(event)).map_err(MatcherError::Event)?;
+        let found = self.0.matches_for_event(&even_out(event)).map_err(MatcherError::Event)?;
+        let mut found: Vec<usize> = found.into_iter().flatten().collect();
         found.sort_unstable();
         found.dedup();
         Ok(found)
+    }
+}
+
+/// A pattern of a child of each path that `pattern` compares.
+fn scaffold(pattern: &Value, children: &mut Value) {
+    match pattern {
+        Value::Object(fields) => fields.iter().for_each(|(name, field)| scaffold(field, &mut children[name.as_str()])),
+        _ => children["\u{0}"] = json!([{"exists": true}]),
     }
 }
 

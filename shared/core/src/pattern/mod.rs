@@ -28,7 +28,7 @@ pub struct EventPattern {
     text: String,
     wildcard: bool,
     /// The same without `$or`, for the matcher in process: an event matches when one of them does.
-    combinations: Vec<String>,
+    combinations: Vec<Value>,
 }
 
 /// EventBridge's default limit, in characters.
@@ -47,6 +47,9 @@ impl EventPattern {
 
     fn of(group: &Group) -> Result<Self, Vec<PatternFault>> {
         let fault = |message| Err(vec![PatternFault { at: FaultAt::Route, message }]);
+        if group.any_list(&|leaves| leaves.is_empty()) {
+            return fault("can never match: the route has no messages".to_owned());
+        }
         let text = group.to_json().to_string();
         let length = text.chars().count();
         if length > LONGEST {
@@ -58,8 +61,9 @@ impl EventPattern {
                 "the route's pattern has {count} combinations of $or branches; EventBridge takes {MOST_COMBINATIONS}"
             ));
         }
-        let wildcard = group.any_leaf(&|leaf| matches!(leaf, Leaf::Form(Form::Wildcard, _)));
-        let combinations = group.without_or().iter().map(Value::to_string).collect();
+        let wildcard =
+            group.any_list(&|leaves| leaves.iter().any(|leaf| matches!(leaf, Leaf::Form(Form::Wildcard, _))));
+        let combinations = group.without_or();
         let pattern = Self { text, wildcard, combinations };
         match Matcher::new([(0, &pattern)]) {
             Ok(_) => Ok(pattern),
