@@ -84,3 +84,6 @@ fn notification(
         routes: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;
