@@ -323,3 +323,6 @@ impl<P: Secrets> Secrets for Guarded<P> {
         self.guard("secrets.secret", self.port.secret(name)).await
     }
 }
+
+#[cfg(all(test, feature = "faults"))]
+mod tests;
