@@ -324,5 +324,6 @@ impl<P: Secrets> Secrets for Guarded<P> {
     }
 }
 
-#[cfg(all(test, feature = "faults"))]
+#[cfg(test)]
+#[cfg(feature = "faults")]
 mod tests;

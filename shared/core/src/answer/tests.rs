@@ -131,8 +131,8 @@ fn an_echo_is_asked_for_only_where_it_is_required() {
     assert_eq!(why, format!("answered 200 with message_id \"x\", expected message_id {ID:?}"));
 }
 
-fn check(status: u16, body: &str, expected: Answer) {
-    assert_eq!(read(&response(status, &[], body)).0, expected, "{status} {body}");
+fn check(status: u16, body: &str, expected: impl std::borrow::Borrow<Answer>) {
+    assert_eq!(read(&response(status, &[], body)).0, *expected.borrow(), "{status} {body}");
 }
 
 fn named(pairs: &[(&str, Value)]) -> Vec<(String, Value)> {
