@@ -156,7 +156,7 @@ impl Walk {
         let more = self.more(page);
         let jumped = self.since != self.origin.1;
         let whole = self.pass.pages == 0 && more.is_none();
-        if self.manners != Manners::None && !(whole && !jumped) {
+        if self.manners != Manners::None && (jumped || !whole) {
             let manners = self.judge(page);
             if manners != Manners::Sorts && jumped {
                 (self.bookmark, self.since) = self.origin;
@@ -180,7 +180,7 @@ impl Walk {
         let ascended = sorts && self.floor(page.times.last().copied()) > self.floor(page.times.first().copied());
         if whole || (self.pass.pages == 1 && ascended) {
             self.advance(self.pass.last);
-            self.leave(more, self.pass.last);
+            self.leave(more.as_ref(), self.pass.last);
             return Ok(());
         }
         match more {
@@ -206,7 +206,7 @@ impl Walk {
         // A pass over a list in order ends where its last page does, one over any other at the end of the list.
         let end = if sorts { self.pass.last } else { self.seen };
         if self.manners == Manners::None || self.floor(end) <= self.floor(self.bookmark) {
-            self.leave(more, end);
+            self.leave(more.as_ref(), end);
             return Ok(());
         }
         let proven = self.before.as_ref().filter(|before| before.is_found_again_in(&self.pass)).and_then(|before| {
@@ -215,7 +215,7 @@ impl Walk {
         });
         if proven.is_some() {
             self.advance(proven);
-            self.leave(more, proven);
+            self.leave(more.as_ref(), proven);
             return Ok(());
         }
         if self.passes < MOST_PASSES {
@@ -236,7 +236,7 @@ impl Walk {
     }
 
     /// Ends the walk, or goes on from `to`.
-    fn leave(&mut self, more: Option<At>, to: Option<Timestamp>) {
+    fn leave(&mut self, more: Option<&At>, to: Option<Timestamp>) {
         match more {
             None => self.done = true,
             Some(_) => self.jump(to),
