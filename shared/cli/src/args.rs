@@ -1,8 +1,12 @@
 //! The command line.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
+use crossdock_core::id::HubName;
 
 /// A hub between shops, ERPs and whatever should hear of their changes.
 ///
@@ -34,9 +38,24 @@ pub(crate) struct Which {
     #[arg(long, value_name = "FILE")]
     pub(crate) hub: Option<PathBuf>,
 
-    /// Where the hub keeps its state
-    #[arg(long, value_name = "FOLDER", default_value = ".crossdock")]
-    pub(crate) state: PathBuf,
+    /// Where the hub keeps its state [default: .crossdock/<name of the hub>]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+/// Below it each hub has a folder of its own.
+const STATE: &str = ".crossdock";
+
+impl Which {
+    /// Two hubs never share a state.
+    pub(crate) fn folder(&self, hub: &HubName) -> PathBuf {
+        self.state.clone().unwrap_or_else(|| Path::new(STATE).join(hub.as_str()))
+    }
+
+    /// Where the sample's servers keep what is theirs; known before the hub's name is.
+    pub(crate) fn sample(&self) -> PathBuf {
+        self.state.as_deref().unwrap_or(Path::new(STATE)).join("sample")
+    }
 }
 
 /// Run the whole hub on this machine.

@@ -40,10 +40,10 @@ impl Environment {
         (self.0)(name)
     }
 
-    /// With the sample's URLs and secrets, where the user has set none.
+    /// With the sample's URLs and secrets: its servers listen nowhere else, whatever else is set.
     pub(crate) fn with(&self, sample: &SampleSettings) -> Self {
         let (outer, sample) = (self.0.clone(), sample.clone());
-        Self(Arc::new(move |name| outer(name).or_else(|| sample.variable(name))))
+        Self(Arc::new(move |name| sample.variable(name).or_else(|| outer(name))))
     }
 }
 
@@ -56,17 +56,16 @@ pub(crate) struct SampleSettings {
 }
 
 impl SampleSettings {
-    fn file(state: &Path) -> PathBuf {
-        state.join("sample.json")
+    const FILE: &str = "environment.json";
+
+    pub(crate) fn save(&self, which: &Which) -> Result<(), Failure> {
+        let folder = which.sample();
+        std::fs::create_dir_all(&folder)?;
+        Ok(std::fs::write(folder.join(Self::FILE), serde_json::to_string_pretty(self)?)?)
     }
 
-    pub(crate) fn save(&self, state: &Path) -> Result<(), Failure> {
-        std::fs::create_dir_all(state)?;
-        Ok(std::fs::write(Self::file(state), serde_json::to_string_pretty(self)?)?)
-    }
-
-    fn load(state: &Path) -> Option<Self> {
-        serde_json::from_str(&std::fs::read_to_string(Self::file(state)).ok()?).ok()
+    fn load(which: &Which) -> Option<Self> {
+        serde_json::from_str(&std::fs::read_to_string(which.sample().join(Self::FILE)).ok()?).ok()
     }
 
     fn variable(&self, name: &str) -> Option<String> {
@@ -122,6 +121,8 @@ impl HubFile {
 
 /// A hub that is looked at from outside: its state is opened, but nothing of it runs.
 pub(crate) struct Opened {
+    /// The state's folder.
+    pub(crate) state: PathBuf,
     pub(crate) hub: Arc<Hub>,
     pub(crate) router: Arc<Router>,
     pub(crate) home: LocalHome,
@@ -132,13 +133,13 @@ impl Opened {
         let file = HubFile::of(which.hub.as_deref());
         let environment = match &file {
             HubFile::Path(_) => environment,
-            HubFile::Sample => match SampleSettings::load(&which.state) {
+            HubFile::Sample => match SampleSettings::load(which) {
                 Some(sample) => environment.with(&sample),
                 None => {
                     return Err(Failure::new(format!(
-                        "there is no hub.yaml in this folder, and the sample has not run on {} yet; \
+                        "there is no hub.yaml in this folder, and the sample has not run here yet (nothing in {}); \
                          name your hub file with --hub, or run crossdock dev first",
-                        which.state.display()
+                        which.sample().display()
                     )));
                 }
             },
@@ -146,7 +147,7 @@ impl Opened {
         let hub = Arc::new(file.load(&environment)?.hub);
         let setup = setup(which, hub.clone(), &environment, Arc::new(Unobserved), Faults::default());
         let (home, router) = LocalHome::open(setup).await?;
-        Ok(Self { hub, router, home })
+        Ok(Self { state: which.folder(&hub.name), hub, router, home })
     }
 
     pub(crate) async fn close(self) {
@@ -177,10 +178,11 @@ pub(crate) fn setup(
     observer: Arc<dyn Observer>,
     faults: Faults,
 ) -> Setup {
+    let state = which.folder(&hub.name);
     Setup {
+        secrets: LocalSecrets::new(environment.0.clone(), &state.join("secrets")),
         hub,
-        state: which.state.clone(),
-        secrets: LocalSecrets::new(environment.0.clone(), &which.state.join("secrets")),
+        state,
         observer,
         allow_loopback: true,
         faults,

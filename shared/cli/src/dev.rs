@@ -31,13 +31,13 @@ pub(crate) async fn run(args: Dev, environment: Environment) -> Result<(), Failu
     let file = HubFile::of(args.which.hub.as_deref());
     let sample = match file {
         HubFile::Path(_) => None,
-        HubFile::Sample => Some(Sample::start(crossdock_sample::Options::new(args.which.state.join("sample"))).await?),
+        HubFile::Sample => Some(Sample::start(crossdock_sample::Options::new(args.which.sample())).await?),
     };
     let environment = match &sample {
         None => environment,
         Some(sample) => {
             let settings = SampleSettings { environment: sample.environment(), secrets: sample.secrets() };
-            settings.save(&args.which.state)?;
+            settings.save(&args.which)?;
             environment.with(&settings)
         }
     };
@@ -83,7 +83,7 @@ async fn told_when_played(sample: &Sample, live: bool) {
         "The scene has been played, and the hub goes on; Ctrl-C stops it. In another terminal: `crossdock dlq list` \
          shows what could not be delivered, `crossdock show ID` what became of an order.",
     );
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// On a line of its own, whatever the display has drawn.
@@ -163,5 +163,5 @@ fn faults(environment: &Environment) -> Result<Faults, Failure> {
 #[cfg(not(feature = "faults"))]
 #[expect(clippy::unnecessary_wraps, reason = "with fault points the plan may be unreadable")]
 fn faults(_: &Environment) -> Result<Faults, Failure> {
-    Ok(Faults)
+    Ok(Faults::default())
 }

@@ -19,14 +19,13 @@ use crate::{
 const NAMED: usize = 20;
 
 pub(crate) async fn run(args: Poll, environment: Environment) -> Result<(), Failure> {
-    let running = Running::url(&args.which.state);
-    if let (Some(url), false) = (&running, args.dry_run) {
+    let opened = Opened::open(&args.which, environment).await?;
+    if let (Some(url), false) = (Running::url(&opened.state), args.dry_run) {
         return Err(Failure::new(format!(
             "a hub runs on {} (at {url}) and polls by itself; look without storing by --dry-run",
-            args.which.state.display()
+            opened.state.display()
         )));
     }
-    let opened = Opened::open(&args.which, environment).await?;
     let key = collection(&opened, &args.collection)?;
     let poller = Poller::new(&opened.home, &opened.hub, &opened.router, LeaseOwner("local".to_owned()));
     if args.dry_run {

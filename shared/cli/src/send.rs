@@ -26,7 +26,7 @@ pub(crate) async fn run(args: Send, environment: Environment) -> Result<(), Fail
     let Some(source) = source else {
         return Err(unknown("source", &args.source, opened.hub.sources.keys()));
     };
-    match Running::url(&args.which.state) {
+    match Running::url(&opened.state) {
         Some(url) => over_http(&opened, source, &url, body).await?,
         None => into_store(&opened, source, &body).await?,
     }

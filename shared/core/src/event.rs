@@ -40,9 +40,10 @@ pub enum EventName {
 /// One event. Fields that do not apply are left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "Crossdock event")]
 pub struct HubEvent {
     /// RFC 3339, UTC.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub time: Timestamp,
     pub event: EventName,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,7 +69,7 @@ pub struct HubEvent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub next_attempt_at: Option<Timestamp>,
     /// How many: objects of a baseline, records of a poll, routes of a message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -141,4 +142,61 @@ pub struct Unobserved;
 
 impl Observer for Unobserved {
     fn observe(&self, _: HubEvent) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect_file;
+    use schemars::generate::SchemaSettings;
+    use serde_json::json;
+
+    use super::*;
+    use crate::id::{EndpointName, MessageId};
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_committed_schema_is_fresh() {
+        let schema = SchemaSettings::draft07().into_generator().into_root_schema_for::<HubEvent>();
+        let text = serde_json::to_string_pretty(&schema).unwrap();
+        expect_file![concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/events.schema.json")]
+            .assert_eq(&format!("{text}\n"));
+    }
+
+    /// What a reader of `--json` sees of an attempt: nothing that does not apply, and nothing twice.
+    #[test]
+    fn fields_that_do_not_apply_are_left_out() {
+        let key = DeliveryKey { message: MessageId::from_bytes([0x80; 16]), route: "book".parse().unwrap(), round: 2 };
+        let endpoint: EndpointName = "accounting".parse().unwrap();
+        let mut event = HubEvent::new(at("2026-11-21T10:00:00Z"), EventName::DeliveryAttempted)
+            .delivering(&key, &endpoint)
+            .because("connection refused");
+        event.attempt = Some(1);
+        event.next_attempt_at = Some(at("2026-11-21T10:00:05Z"));
+        let shown = json!(event);
+        assert_eq!(
+            shown,
+            json!({
+                "time": "2026-11-21T10:00:00Z",
+                "event": "delivery.attempted",
+                "message_id": "80808080-8080-8080-8080-808080808080",
+                "route": "book",
+                "endpoint": "accounting",
+                "attempt": 1,
+                "next_attempt_at": "2026-11-21T10:00:05Z",
+                "reason": "connection refused",
+            })
+        );
+        assert_eq!(serde_json::from_value::<HubEvent>(shown).unwrap(), event);
+    }
+
+    #[test]
+    fn a_field_nobody_knows_is_refused() {
+        let error = serde_json::from_value::<HubEvent>(json!({
+            "time": "2026-11-21T10:00:00Z", "event": "hub.started", "payload": {},
+        }));
+        assert!(error.unwrap_err().to_string().contains("unknown field `payload`"));
+    }
 }

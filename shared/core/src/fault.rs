@@ -132,8 +132,8 @@ mod absent {
     use super::PortError;
 
     /// No faults.
-    #[derive(Debug, Clone, Copy, Default)]
-    pub struct Faults;
+    #[derive(Debug, Clone, Default)]
+    pub struct Faults(());
 
     impl Faults {
         #[inline]
@@ -323,3 +323,7 @@ impl<P: Secrets> Secrets for Guarded<P> {
         self.guard("secrets.secret", self.port.secret(name)).await
     }
 }
+
+#[cfg(test)]
+#[cfg(feature = "faults")]
+mod tests;

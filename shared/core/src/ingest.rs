@@ -8,8 +8,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
+    Timestamp,
     hub::{Collection, Hub, Source},
     id::{MessageId, MessageType, SourceName},
+    json::{DEEPEST, is_too_deep},
     message::{Message, MessageRecord},
     object::{self, News, SetAside, TrackError, Tracker, record_kind},
     port::{Collections, Home, LeaseError, LeaseOwner, Outbox, PortError, VersionStore},
@@ -104,8 +106,7 @@ impl<'a, H: Home> Ingest<'a, H> {
         for (index, item) in items.into_iter().enumerate() {
             let place = u32::try_from(index).unwrap_or(u32::MAX);
             let id = MessageId::of_push(epoch, &source.name, &key, place);
-            let record = self
-                .message(&source.name, id, item)
+            let record = pushed(self.hub, &source.name, id, self.home.clock().now(), item)
                 .and_then(|message| self.router.record(message).map_err(|error| error.to_string()));
             match record {
                 Ok(record) => records.push(record),
@@ -123,38 +124,6 @@ impl<'a, H: Home> Ingest<'a, H> {
             }
         }
         Ok((receipt, fresh))
-    }
-
-    fn message(&self, source: &SourceName, message_id: MessageId, item: Value) -> Result<Message, String> {
-        let Value::Object(mut fields) = item else {
-            return Err(format!("found {}, expected {{\"message\", \"payload\"}}", record_kind(&item)));
-        };
-        let message = match fields.get("message") {
-            Some(Value::String(text)) => MessageType::new(text).map_err(|error| error.to_string())?,
-            Some(other) => {
-                return Err(format!("message: found {}, expected a type such as order:new", record_kind(other)));
-            }
-            None => return Err("found no \"message\", expected a type such as order:new".to_owned()),
-        };
-        if let Some(unknown) = fields.keys().find(|name| !["message", "payload"].contains(&name.as_str())) {
-            return Err(format!("found {unknown:?}, expected \"message\" and \"payload\" only"));
-        }
-        Ok(Message {
-            message_id,
-            message,
-            hub: self.hub.name.clone(),
-            source: source.clone(),
-            created_at: self.home.clock().now(),
-            trace_id: message_id.trace_id(),
-            parent_id: None,
-            hops: 0,
-            object: None,
-            keys: std::collections::BTreeMap::new(),
-            payload: fields.remove("payload").unwrap_or_else(|| Value::Object(Map::new())),
-            previous: None,
-            changes: None,
-            routes: Vec::new(),
-        })
     }
 
     async fn objects(
@@ -213,7 +182,7 @@ impl<'a, H: Home> Ingest<'a, H> {
     }
 
     /// The first contact with the collection is this push: the time is kept, unless a poll is just doing that.
-    async fn begin(&self, collection: &Collection, now: crate::Timestamp) -> Result<(), IngestError> {
+    async fn begin(&self, collection: &Collection, now: Timestamp) -> Result<(), IngestError> {
         let owner = LeaseOwner("ingest".to_owned());
         let until = now.checked_add(std::time::Duration::from_secs(10)).unwrap_or(now);
         let Some(mut state) = self.home.store().lease(&collection.key, &owner, now, until).await? else {
@@ -227,6 +196,48 @@ impl<'a, H: Home> Ingest<'a, H> {
     }
 }
 
+/// A pushed `{"message", "payload"}` as the message it becomes, its routes still to be worked out.
+fn pushed(
+    hub: &Hub,
+    source: &SourceName,
+    message_id: MessageId,
+    now: Timestamp,
+    item: Value,
+) -> Result<Message, String> {
+    let Value::Object(mut fields) = item else {
+        return Err(format!("found {}, expected {{\"message\", \"payload\"}}", record_kind(&item)));
+    };
+    let message = match fields.get("message") {
+        Some(Value::String(text)) => MessageType::new(text).map_err(|error| error.to_string())?,
+        Some(other) => {
+            return Err(format!("message: found {}, expected a type such as order:new", record_kind(other)));
+        }
+        None => return Err("found no \"message\", expected a type such as order:new".to_owned()),
+    };
+    if let Some(unknown) = fields.keys().find(|name| !["message", "payload"].contains(&name.as_str())) {
+        return Err(format!("found {unknown:?}, expected \"message\" and \"payload\" only"));
+    }
+    if fields.get("payload").is_some_and(is_too_deep) {
+        return Err(format!("payload: nested more than {DEEPEST} levels deep"));
+    }
+    Ok(Message {
+        message_id,
+        message,
+        hub: hub.name.clone(),
+        source: source.clone(),
+        created_at: now,
+        trace_id: message_id.trace_id(),
+        parent_id: None,
+        hops: 0,
+        object: None,
+        keys: std::collections::BTreeMap::new(),
+        payload: fields.remove("payload").unwrap_or_else(|| Value::Object(Map::new())),
+        previous: None,
+        changes: None,
+        routes: Vec::new(),
+    })
+}
+
 fn item_error(collection: &Collection, index: usize, aside: &SetAside) -> ItemError {
     ItemError { collection: Some(collection.key.collection.to_string()), index, error: aside.to_string() }
 }
@@ -236,4 +247,56 @@ fn expected(source: &Source) -> String {
         source.collections.iter().map(|collection| format!("{{\"{}\": […]}}", collection.key.collection)).collect();
     let objects = if names.is_empty() { String::new() } else { format!(", {}", names.join(", ")) };
     format!("expected {{\"message\", \"payload\"}}, a list of them{objects}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::golden::{check_message, context, hub, nested, now};
+
+    fn push(hub: &Hub, item: Value) -> Result<Message, String> {
+        let source: SourceName = "my-store".parse().unwrap();
+        let id = MessageId::of_push(context(hub).epoch, &source, b"key:4711", 0);
+        pushed(hub, &source, id, now(), item)
+    }
+
+    #[test]
+    fn a_pushed_message() {
+        let hub = hub();
+        let item = json!({"message": "order:imported", "payload": {"order": {"number": "R1", "total": 24.99}}});
+        check_message(&hub, "pushed", push(&hub, item).unwrap());
+        let bare = push(&hub, json!({"message": "stock:count"})).unwrap();
+        assert_eq!(bare.payload, json!({}), "a payload may be left out");
+    }
+
+    #[test]
+    fn what_could_not_be_read_back_is_refused() {
+        let hub = hub();
+        let item = |levels| json!({"message": "order:imported", "payload": nested(levels)});
+        let message = push(&hub, item(DEEPEST)).unwrap();
+        let text = message.bus_event().to_string();
+        assert!(serde_json::from_str::<Value>(&text).is_ok());
+        let error = push(&hub, item(DEEPEST + 1)).unwrap_err();
+        assert_eq!(error, "payload: nested more than 100 levels deep");
+    }
+
+    #[test]
+    fn what_is_no_message_says_why() {
+        let hub = hub();
+        for (item, expected) in [
+            (json!([]), r#"found a list, expected {"message", "payload"}"#),
+            (json!("order:new"), r#"found text, expected {"message", "payload"}"#),
+            (json!({"payload": {}}), r#"found no "message", expected a type such as order:new"#),
+            (json!({"message": 7}), "message: found a number, expected a type such as order:new"),
+            (
+                json!({"message": "new order"}),
+                r#""new order" is not a message type: expected at least two lower-case words joined by ':', such as order:new"#,
+            ),
+            (json!({"message": "order:new", "paylod": {}}), r#"found "paylod", expected "message" and "payload" only"#),
+        ] {
+            assert_eq!(push(&hub, item.clone()).unwrap_err(), expected, "{item}");
+        }
+    }
 }

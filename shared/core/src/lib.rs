@@ -11,6 +11,8 @@ pub mod answer;
 pub mod dispatch;
 pub mod event;
 pub mod fault;
+#[cfg(test)]
+mod golden;
 pub mod hub;
 pub mod id;
 pub mod ingest;

@@ -1,53 +1,82 @@
-//! stand-in
+//! Which routes a message takes.
+//!
+//! The writer stores the answer with the message, and the bus copies by it; both match the event that EventBridge would
+//! see, against the same patterns. No pattern looks at the message's own `routes` (the compiler refuses it), so that the
+//! answer is the same before and after it is written into the message.
+
 use crate::{
     hub::Hub,
     id::{EndpointName, RouteName},
     message::{Message, MessageRecord},
+    pattern::{Matcher, MatcherError},
 };
+
+/// The hub's routes cannot be matched, or a message cannot.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct RouteError(String);
+pub enum RouteError {
+    #[error("the hub's routes cannot be matched")]
+    Routes(#[source] MatcherError),
+    #[error("message {message} cannot be routed")]
+    Message { message: String, source: MatcherError },
+}
+
+/// The routes of a hub, ready to match.
+#[derive(Debug)]
 pub struct Router {
-    matcher: quamina::Quamina<usize>,
-    routes: Vec<(RouteName, EndpointName, bool)>,
+    matcher: Matcher,
+    /// In the hub's order; the matcher's numbers are places in it.
+    routes: Vec<Target>,
 }
-impl std::fmt::Debug for Router {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Router")
-    }
+
+#[derive(Debug)]
+struct Target {
+    route: RouteName,
+    endpoint: EndpointName,
+    enabled: bool,
 }
+
 impl Router {
+    /// # Errors
+    /// A pattern is too large to be matched in process; `check` refuses such a hub.
     pub fn new(hub: &Hub) -> Result<Self, RouteError> {
-        let mut matcher = quamina::Quamina::new();
-        for (place, route) in hub.routes.iter().enumerate() {
-            matcher.add_pattern(place, route.pattern.as_str()).map_err(|error| RouteError(error.to_string()))?;
-        }
-        Ok(Self {
-            matcher,
-            routes: hub.routes.iter().map(|route| (route.name.clone(), route.to.clone(), route.enabled)).collect(),
-        })
+        let patterns = hub.routes.iter().map(|route| &route.pattern).enumerate();
+        let targets = hub.routes.iter().map(|route| Target {
+            route: route.name.clone(),
+            endpoint: route.to.clone(),
+            enabled: route.enabled,
+        });
+        Ok(Self { matcher: Matcher::new(patterns).map_err(RouteError::Routes)?, routes: targets.collect() })
     }
-    fn matching(&self, message: &Message) -> Result<Vec<usize>, RouteError> {
-        let mut found = self
-            .matcher
-            .matches_for_event(message.bus_event().to_string().as_bytes())
-            .map_err(|error| RouteError(error.to_string()))?;
-        found.sort_unstable();
-        Ok(found)
-    }
+
+    /// The message with its routes, and beside it the disabled ones that match; both in the hub's order.
+    ///
+    /// # Errors
+    /// The message cannot be matched.
     pub fn record(&self, mut message: Message) -> Result<MessageRecord, RouteError> {
-        let (enabled, disabled): (Vec<_>, Vec<_>) =
-            self.matching(&message)?.into_iter().map(|place| &self.routes[place]).partition(|route| route.2);
-        message.routes = enabled.into_iter().map(|route| route.0.clone()).collect();
-        Ok(MessageRecord { message, disabled_routes: disabled.into_iter().map(|route| route.0.clone()).collect() })
+        let (enabled, disabled): (Vec<_>, Vec<_>) = self.matching(&message)?.partition(|target| target.enabled);
+        let names = |targets: Vec<&Target>| targets.into_iter().map(|target| target.route.clone()).collect();
+        message.routes = names(enabled);
+        Ok(MessageRecord { message, disabled_routes: names(disabled) })
     }
+
+    /// The enabled routes that match, with their endpoints, in the hub's order: what the bus copies a message to.
+    ///
+    /// # Errors
+    /// The message cannot be matched.
     pub fn targets(&self, message: &Message) -> Result<Vec<(RouteName, EndpointName)>, RouteError> {
-        Ok(self
-            .matching(message)?
-            .into_iter()
-            .map(|place| &self.routes[place])
-            .filter(|route| route.2)
-            .map(|route| (route.0.clone(), route.1.clone()))
-            .collect())
+        let enabled = self.matching(message)?.filter(|target| target.enabled);
+        Ok(enabled.map(|target| (target.route.clone(), target.endpoint.clone())).collect())
+    }
+
+    fn matching(&self, message: &Message) -> Result<impl Iterator<Item = &Target>, RouteError> {
+        let event = message.bus_event().to_string();
+        let places = self
+            .matcher
+            .matches(event.as_bytes())
+            .map_err(|source| RouteError::Message { message: message.message_id.to_string(), source })?;
+        Ok(places.into_iter().filter_map(|place| self.routes.get(place)))
     }
 }
+
+#[cfg(test)]
+mod tests;

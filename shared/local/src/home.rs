@@ -53,6 +53,11 @@ pub enum SetupError {
     Route(#[from] RouteError),
     #[error("{path}: {why}")]
     State { path: String, why: String },
+    #[error(
+        "the state in {state} belongs to the hub {found}, and this hub file is about {expected}; \
+         give each hub a folder of its own with --state"
+    )]
+    OtherHub { state: String, found: String, expected: String },
     #[error("another crossdock{holder} is running on {state}; stop it, or give this one another folder with --state")]
     Taken { state: String, holder: String },
 }
@@ -79,6 +84,7 @@ impl LocalHome {
     /// Opens the state and makes the clients. Does not take the state's lock: looking is allowed while a hub runs.
     pub async fn open(setup: Setup) -> Result<(Self, Arc<Router>), SetupError> {
         let Setup { hub, state, secrets, observer, allow_loopback, faults } = setup;
+        claim(&state, &hub)?;
         let (clock, random) = (SystemClock, OsRandom);
         let database = Database::open(&state.join("state.db"), Arc::new(clock), &random).await?;
         let router = Arc::new(Router::new(&hub)?);
@@ -145,6 +151,25 @@ impl Home for LocalHome {
     }
     fn observer(&self) -> &dyn Observer {
         &*self.observer
+    }
+}
+
+/// A state belongs to the hub that was first run on it: two hubs on one store would deliver each other's messages.
+fn claim(state: &Path, hub: &Hub) -> Result<(), SetupError> {
+    let path = state.join("hub");
+    let failed = |error: io::Error| SetupError::State { path: path.display().to_string(), why: error.to_string() };
+    std::fs::create_dir_all(state).map_err(failed)?;
+    match std::fs::read_to_string(&path) {
+        Ok(found) if found == hub.name.as_str() => Ok(()),
+        // Cut off while it was first written.
+        Ok(found) if found.is_empty() => std::fs::write(&path, hub.name.as_str()).map_err(failed),
+        Ok(found) => {
+            Err(SetupError::OtherHub { state: state.display().to_string(), found, expected: hub.name.to_string() })
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            std::fs::write(&path, hub.name.as_str()).map_err(failed)
+        }
+        Err(error) => Err(failed(error)),
     }
 }
 

@@ -133,3 +133,24 @@ fn unknown_names_are_said_with_the_known_ones() {
         assert!(said.starts_with(expected), "{arguments:?}: {said}");
     }
 }
+
+#[test]
+fn two_hubs_never_share_a_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = |name: &str| {
+        format!(
+            "hub: {name}\nendpoints:\n  ear: {{url: http://ear.example}}\nroutes:\n  - {{name: r, messages: [\"*\"], to: ear}}\n"
+        )
+    };
+    std::fs::write(folder.path().join("one.yaml"), hub("one")).unwrap();
+    std::fs::write(folder.path().join("two.yaml"), hub("two")).unwrap();
+    for file in ["one.yaml", "two.yaml"] {
+        let own = crossdock(folder.path(), &["dlq", "list", "--hub", file]);
+        assert!(own.status.success(), "{}", text(&own.stderr));
+    }
+    let first = crossdock(folder.path(), &["dlq", "list", "--hub", "one.yaml", "--state", "s"]);
+    assert!(first.status.success(), "{}", text(&first.stderr));
+    let (code, said) = failing(folder.path(), &["dlq", "list", "--hub", "two.yaml", "--state", "s"]);
+    assert_eq!(code, 1);
+    assert!(said.starts_with("error: the state in s belongs to the hub one, and this hub file is about two"), "{said}");
+}

@@ -9,6 +9,8 @@
 //! [`Dispatcher`] reads for a whole batch at once and settles entry by entry, so that no entry waits for its neighbours.
 
 mod dispatcher;
+#[cfg(test)]
+mod golden;
 mod outcome;
 mod outgoing;
 

@@ -27,6 +27,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::fault::did_you_mean;
 use self::{
     decode::Decode,
     description::HubFile,

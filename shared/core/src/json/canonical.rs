@@ -7,14 +7,13 @@
 
 use serde_json::{Number, Value};
 
-use super::FieldPath;
+use super::{FieldPath, skip::Skips};
 use crate::id::ContentHash;
 
 /// The canonical text of a value, the fields at `without` left out.
 pub fn canonical(value: &Value, without: &[FieldPath]) -> String {
     let mut out = String::with_capacity(512);
-    let skips: Vec<&[String]> = without.iter().map(FieldPath::segments).collect();
-    write(value, &skips, &mut out);
+    write(value, &Skips::of(without), &mut out);
     out
 }
 
@@ -22,9 +21,7 @@ pub fn content_hash(value: &Value, volatile: &[FieldPath]) -> ContentHash {
     ContentHash::of(canonical(value, volatile).as_bytes())
 }
 
-/// `skips` are the paths still to go from here. Through an array they hold for every element, or for the one a number
-/// names.
-fn write(value: &Value, skips: &[&[String]], out: &mut String) {
+fn write(value: &Value, skips: &Skips<'_>, out: &mut String) {
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(true) => out.push_str("true"),
@@ -33,41 +30,28 @@ fn write(value: &Value, skips: &[&[String]], out: &mut String) {
         Value::String(text) => write_text(text, out),
         Value::Array(items) => {
             out.push('[');
+            let mut comma = "";
             for (place, item) in items.iter().enumerate() {
-                if place > 0 {
-                    out.push(',');
-                }
-                let below: Vec<&[String]> = skips
-                    .iter()
-                    .map(|skip| match skip.split_first() {
-                        Some((first, rest)) if first.parse() == Ok(place) => rest,
-                        _ => skip,
-                    })
-                    .filter(|skip| !skip.is_empty())
-                    .collect();
+                let Some(below) = skips.element(place) else { continue };
+                out.push_str(comma);
+                comma = ",";
                 write(item, &below, out);
             }
             out.push(']');
         }
         Value::Object(fields) => {
-            let mut names: Vec<&String> = fields.keys().collect();
+            let mut fields: Vec<(&String, &Value)> = fields.iter().collect();
             // RFC 8785 §3.2.3: by UTF-16 code units.
-            names.sort_by(|a, b| a.encode_utf16().cmp(b.encode_utf16()));
+            fields.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
             out.push('{');
-            let mut first = true;
-            for name in names {
-                if skips.iter().any(|skip| skip.len() == 1 && skip[0] == *name) {
-                    continue;
-                }
-                if !first {
-                    out.push(',');
-                }
-                first = false;
+            let mut comma = "";
+            for (name, field) in fields {
+                let Some(below) = skips.field(name) else { continue };
+                out.push_str(comma);
+                comma = ",";
                 write_text(name, out);
                 out.push(':');
-                let below: Vec<&[String]> =
-                    skips.iter().filter(|skip| skip.first() == Some(name)).map(|skip| &skip[1..]).collect();
-                write(&fields[name], &below, out);
+                write(field, &below, out);
             }
             out.push('}');
         }
@@ -115,19 +99,22 @@ fn write_number(number: &Number, out: &mut String) {
         out.push('0');
         return;
     }
-    // An exponent past i64 is beyond any number a source means; it keeps its own spelling, which still compares.
-    let Ok(exponent) = exponent.trim_start_matches('+').parse::<i64>() else {
+    // An exponent past i128 is beyond any number a source means; it keeps its own spelling, which still compares.
+    let power = exponent.trim_start_matches('+').parse::<i128>().ok().and_then(|exponent| {
+        let moved = (leading.len() - significant.len()) as i128 - fraction.len() as i128;
+        exponent.checked_add(moved)
+    });
+    let Some(power) = power else {
         out.push_str(text);
         return;
     };
-    let dropped = (leading.len() - significant.len()) as i64;
-    let power = exponent.saturating_sub(fraction.len() as i64).saturating_add(dropped);
     out.push_str(sign);
     out.push_str(significant);
-    if (0..=40).contains(&power) {
-        out.extend(std::iter::repeat_n('0', power as usize));
-    } else {
-        use std::fmt::Write;
-        let _ = write!(out, "e{power}");
+    match usize::try_from(power) {
+        Ok(zeros @ 0..=40) => out.extend(std::iter::repeat_n('0', zeros)),
+        _ => {
+            use std::fmt::Write;
+            let _ = write!(out, "e{power}");
+        }
     }
 }

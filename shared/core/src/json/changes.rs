@@ -1,48 +1,29 @@
 use serde_json::Value;
 
-use super::{FieldPath, canonical};
+use super::{FieldPath, canonical, skip::Skips};
 use crate::message::Change;
 
 /// What differs between a version and its parent, volatile fields aside: RFC 6901 pointers in document order, arrays
 /// compared place by place, the deepest differing value named.
 pub fn changes(old: &Value, new: &Value, volatile: &[FieldPath]) -> Vec<Change> {
     let mut found = Vec::new();
-    let skips: Vec<&[String]> = volatile.iter().map(FieldPath::segments).collect();
-    compare(old, new, &skips, &mut String::new(), &mut found);
+    compare(old, new, &Skips::of(volatile), &mut String::new(), &mut found);
     found
 }
 
-fn compare(old: &Value, new: &Value, skips: &[&[String]], path: &mut String, found: &mut Vec<Change>) {
+fn compare(old: &Value, new: &Value, skips: &Skips<'_>, path: &mut String, found: &mut Vec<Change>) {
     match (old, new) {
         (Value::Object(before), Value::Object(after)) => {
             let gone = before.keys().filter(|name| !after.contains_key(*name));
-            let names: Vec<&String> = after.keys().chain(gone).collect();
-            for name in names {
-                if skips.iter().any(|skip| skip.len() == 1 && skip[0] == *name) {
-                    continue;
-                }
-                let below: Vec<&[String]> =
-                    skips.iter().filter(|skip| skip.first() == Some(name)).map(|skip| &skip[1..]).collect();
-                step(
-                    before.get(name),
-                    after.get(name),
-                    &below,
-                    &name.replace('~', "~0").replace('/', "~1"),
-                    path,
-                    found,
-                );
+            for name in after.keys().chain(gone) {
+                let Some(below) = skips.field(name) else { continue };
+                let segment = name.replace('~', "~0").replace('/', "~1");
+                step(before.get(name), after.get(name), &below, &segment, path, found);
             }
         }
         (Value::Array(before), Value::Array(after)) => {
             for place in 0..before.len().max(after.len()) {
-                let below: Vec<&[String]> = skips
-                    .iter()
-                    .map(|skip| match skip.split_first() {
-                        Some((first, rest)) if first.parse() == Ok(place) => rest,
-                        _ => skip,
-                    })
-                    .filter(|skip| !skip.is_empty())
-                    .collect();
+                let Some(below) = skips.element(place) else { continue };
                 step(before.get(place), after.get(place), &below, &place.to_string(), path, found);
             }
         }
@@ -58,7 +39,7 @@ fn compare(old: &Value, new: &Value, skips: &[&[String]], path: &mut String, fou
 fn step(
     old: Option<&Value>,
     new: Option<&Value>,
-    skips: &[&[String]],
+    skips: &Skips<'_>,
     segment: &str,
     path: &mut String,
     found: &mut Vec<Change>,

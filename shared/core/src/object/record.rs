@@ -7,7 +7,7 @@ use crate::{
     Timestamp,
     hub::{Child, Collection, TimeField, TimeFormat},
     id::ObjectKey,
-    json::FieldPath,
+    json::{DEEPEST, FieldPath, is_too_deep},
 };
 
 /// A readable record.
@@ -46,6 +46,9 @@ pub fn read(collection: &Collection, at: &str, item: Value) -> Result<Record, Se
     if !item.is_object() {
         return Err(aside(format!("found {}, expected an object", kind(&item))));
     }
+    if is_too_deep(&item) {
+        return Err(aside(format!("nested more than {DEEPEST} levels deep")));
+    }
     let id = natural_key(&collection.id, &item).map_err(aside)?;
     let key = ObjectKey { collection: collection.key.clone(), id };
     let created = time_at(collection.created.as_ref(), &item).map_err(aside)?;
@@ -70,13 +73,15 @@ pub fn read(collection: &Collection, at: &str, item: Value) -> Result<Record, Se
     Ok(Record { key, created, changed, deleted, body: item, children, set_aside })
 }
 
-/// A child's id is only promised to be unique within its parent, so the parent's comes first.
+/// A child's id is only promised to be unique within its parent, so the parent's comes first, a `/` in it escaped as
+/// in a JSON pointer (RFC 6901 §3): `A` with the child `B/C` is not `A/B` with the child `C`.
 fn read_child(child: &Child, parent: &ObjectKey, body: &Value) -> Result<ObjectKey, String> {
     if !body.is_object() {
         return Err(format!("found {}, expected an object", kind(body)));
     }
     let id = natural_key(&child.id, body)?;
-    Ok(ObjectKey { collection: child.key.clone(), id: format!("{}/{id}", parent.id) })
+    let parent = parent.id.replace('~', "~0").replace('/', "~1");
+    Ok(ObjectKey { collection: child.key.clone(), id: format!("{parent}/{id}") })
 }
 
 fn listed<'a>(path: &FieldPath, item: &'a Value) -> Vec<&'a Value> {
@@ -113,42 +118,33 @@ fn time_at(field: Option<&TimeField>, item: &Value) -> Result<Option<Timestamp>,
 pub fn parse_time(format: TimeFormat, value: &Value) -> Result<Timestamp, &'static str> {
     match format {
         TimeFormat::Rfc3339 => value.as_str().and_then(parse_rfc3339).ok_or("an RFC 3339 time"),
-        TimeFormat::Epoch => decimal(value)
-            .and_then(|seconds| scaled(&seconds, 9))
-            .and_then(|nanos| Timestamp::from_nanosecond(nanos).ok())
-            .ok_or("seconds since 1970"),
-        TimeFormat::EpochMs => decimal(value)
-            .and_then(|millis| scaled(&millis, 6))
-            .and_then(|nanos| Timestamp::from_nanosecond(nanos).ok())
-            .ok_or("milliseconds since 1970"),
+        TimeFormat::Epoch => since_1970(value, 9).ok_or("seconds since 1970"),
+        TimeFormat::EpochMs => since_1970(value, 6).ok_or("milliseconds since 1970"),
     }
 }
 
-/// RFC 3339, and the two spellings shops use for it: a space for the `T`, and no zone at all (taken as UTC).
+/// RFC 3339, and the spellings shops use for it: a space for the `T`, no zone at all (taken as UTC), a day alone. A
+/// zone that cannot be read is no reason to take the time as UTC.
 fn parse_rfc3339(text: &str) -> Option<Timestamp> {
     let text = text.trim();
-    text.parse::<Timestamp>().ok().or_else(|| {
-        let civil: jiff::civil::DateTime = text.parse().ok()?;
-        civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
-    })
+    ["", "Z", "T00:00:00Z"].iter().find_map(|rest| format!("{text}{rest}").parse().ok())
 }
 
-fn decimal(value: &Value) -> Option<String> {
-    match value {
-        Value::Number(number) => Some(number.to_string()),
-        Value::String(text) => Some(text.trim().to_owned()),
-        _ => None,
-    }
-}
-
-/// `text` times ten to the `digits`, without going through a float.
-fn scaled(text: &str, digits: usize) -> Option<i128> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if whole.is_empty() || !fraction.chars().all(|c| c.is_ascii_digit()) {
-        return None;
-    }
-    let fraction: String = fraction.chars().chain(std::iter::repeat('0')).take(digits).collect();
-    format!("{whole}{fraction}").parse().ok()
+/// A JSON number, or text that is one, in units of ten to the minus `9 - digits` seconds; what is finer than a
+/// nanosecond is cut. No float comes near it.
+fn since_1970(value: &Value, digits: i64) -> Option<Timestamp> {
+    let number = match value {
+        Value::Number(number) => number.clone(),
+        Value::String(text) => serde_json::from_str(text.trim()).ok()?,
+        _ => return None,
+    };
+    let (mantissa, exponent) = number.as_str().split_once(['e', 'E']).unwrap_or((number.as_str(), "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let power = exponent.parse::<i64>().ok()?.checked_add(digits)?.checked_sub(fraction.len() as i64)?;
+    let unscaled = format!("{whole}{fraction}").parse::<i128>().ok()?;
+    let factor = 10_i128.checked_pow(u32::try_from(power.unsigned_abs()).ok()?)?;
+    let nanos = if power < 0 { unscaled / factor } else { unscaled.checked_mul(factor)? };
+    Timestamp::from_nanosecond(nanos).ok()
 }
 
 fn says_deleted(value: &Value) -> bool {

@@ -1,1 +1,5 @@
+//! What a source shows, and what becomes of it.
 
+mod deciding;
+mod golden;
+mod reading;

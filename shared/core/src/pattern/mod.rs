@@ -1,18 +1,118 @@
-//! Filters and their EventBridge patterns.
+//! Filters and their EventBridge patterns (`docs/contract.md` §4).
+//!
+//! A pattern that comes out of here matches the same events on AWS and in process. Nothing is approximated: what a
+//! pattern cannot say, and what the two matchers understand differently, is refused with the reason.
 
-mod standin;
+mod filters;
+mod matcher;
+mod meet;
+mod number;
+mod raw;
+mod shape;
+mod text;
 
-pub use standin::{compile, compile_raw};
+pub use filters::compile;
+pub use matcher::{Matcher, MatcherError};
+pub use raw::compile_raw;
 
 use serde_json::Value;
 
+use self::{
+    shape::{Field, Group, Leaf, MOST_COMBINATIONS},
+    text::Form,
+};
+
 /// A validated EventBridge event pattern, as JSON text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventPattern(String);
+pub struct EventPattern {
+    text: String,
+    wildcard: bool,
+    /// The same without `$or`, for the matcher in process: an event matches when one of them does.
+    combinations: Vec<Value>,
+}
+
+/// EventBridge's default limit, in characters.
+const LONGEST: usize = 2_048;
 
 impl EventPattern {
+    /// The whole pattern, as EventBridge reads it.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Whether it is one of the 30 with a wildcard that EventBridge allows on a bus.
+    pub fn uses_wildcard(&self) -> bool {
+        self.wildcard
+    }
+
+    fn of(group: &Group) -> Result<Self, Vec<PatternFault>> {
+        let fault = |message| Err(vec![PatternFault { at: FaultAt::Route, message }]);
+        if group.any_list(&|leaves| leaves.is_empty()) {
+            return fault("can never match: the route has no messages".to_owned());
+        }
+        let text = group.to_json().to_string();
+        let length = text.chars().count();
+        if length > LONGEST {
+            return fault(format!("the route's pattern has {length} characters; EventBridge takes {LONGEST}"));
+        }
+        let count = group.combinations();
+        if count > MOST_COMBINATIONS {
+            return fault(format!(
+                "the route's pattern has {count} combinations of $or branches; EventBridge takes {MOST_COMBINATIONS}"
+            ));
+        }
+        let wildcard =
+            group.any_list(&|leaves| leaves.iter().any(|leaf| matches!(leaf, Leaf::Form(Form::Wildcard, _))));
+        let combinations = group.without_or();
+        let pattern = Self { text, wildcard, combinations };
+        match Matcher::new([(0, &pattern)]) {
+            Ok(_) => Ok(pattern),
+            Err(error) => {
+                let reason = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                fault(format!("{error}: {reason}"))
+            }
+        }
+    }
+}
+
+/// What a route's `messages` say of `detail-type`; `None` if they allow every type.
+fn types(messages: &[TypePattern]) -> Option<Vec<Leaf>> {
+    let mut leaves = Vec::new();
+    for message in messages {
+        let leaf = match message {
+            TypePattern::Exact(text) => Leaf::Text(text.clone()),
+            TypePattern::Prefix(text) if text.is_empty() => return None,
+            TypePattern::Prefix(text) => Leaf::Form(Form::Prefix, text.clone()),
+        };
+        if !leaves.contains(&leaf) {
+            leaves.push(leaf);
+        }
+    }
+    Some(leaves)
+}
+
+/// Every event of a hub, for a pattern that would have no condition: EventBridge takes no empty one.
+fn any_source() -> Field {
+    Field::Leaves(vec![Leaf::Form(Form::Prefix, "crossdock.".to_owned())])
+}
+
+/// A value as it was found, for a fault.
+fn found(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// A path of the detail that no pattern may look at, and why.
+fn closed_path(path: &[&str]) -> Option<&'static str> {
+    match path {
+        ["payload", _, "current", ..] => {
+            Some("`current` is only known at the moment of an attempt, so no route can look at it; write `actual`")
+        }
+        ["routes", ..] => Some("`routes` is the answer to what the routes ask, so no route can look at it"),
+        _ => None,
     }
 }
 
@@ -32,6 +132,7 @@ pub struct Filter {
     pub value: Option<Value>,
 }
 
+/// How a field is compared; the names are those of `hub.yaml` in lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operator {
     Is,
@@ -75,3 +176,6 @@ pub enum FaultAt {
     /// The route as a whole: the pattern's length, its combinations.
     Route,
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,3 +84,8 @@ fn notification(
         routes: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod tests;

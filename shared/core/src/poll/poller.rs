@@ -20,6 +20,9 @@ use crate::{
     route::{RouteError, Router},
 };
 
+/// How far ahead of the hub's clock a source's may reasonably be.
+const FUTURE: Duration = Duration::from_secs(24 * 3600);
+
 #[derive(Debug, thiserror::Error)]
 pub enum PollError {
     #[error("the hub has no collection {0}")]
@@ -124,7 +127,6 @@ impl<'a, H: Home> Poller<'a, H> {
         let mut walk = Walk::start(collection, bookmark(&run.state));
         while let Some((since, at)) = walk.next() {
             let page = self.fetch(&mut run, request::url(source, collection, since, at)).await?;
-            let print = fingerprint(&page.items);
             let (total, next) = (page.total, page.next.clone());
             let read = self.records(&mut run, page.items);
             let news = News::of(collection, &run.state, self.now());
@@ -132,14 +134,7 @@ impl<'a, H: Home> Poller<'a, H> {
             let planned = plan.items().count();
             preview.unchanged += (read.records.len() as u64).saturating_sub(planned as u64);
             preview.plans.push(plan);
-            walk.after(&PageFacts {
-                times: read.times,
-                items: read.items,
-                fingerprint: print,
-                total,
-                next,
-                news: planned > 0,
-            })?;
+            walk.after(&PageFacts { times: read.times, rows: read.rows, total, next })?;
         }
         preview.records = run.report.records;
         preview.set_aside = run.report.set_aside;
@@ -165,6 +160,9 @@ impl<'a, H: Home> Poller<'a, H> {
 
     async fn read_all(&self, run: &mut Run<'_>) -> Result<(), PollError> {
         let mut walk = Walk::start(run.collection, bookmark(&run.state));
+        // A row dated far ahead must not take the bookmark with it: all that changes until then would go unseen.
+        let horizon = self.now().checked_add(FUTURE).unwrap_or(Timestamp::MAX);
+        let mut reached = bookmark(&run.state);
         while let Some((since, at)) = walk.next() {
             let first_contact = run.state.started_at.is_none();
             let page = self.fetch(run, request::url(run.source, run.collection, since, at)).await?;
@@ -172,7 +170,6 @@ impl<'a, H: Home> Poller<'a, H> {
                 // What is old is told by this time, so it must not move when the first run is broken off.
                 self.save(run, self.lease_from(self.now()), None).await?;
             }
-            let print = fingerprint(&page.items);
             let (total, next) = (page.total, page.next.clone());
             let read = self.records(run, page.items);
             let news = News::of(run.collection, &run.state, self.now());
@@ -184,15 +181,9 @@ impl<'a, H: Home> Poller<'a, H> {
             run.state.baseline_objects += tracked.baseline;
             self.publish(&tracked.messages).await;
 
-            walk.after(&PageFacts {
-                times: read.times,
-                items: read.items,
-                fingerprint: print,
-                total,
-                next,
-                news: tracked.stored > 0,
-            })?;
-            run.state.bookmark = walk.bookmark().map(|time| time.to_string());
+            reached = reached.max(read.times.iter().filter(|time| **time <= horizon).max().copied());
+            walk.after(&PageFacts { times: read.times, rows: read.rows, total, next })?;
+            run.state.bookmark = walk.bookmark().min(reached).map(|time| time.to_string());
             // The last page's bookmark is saved with the end of the poll.
             if walk.next().is_some() {
                 self.save(run, self.lease_from(self.now()), None).await?;
@@ -207,6 +198,10 @@ impl<'a, H: Home> Poller<'a, H> {
         let response = self.home.source().fetch(request).await?;
         let page = page::read(run.collection, &url, &response)?;
         run.report.pages += 1;
+        for mut aside in page.unreadable.clone() {
+            aside.at = format!("page {} {}", run.report.pages, aside.at);
+            self.set_aside(run, vec![aside]);
+        }
         if run.state.started_at.is_none() {
             run.state.started_at = Some(source_time(response.header("date")).unwrap_or(asked_at));
         }
@@ -216,15 +211,24 @@ impl<'a, H: Home> Poller<'a, H> {
     fn records(&self, run: &mut Run<'_>, items: Vec<serde_json::Value>) -> ReadPage {
         let count = items.len();
         run.report.records += count as u64;
-        let mut read = ReadPage { records: Vec::with_capacity(count), times: Vec::with_capacity(count), items: count };
+        let mut read = ReadPage {
+            records: Vec::with_capacity(count),
+            times: Vec::with_capacity(count),
+            rows: Vec::with_capacity(count),
+        };
         for (place, item) in items.into_iter().enumerate() {
+            let whole = fingerprint(&item);
             match object::read(run.collection, &format!("page {} item {place}", run.report.pages), item) {
                 Ok(mut record) => {
                     self.set_aside(run, std::mem::take(&mut record.set_aside));
+                    read.rows.push(fingerprint(&(&record.key.id, record.changed)));
                     read.times.extend(record.changed);
                     read.records.push(record);
                 }
-                Err(aside) => self.set_aside(run, vec![aside]),
+                Err(aside) => {
+                    read.rows.push(whole);
+                    self.set_aside(run, vec![aside]);
+                }
             }
         }
         read
@@ -310,7 +314,7 @@ impl<'a, H: Home> Poller<'a, H> {
 struct ReadPage {
     records: Vec<Record>,
     times: Vec<Timestamp>,
-    items: usize,
+    rows: Vec<u64>,
 }
 
 fn bookmark(state: &CollectionState) -> Option<Timestamp> {

@@ -5,19 +5,35 @@
 //! first, every next request starts again from the last time seen, inclusive, and page numbers are stepped only while a
 //! whole page shares one time. Everything before the last time seen has then been read, and the bookmark may follow.
 //!
-//! Where the source turns out not to filter or not to sort, or cannot filter at all, the walk is a *full pass* by page
-//! number or link. A row can then be missed only if something changed meanwhile, so the bookmark moves only after a
-//! pass that found nothing new; until then the next poll passes over the same stretch again.
+//! A *pass* is what was read by stepping, from a first page on. A row can hide from a pass only where a row read before
+//! it left its place meanwhile. So when the next pass finds again, in the same order and state, all that a pass found, that
+//! pass
+//! hid nothing that was there when it began; and what was written after it began is no older than what had been seen by
+//! then. That far, and no further, the bookmark moves after more than one page. It takes three passes where the bookmark
+//! is to move past a time that fills more than a page, and one where it is not.
+//!
+//! Where the source turns out not to sort, a pass is the whole list after the bookmark, and what an order that was none
+//! made the walk skip is read again from where the poll began. Where it turns out not to filter, the bookmark means
+//! nothing and stays. Not told apart: an order that ascends within every page and yet is not that of time.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
-use serde_json::Value;
 use url::Url;
 
 use crate::{
     Timestamp,
     hub::{Collection, Pages, TimeFormat},
 };
+
+/// In one poll and from one time. A source too busy to be read the same way twice is read on to its end, and the
+/// bookmark waits for the next poll.
+const MOST_PASSES: u32 = 6;
+
+/// A source that has no page of that number may give its last one again. Once may also be a shift by just a page.
+const REPEATS: u32 = 2;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum At {
@@ -37,31 +53,60 @@ pub enum WalkError {
 pub(super) struct PageFacts {
     /// Of the items that have one, in the order of the page.
     pub times: Vec<Timestamp>,
-    pub items: usize,
-    /// The same for two pages with the same items.
-    pub fingerprint: u64,
+    /// [`fingerprint`] of every item.
+    pub rows: Vec<u64>,
     pub total: Option<u64>,
     pub next: Option<Url>,
-    /// Something on the page was stored.
-    pub news: bool,
+}
+
+/// What has been found to be true of the source in this poll.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manners {
+    Sorts,
+    Filters,
+    /// Or it is too busy: in any case the bookmark does not move.
+    None,
+}
+
+#[derive(Debug, Default)]
+struct Pass {
+    rows: Vec<u64>,
+    pages: u64,
+    /// The last time seen when it began.
+    known: Option<Timestamp>,
+    last: Option<Timestamp>,
+}
+
+impl Pass {
+    /// Every row, and in the same order: a row that comes to the front of a list that is newest first makes it look
+    /// oldest first, but only once.
+    fn is_found_again_in(&self, later: &Self) -> bool {
+        let mut rows = later.rows.iter();
+        self.rows.iter().all(|row| rows.any(|found| found == row))
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct Walk {
+    first: At,
+    single: bool,
+    precision: TimeFormat,
+    /// Where the poll began.
+    origin: (Option<Timestamp>, Option<Timestamp>),
+    bookmark: Option<Timestamp>,
     since: Option<Timestamp>,
     at: At,
-    first: At,
-    /// Requests start again from the last time seen.
-    keyset: bool,
-    filters: bool,
+    manners: Manners,
     /// The last time seen.
     seen: Option<Timestamp>,
-    news: bool,
+    pass: Pass,
+    /// The pass before, from the same time.
+    before: Option<Pass>,
+    passes: u32,
     links: HashSet<Url>,
-    last_page: Option<(At, u64)>,
-    precision: TimeFormat,
-    bookmark: Option<Timestamp>,
-    single: bool,
+    last_page: Vec<u64>,
+    /// How many pages in a row were the same as the one before.
+    repeats: u32,
     done: bool,
 }
 
@@ -75,20 +120,22 @@ impl Walk {
             Pages::Number { first, .. } => At::Number(first),
             Pages::Single | Pages::Link => At::First,
         };
-        let filters = collection.since.is_some();
         Self {
-            since,
             at: first.clone(),
             first,
-            keyset: filters,
-            filters,
-            seen: None,
-            news: false,
-            links: HashSet::new(),
-            last_page: None,
-            precision: collection.since.as_ref().map_or(TimeFormat::Rfc3339, |rule| rule.format),
-            bookmark,
             single: matches!(collection.pages, Pages::Single),
+            precision: collection.since.as_ref().map_or(TimeFormat::Rfc3339, |rule| rule.format),
+            origin: (bookmark, since),
+            bookmark,
+            since,
+            manners: if collection.since.is_some() { Manners::Sorts } else { Manners::None },
+            seen: bookmark,
+            pass: Pass { known: bookmark, ..Pass::default() },
+            before: None,
+            passes: 1,
+            links: HashSet::new(),
+            last_page: Vec::new(),
+            repeats: 0,
             done: false,
         }
     }
@@ -104,50 +151,135 @@ impl Walk {
     }
 
     pub(super) fn after(&mut self, page: &PageFacts) -> Result<(), WalkError> {
-        self.news |= page.news;
+        self.repeats = if self.last_page == page.rows { self.repeats + 1 } else { 0 };
+        self.last_page.clone_from(&page.rows);
         let more = self.more(page);
-        if self.keyset && more.is_some() && !self.sorted_and_filtered(page) {
-            self.keyset = false;
+        let jumped = self.since != self.origin.1;
+        let whole = self.pass.pages == 0 && more.is_none();
+        if self.manners != Manners::None && (jumped || !whole) {
+            let manners = self.judge(page);
+            if manners != Manners::Sorts && jumped {
+                (self.bookmark, self.since) = self.origin;
+                self.manners = Manners::Filters;
+                self.passes = 0;
+                self.before = None;
+                self.seen = self.seen.max(page.times.iter().max().copied());
+                self.begin_pass();
+                return Ok(());
+            }
+            self.manners = manners;
         }
-        self.last_page = Some((self.at.clone(), page.fingerprint));
         self.seen = self.seen.max(page.times.iter().max().copied());
-        if self.keyset {
-            self.bookmark = self.bookmark.max(self.seen);
-        }
-        let Some(next_page) = more else {
-            self.done = true;
-            if self.filters && !self.keyset && !self.news {
-                self.bookmark = self.bookmark.max(self.seen);
-            }
+        self.pass.pages += 1;
+        self.pass.rows.extend(&page.rows);
+        self.pass.last = page.times.iter().max().copied().or(self.pass.last);
+
+        let sorts = self.manners == Manners::Sorts;
+        // Only within one page: from page to page, rows that come to the front of a list that is newest first look like
+        // ones that follow.
+        let ascended = sorts && self.floor(page.times.last().copied()) > self.floor(page.times.first().copied());
+        if whole || (self.pass.pages == 1 && ascended) {
+            self.advance(self.pass.last);
+            self.leave(more.as_ref(), self.pass.last);
             return Ok(());
-        };
-        let last = page.times.last().copied().map(|time| self.floor(time));
-        if self.keyset && last > self.since.map(|since| self.floor(since)) {
-            self.since = last;
-            self.at = self.first.clone();
-            self.links.clear();
-        } else {
-            if let At::Link(url) = &next_page
-                && !self.links.insert(url.clone())
-            {
-                return Err(WalkError::Circular { path: url.path().to_owned() });
-            }
-            self.at = next_page;
         }
+        match more {
+            Some(next) if !ascended => self.step(next),
+            more => self.end_pass(more),
+        }
+    }
+
+    /// Whether the page contradicts what is believed of the source.
+    fn judge(&self, page: &PageFacts) -> Manners {
+        let least = page.times.iter().min().copied();
+        if least.is_some() && self.floor(least) < self.floor(self.since) {
+            return Manners::None;
+        }
+        let every_item_has_one = page.times.len() == page.rows.len();
+        let follows = least.is_none() || self.floor(least) >= self.floor(self.pass.last);
+        if every_item_has_one && follows && page.times.is_sorted() { self.manners } else { Manners::Filters }
+    }
+
+    /// After more than one page.
+    fn end_pass(&mut self, more: Option<At>) -> Result<(), WalkError> {
+        let sorts = self.manners == Manners::Sorts;
+        // A pass over a list in order ends where its last page does, one over any other at the end of the list.
+        let end = if sorts { self.pass.last } else { self.seen };
+        if self.manners == Manners::None || self.floor(end) <= self.floor(self.bookmark) {
+            self.leave(more.as_ref(), end);
+            return Ok(());
+        }
+        let proven = self.before.as_ref().filter(|before| before.is_found_again_in(&self.pass)).and_then(|before| {
+            let proven = if sorts { before.known.min(before.last) } else { before.known };
+            (self.floor(proven) > self.floor(self.bookmark)).then_some(proven).flatten()
+        });
+        if proven.is_some() {
+            self.advance(proven);
+            self.leave(more.as_ref(), proven);
+            return Ok(());
+        }
+        if self.passes < MOST_PASSES {
+            self.before = Some(std::mem::take(&mut self.pass));
+            self.begin_pass();
+            return Ok(());
+        }
+        self.manners = Manners::None;
+        match more {
+            None => self.done = true,
+            Some(next) => self.step(next)?,
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, to: Option<Timestamp>) {
+        self.bookmark = self.bookmark.max(to);
+    }
+
+    /// Ends the walk, or goes on from `to`.
+    fn leave(&mut self, more: Option<&At>, to: Option<Timestamp>) {
+        match more {
+            None => self.done = true,
+            Some(_) => self.jump(to),
+        }
+    }
+
+    fn jump(&mut self, to: Option<Timestamp>) {
+        self.since = self.floor(to);
+        self.before = None;
+        self.passes = 0;
+        self.begin_pass();
+    }
+
+    fn begin_pass(&mut self) {
+        self.pass = Pass { known: self.seen, ..Pass::default() };
+        self.passes += 1;
+        self.at = self.first.clone();
+        self.links.clear();
+        self.last_page.clear();
+    }
+
+    fn step(&mut self, to: At) -> Result<(), WalkError> {
+        if let At::Link(url) = &to
+            && !self.links.insert(url.clone())
+        {
+            return Err(WalkError::Circular { path: url.path().to_owned() });
+        }
+        self.at = to;
         Ok(())
     }
 
     /// The page after this one, if there may be one.
     fn more(&self, page: &PageFacts) -> Option<At> {
-        if self.single || page.items == 0 {
+        if self.single || page.rows.is_empty() {
             return None;
         }
-        // A source that has no page of that number may give its last one again.
-        let repeated = self.last_page.as_ref().is_some_and(|(at, print)| *at != self.at && *print == page.fingerprint);
         match (&self.at, &page.next) {
             (At::Number(number), _) => {
-                let last = page.total.is_some_and(|total| number.saturating_sub(self.first_number()) + 1 >= total);
-                (!last && !repeated).then(|| At::Number(number + 1))
+                let last = match page.total {
+                    Some(total) => number.saturating_sub(self.first_number()) + 1 >= total,
+                    None => self.repeats >= REPEATS,
+                };
+                (!last).then(|| At::Number(number + 1))
             }
             (_, Some(next)) if At::Link(next.clone()) != self.at => Some(At::Link(next.clone())),
             _ => None,
@@ -158,32 +290,25 @@ impl Walk {
         if let At::Number(number) = self.first { number } else { 0 }
     }
 
-    fn sorted_and_filtered(&self, page: &PageFacts) -> bool {
-        let every_item_has_one = page.times.len() == page.items;
-        let filtered = match (self.since, page.times.first()) {
-            (Some(since), Some(first)) => self.floor(*first) >= self.floor(since),
-            _ => true,
-        };
-        every_item_has_one && filtered && page.times.is_sorted()
-    }
-
     /// What the format of the request's parameter can say.
-    fn floor(&self, time: Timestamp) -> Timestamp {
+    fn floor(&self, time: Option<Timestamp>) -> Option<Timestamp> {
+        let time = time?;
         let floored = match self.precision {
-            TimeFormat::Rfc3339 => return time,
+            TimeFormat::Rfc3339 => return Some(time),
             TimeFormat::Epoch => Timestamp::from_second(time.as_second()),
             TimeFormat::EpochMs => Timestamp::from_millisecond(time.as_millisecond()),
         };
-        floored.unwrap_or(time)
+        Some(floored.unwrap_or(time))
     }
 }
 
-/// The same for two pages with the same items.
-pub(super) fn fingerprint(items: &[Value]) -> u64 {
-    use std::hash::{DefaultHasher, Hash, Hasher};
+/// The same for the same row wherever it stands, as long as it has not moved to another time. An answer's fleeting
+/// parts are left out, or no two passes would ever be the same.
+pub(super) fn fingerprint(row: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
-    for item in items {
-        item.to_string().hash(&mut hasher);
-    }
+    row.hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,371 @@
+//! A source that changes under the reader, in every way a source may answer, and the two promises of a walk: nothing
+//! before the bookmark is unread, and what is left alone is read.
+
+use std::collections::HashSet;
+
+use proptest::{prelude::*, sample::Index};
+
+use super::*;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Ascending,
+    Descending,
+    ById,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Style {
+    Number,
+    /// A page past the last is the last once more.
+    Clamped,
+    Link,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Ways {
+    order: Order,
+    filters: bool,
+    style: Style,
+    total: bool,
+    size: usize,
+    /// Seconds shown and asked for, where milliseconds are kept.
+    epoch: bool,
+    overlap: u64,
+}
+
+const TIDY: Ways = Ways {
+    order: Order::Ascending,
+    filters: true,
+    style: Style::Number,
+    total: false,
+    size: 2,
+    epoch: false,
+    overlap: 0,
+};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Row {
+    id: usize,
+    revision: u32,
+    millis: i64,
+}
+
+#[derive(Debug, Clone)]
+enum Change {
+    Touch(Index),
+    Insert,
+    Delete(Index),
+    Tick(i64),
+    Nothing,
+}
+
+struct Source {
+    ways: Ways,
+    rows: Vec<Row>,
+    made: usize,
+    now: i64,
+}
+
+impl Source {
+    fn new(ways: Ways, times: &[i64]) -> Self {
+        let rows = times.iter().enumerate().map(|(id, millis)| Row { id, revision: 0, millis: *millis }).collect();
+        Self { ways, rows, made: times.len(), now: times.iter().max().copied().unwrap_or_default() }
+    }
+
+    fn change(&mut self, change: &Change) {
+        match change {
+            Change::Touch(place) if !self.rows.is_empty() => {
+                let row = place.get_mut(&mut self.rows);
+                row.revision += 1;
+                row.millis = self.now;
+            }
+            Change::Delete(place) if !self.rows.is_empty() => {
+                self.rows.remove(place.index(self.rows.len()));
+            }
+            Change::Insert => {
+                self.rows.push(Row { id: self.made, revision: 0, millis: self.now });
+                self.made += 1;
+            }
+            Change::Tick(millis) => self.now += millis,
+            _ => {}
+        }
+    }
+
+    fn shown(&self, row: &Row) -> Timestamp {
+        let millis = if self.ways.epoch { row.millis / 1000 * 1000 } else { row.millis };
+        Timestamp::from_millisecond(millis).unwrap()
+    }
+
+    fn answer(&self, since: Option<Timestamp>, at: &At) -> (PageFacts, Vec<Row>) {
+        let mut rows = self.rows.clone();
+        if self.ways.filters {
+            let since =
+                since.map(|since| if self.ways.epoch { since.as_second() * 1000 } else { since.as_millisecond() });
+            rows.retain(|row| since.is_none_or(|since| row.millis >= since));
+        }
+        match self.ways.order {
+            Order::Ascending => rows.sort_by_key(|row| (row.millis, row.id)),
+            Order::Descending => rows.sort_by_key(|row| (-row.millis, row.id)),
+            Order::ById => rows.sort_by_key(|row| row.id),
+        }
+        let pages = rows.len().div_ceil(self.ways.size);
+        let asked = match at {
+            At::First => 1,
+            At::Number(number) => usize::try_from(*number).unwrap(),
+            At::Link(url) => url.query().unwrap().parse().unwrap(),
+        };
+        let number = if self.ways.style == Style::Clamped { asked.min(pages.max(1)) } else { asked };
+        let rows: Vec<Row> = rows.into_iter().skip((number - 1) * self.ways.size).take(self.ways.size).collect();
+        let next = (self.ways.style == Style::Link && number < pages)
+            .then(|| format!("http://shop.test/?{}", number + 1).parse().unwrap());
+        let facts = PageFacts {
+            times: rows.iter().map(|row| self.shown(row)).collect(),
+            rows: rows.iter().map(|row| fingerprint(&(row.id, self.shown(row)))).collect(),
+            total: self.ways.total.then_some(pages as u64),
+            next,
+        };
+        (facts, rows)
+    }
+}
+
+fn collection(ways: Ways) -> Collection {
+    let pages = match ways.style {
+        Style::Link => "{style: link}",
+        Style::Number | Style::Clamped => "{style: page, param: page, total: pages}",
+    };
+    let format = if ways.epoch { "epoch" } else { "rfc3339" };
+    let text = format!(
+        "hub: my-shop
+sources:
+  my-store:
+    url: http://shop.test
+    collections:
+      orders:
+        type: order
+        request: {{path: /orders}}
+        items: orders
+        id: id
+        since: {{param: since, field: at, format: {format}, overlap: {}s}}
+        pages: {pages}
+        every: 10s
+endpoints:
+  mail: {{url: http://mail.test}}
+routes:
+  - {{name: mail, messages: [\"order:*\"], to: mail, path: /mail}}
+",
+        ways.overlap
+    );
+    let loaded = crate::hub::load("hub.yaml", &text, &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
+    loaded.hub.sources.values().next().unwrap().collections[0].clone()
+}
+
+/// Polls the source as the Poller does, with one change after each page.
+struct Reader {
+    source: Source,
+    collection: Collection,
+    bookmark: Option<Timestamp>,
+    seen: HashSet<(usize, u32)>,
+    changes: std::vec::IntoIter<Change>,
+    pages: usize,
+}
+
+impl Reader {
+    fn new(source: Source, changes: Vec<Change>) -> Self {
+        let collection = collection(source.ways);
+        Self { source, collection, bookmark: None, seen: HashSet::new(), changes: changes.into_iter(), pages: 0 }
+    }
+
+    fn poll(&mut self) -> Result<(), String> {
+        let stretch = self.source.rows.len() + self.changes.len() + 4;
+        let bound = self.pages + 8 * stretch * stretch;
+        let mut walk = Walk::start(&self.collection, self.bookmark);
+        while let Some((since, at)) = walk.next() {
+            let (facts, rows) = self.source.answer(since, at);
+            self.seen.extend(rows.iter().map(|row| (row.id, row.revision)));
+            walk.after(&facts).map_err(|error| error.to_string())?;
+            self.bookmark = walk.bookmark();
+            self.pages += 1;
+            if self.pages > bound {
+                return Err(format!("still walking after {bound} pages"));
+            }
+            if self.source.ways.order != Order::ById {
+                self.nothing_lost()?;
+            }
+            if let Some(change) = self.changes.next() {
+                self.source.change(&change);
+            }
+        }
+        self.nothing_lost()
+    }
+
+    fn unseen(&self) -> impl Iterator<Item = &Row> {
+        self.source.rows.iter().filter(|row| !self.seen.contains(&(row.id, row.revision)))
+    }
+
+    /// What is shown with the bookmark's own time is read again by the next request.
+    fn nothing_lost(&self) -> Result<(), String> {
+        match self.unseen().find(|row| Some(self.source.shown(row)) < self.bookmark) {
+            Some(row) => Err(format!("{row:?} is unread before {:?}, page {}", self.bookmark, self.pages)),
+            None => Ok(()),
+        }
+    }
+
+    fn pages_of_a_poll(&mut self) -> usize {
+        let before = self.pages;
+        self.poll().unwrap();
+        self.pages - before
+    }
+
+    fn all_read(&self) -> Result<(), String> {
+        self.unseen().next().map_or(Ok(()), |row| Err(format!("{row:?} is unread at the end")))
+    }
+}
+
+fn ways() -> impl Strategy<Value = Ways> {
+    let order = prop_oneof![3 => Just(Order::Ascending), 1 => Just(Order::Descending)];
+    let style = prop_oneof![Just(Style::Number), Just(Style::Clamped), Just(Style::Link)];
+    let overlap = prop_oneof![2 => Just(0), 1 => Just(1), 1 => Just(5)];
+    let filters = prop_oneof![3 => Just(true), 1 => Just(false)];
+    (order, filters, style, any::<bool>(), 1_usize..5, any::<bool>(), overlap).prop_map(
+        |(order, filters, style, total, size, epoch, overlap)| Ways {
+            order,
+            filters,
+            style,
+            total,
+            // One row to a page shows no order, and any row that comes to the front makes a page repeat the last.
+            size: if order == Order::Descending { size + 1 } else { size },
+            epoch,
+            overlap,
+        },
+    )
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        4 => any::<Index>().prop_map(Change::Touch),
+        1 => Just(Change::Insert),
+        2 => any::<Index>().prop_map(Change::Delete),
+        2 => prop_oneof![Just(1), Just(300), Just(1000), Just(7000)].prop_map(Change::Tick),
+        2 => Just(Change::Nothing),
+    ]
+}
+
+/// Few times, so that many rows share one.
+fn times() -> impl Strategy<Value = Vec<i64>> {
+    proptest::collection::vec(prop_oneof![Just(1000), Just(1001), Just(2000), 0_i64..4000], 0..24)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_is_lost(ways in ways(), times in times(), changes in proptest::collection::vec(change(), 0..60)) {
+        let mut reader = Reader::new(Source::new(ways, &times), changes);
+        while reader.changes.len() > 0 {
+            reader.poll().map_err(TestCaseError::fail)?;
+        }
+        reader.poll().map_err(TestCaseError::fail)?;
+        reader.all_read().map_err(TestCaseError::fail)?;
+    }
+}
+
+/// The losing cases the rules of the walk are made of. Changes come one after each page.
+fn check(ways: Ways, times: &[i64], changes: Vec<Change>) {
+    let mut reader = Reader::new(Source::new(ways, times), changes);
+    for _ in 0..4 {
+        reader.poll().unwrap();
+    }
+    reader.all_read().unwrap();
+}
+
+/// The row at that place of the list as it was made.
+fn touch(place: usize, of: usize) -> Change {
+    Change::Touch(nth(place, of))
+}
+
+fn nth(place: usize, of: usize) -> Index {
+    use proptest::{arbitrary::any, strategy::ValueTree, test_runner::TestRunner};
+    let mut runner = TestRunner::deterministic();
+    loop {
+        let index = any::<Index>().new_tree(&mut runner).unwrap().current();
+        if index.index(of) == place {
+            return index;
+        }
+    }
+}
+
+#[test]
+fn a_row_that_leaves_a_time_filling_pages_hides_none_behind_it() {
+    let times = [1000, 1000, 1000, 1000, 1000, 2000];
+    check(TIDY, &times, vec![Change::Tick(1000), touch(0, 6)]);
+    check(TIDY, &times, vec![touch(0, 6)]);
+    check(TIDY, &times, vec![Change::Nothing, Change::Delete(nth(0, 6))]);
+    check(TIDY, &times, vec![Change::Delete(nth(0, 6))]);
+    check(Ways { style: Style::Link, ..TIDY }, &times, vec![touch(0, 6)]);
+    check(Ways { epoch: true, ..TIDY }, &[1000, 1100, 1200, 1300, 1400, 2000], vec![touch(0, 6)]);
+}
+
+#[test]
+fn newest_first_is_noticed_though_the_first_page_shares_one_time() {
+    check(Ways { order: Order::Descending, ..TIDY }, &[2000, 2000, 1000, 1000], vec![]);
+}
+
+#[test]
+fn a_page_that_comes_again_under_a_new_time_is_not_the_end() {
+    // Deletions make the page after the jump the same as the one before it.
+    check(TIDY, &[1000, 1000, 1000, 2000, 2001, 3000], vec![Change::Nothing, Change::Delete(nth(0, 6))]);
+}
+
+/// What an order that only looked like one has made the walk skip is read again.
+#[test]
+fn an_order_that_turns_out_to_be_none_starts_again() {
+    let by_id = Ways { order: Order::ById, size: 3, ..TIDY };
+    check(by_id, &[1000, 2000, 5000, 4000, 8000, 7000, 3000], vec![]);
+    check(Ways { filters: false, ..by_id }, &[1000, 2000, 5000, 4000, 8000, 7000, 3000], vec![]);
+}
+
+#[test]
+fn hundreds_of_rows_of_one_time_are_read_and_passed() {
+    let mut times = vec![1000; 300];
+    times.extend([2000, 3000, 4000]);
+    let mut reader = Reader::new(Source::new(Ways { size: 25, ..TIDY }, &times), vec![]);
+    reader.poll().unwrap();
+    reader.all_read().unwrap();
+    assert_eq!(reader.bookmark, Timestamp::from_millisecond(4000).ok());
+}
+
+/// What a poll that finds nothing new costs, in requests.
+#[test]
+fn quiet_polls_are_cheap() {
+    let cost = |ways: Ways, times: &[i64]| {
+        let mut reader = Reader::new(Source::new(ways, times), vec![]);
+        for _ in 0..3 {
+            reader.poll().unwrap();
+        }
+        reader.pages_of_a_poll()
+    };
+    // One row shares the bookmark's time; the next page is empty.
+    assert_eq!(cost(TIDY, &[1000, 2000, 3000, 4000]), 2);
+    assert_eq!(cost(Ways { total: true, ..TIDY }, &[1000, 2000, 3000, 4000]), 1);
+    assert_eq!(cost(Ways { style: Style::Link, ..TIDY }, &[1000, 2000, 3000, 4000]), 1);
+    // One pass over six rows of the bookmark's time.
+    assert_eq!(cost(Ways { total: true, ..TIDY }, &[1000; 6]), 3);
+    // The whole list once.
+    assert_eq!(cost(Ways { total: true, filters: false, ..TIDY }, &[1000, 2000, 3000, 4000]), 2);
+}
+
+#[test]
+fn links_in_a_circle_are_an_error() {
+    let mut walk = Walk::start(&collection(Ways { style: Style::Link, ..TIDY }), None);
+    let page = |link: &str| PageFacts {
+        times: vec![Timestamp::UNIX_EPOCH],
+        rows: vec![1],
+        total: None,
+        next: Some(link.parse().unwrap()),
+    };
+    walk.after(&page("http://shop.test/list?cursor=2")).unwrap();
+    walk.after(&page("http://shop.test/list?cursor=3")).unwrap();
+    let error = walk.after(&page("http://shop.test/list?cursor=2")).unwrap_err();
+    assert_eq!(error.to_string(), "the source's pagination is circular: /list leads back to a page already read");
+}

@@ -1,0 +1,277 @@
+//! Whatever dies and whenever, nothing is lost and nothing is told twice (contract §5, the guarantee).
+//!
+//! A shop in which something happens all the time, endpoints that fail now and then, and between them a hub that is
+//! killed again and again: half of the times from outside, at a random moment, half of the times by itself, at a random
+//! call of a port. When it is let live at last and has nothing left to do, the three accounts are compared ([`audit`]).
+//!
+//! `CROSSDOCK_SEED` plays a run again, as far as the machine's own timing lets it; `CROSSDOCK_LONG=1` kills ten times as
+//! often.
+
+mod audit;
+mod shop;
+mod state;
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use crossdock_core::event::{EventName, HubEvent};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use self::{
+    audit::{PATHS, Received, audit, is_up_to_date},
+    shop::Shop,
+    state::State,
+};
+use crate::support::{
+    Bench, Hub, Reply, Request, Server,
+    hub::database,
+    random::Random,
+    setting,
+    show::dead_letters,
+    wait::{PATIENCE, until},
+};
+
+/// One more than the `retries` below.
+const ATTEMPTS: usize = 4;
+/// Between two things that happen in the shop, in milliseconds, at most.
+const PAUSE: u64 = 60;
+
+struct Town {
+    bench: Bench,
+    shop: Arc<Shop>,
+    received: Arc<Mutex<Received>>,
+    life: JoinHandle<()>,
+    _servers: [Server; 2],
+}
+
+impl Drop for Town {
+    fn drop(&mut self) {
+        self.life.abort();
+    }
+}
+
+fn hub_file(shop: &str, endpoints: &str) -> String {
+    let rules = "created: created_at
+        since: {param: updated_at_gte, field: updated_at, overlap: 2s}
+        pages: {style: page, param: page, total: pages}
+        items: items
+        id: number
+        every: 150ms
+        volatile: [updated_at]";
+    let endpoint =
+        |name: &str| format!("  {name}: {{url: \"{endpoints}\", retries: [50ms, 100ms, 200ms], timeout: 2s}}\n");
+    let endpoints: String =
+        ["email", "accounting", "analytics", "fulfilment", "my-store", "loyalty"].into_iter().map(endpoint).collect();
+    format!(
+        r#"
+hub: town
+sources:
+  my-store:
+    url: "{shop}"
+    collections:
+      orders:
+        type: order
+        request: {{path: /api/orders}}
+        {rules}
+        keys: {{total: {{path: total, as: number}}}}
+        children: {{payments: {{type: payment, id: id}}}}
+        derive: [{{path: state, becomes: canceled, message: "order:canceled", instead: true}}]
+      shipments:
+        type: shipment
+        request: {{path: /api/shipments}}
+        {rules}
+        derive: [{{path: state, becomes: ready, message: "shipment:ready", instead: true}}]
+endpoints:
+{endpoints}
+routes:
+  - {{name: confirm, messages: ["order:new"], to: email, path: /confirm}}
+  - name: book
+    messages: ["order:*"]
+    to: accounting
+    path: /book
+    filters: [{{path: keys.total, operator: gt, value: 100}}]
+  - {{name: track, messages: ["order:*", "payment:*", "shipment:*"], to: analytics, path: /track}}
+  - {{name: ship, messages: ["shipment:ready"], to: fulfilment, path: /ship}}
+  - {{name: write-back, messages: ["shipment:shipped"], to: my-store, path: /tracking}}
+  - {{name: take-back, messages: ["order:canceled"], to: loyalty, path: /points}}
+"#
+    )
+}
+
+fn tracking_number(shipment: &str) -> String {
+    format!("NP{shipment}SE")
+}
+
+impl Town {
+    /// Nothing happens before [`Town::wake`].
+    async fn new(random: &mut Random) -> Self {
+        let shop = Arc::new(Shop::new(random.split()));
+        let asked = Arc::clone(&shop);
+        let shop_server = Server::start(move |request| asked.answer(request)).await;
+
+        let received: Arc<Mutex<Received>> = Arc::default();
+        let (book, written) = (Arc::clone(&received), Arc::clone(&shop));
+        let mood = Mutex::new(random.split());
+        let endpoints = Server::start(move |request| {
+            let trouble = trouble(&mut mood.lock().unwrap());
+            let reply = trouble.unwrap_or_else(|| answer(&written, request));
+            let accepted = matches!(reply, Reply::Answer { status: 200..300, .. });
+            book.lock().unwrap().requests.push((request.clone(), accepted));
+            reply
+        })
+        .await;
+        let bench = Bench::new(&hub_file(shop_server.url(), endpoints.url()));
+        let life = tokio::spawn(async {});
+        Self { bench, shop, received, life, _servers: [shop_server, endpoints] }
+    }
+
+    fn wake(&mut self, random: &mut Random) {
+        let (shop, mut random) = (Arc::clone(&self.shop), random.split());
+        self.life = tokio::spawn(async move {
+            loop {
+                shop.stir();
+                tokio::time::sleep(Duration::from_millis(random.below(PAUSE))).await;
+            }
+        });
+    }
+
+    async fn sleep(&mut self) {
+        self.life.abort();
+        // Aborted between two things that happen; an error says so.
+        let _ = (&mut self.life).await;
+    }
+
+    /// Lets it be until there is nothing left to do, and looks at it then.
+    async fn reckoning(&self, hub: &Hub) {
+        let file = database(&self.bench);
+        let quiet = || {
+            let state = State::is_idle(&file).unwrap().then(|| State::read(&file).unwrap())?;
+            (state.idle && is_up_to_date(&self.shop, &state)).then_some(state)
+        };
+        let state = until("everything to be settled", quiet, || hub.story()).await;
+        audit(&self.shop, &state, &self.received.lock().unwrap());
+        self.dead_letters(&state).await;
+    }
+
+    /// The command line tells the same of the dead letters, each once.
+    async fn dead_letters(&self, state: &State) {
+        let letters = dead_letters(&self.bench).await;
+        let shown: Vec<_> = letters.iter().map(|letter| (letter.message_id.clone(), letter.route.clone())).collect();
+        let unique: BTreeSet<_> = shown.iter().cloned().collect();
+        assert_eq!(shown.len(), unique.len(), "{letters:#?}");
+        let kept: BTreeSet<_> = state.dead.iter().map(|(_, message, route)| (message.clone(), route.clone())).collect();
+        assert_eq!(unique, kept, "{letters:#?}");
+    }
+}
+
+/// About every seventh request goes wrong, in one way or another.
+fn trouble(mood: &mut Random) -> Option<Reply> {
+    match mood.below(70) {
+        0..6 => Some(Reply::json(500, &json!({"error": "not today"}))),
+        6 => Some(Reply::status(503).with("retry-after", "0")),
+        7 => Some(Reply::Reset),
+        8 => Some(Reply::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{".to_vec())),
+        _ => None,
+    }
+}
+
+fn answer(shop: &Shop, request: &Request) -> Reply {
+    let message = request.json();
+    match request.path() {
+        "/points" => Reply::status(503),
+        "/ship" => {
+            let shipment = &message["payload"]["shipment"]["actual"]["number"];
+            let tracking = tracking_number(shipment.as_str().unwrap());
+            let payload = json!({"shipment": {"number": shipment, "tracking": tracking}});
+            Reply::json(200, &json!({"messages": [{"message": "shipment:shipped", "payload": payload}]}))
+        }
+        "/tracking" => {
+            let shipment = &message["payload"]["shipment"];
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            let known = shop.ship(&text(&shipment["number"]), &text(&shipment["tracking"]));
+            Reply::status(if known { 200 } else { 404 })
+        }
+        path if PATHS.iter().any(|(_, known)| *known == path) => Reply::status(202),
+        _ => Reply::status(404),
+    }
+}
+
+async fn both_polled(hub: &Hub) {
+    for collection in [shop::ORDERS, shop::SHIPMENTS] {
+        let polled = |event: &HubEvent| {
+            event.event == EventName::PollFinished && event.collection.as_deref() == Some(collection)
+        };
+        hub.event("the end of a poll", polled).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_or_told_twice_by_a_hub_that_keeps_dying() {
+    let mut random = Random::seeded("kills");
+    let kills = if setting("CROSSDOCK_LONG").is_some() { 200 } else { 20 };
+    let mut town = Town::new(&mut random).await;
+
+    // The first contact itself is interrupted, and still nobody old hears of it.
+    let at = 5 + random.below(60);
+    let mut hub = town.bench.launch(Some(&format!("stop@{at}")));
+    assert!(
+        hub.died(PATIENCE).await.is_some(),
+        "stop@{at}: is this crossdock built with fault points?\n{}",
+        hub.story()
+    );
+    let hub = town.bench.start().await;
+    both_polled(&hub).await;
+    hub.kill().await;
+    assert!(town.received.lock().unwrap().requests.is_empty(), "old orders are no news");
+
+    town.wake(&mut random);
+    for kill in 0..kills {
+        match kill % 2 {
+            0 => {
+                let mut hub = town.bench.launch(None);
+                // Now and then before it has begun.
+                if !random.one_in(5) {
+                    assert!(hub.started_or_ended().await, "{}", hub.story());
+                }
+                tokio::time::sleep(Duration::from_millis(random.below(1000))).await;
+                hub.kill().await;
+            }
+            _ => {
+                let at = 1 + random.below(400);
+                let mut hub = town.bench.launch(Some(&format!("stop@{at}")));
+                assert!(hub.died(PATIENCE).await.is_some(), "stop@{at}\n{}", hub.story());
+            }
+        }
+    }
+    let hub = town.bench.start().await;
+    town.sleep().await;
+    town.reckoning(&hub).await;
+
+    // And nothing comes of it afterwards: started once more, it has nothing to say.
+    let before = town.received.lock().unwrap().requests.len();
+    hub.stop().await;
+    let hub = town.bench.start().await;
+    both_polled(&hub).await;
+    town.reckoning(&hub).await;
+    assert_eq!(town.received.lock().unwrap().requests.len(), before);
+}
+
+/// Not the hub dies but what it stands on: every so many calls of a port one fails, before or after it took effect.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_or_told_twice_by_a_hub_whose_calls_keep_failing() {
+    let mut random = Random::seeded("failing calls");
+    let mut town = Town::new(&mut random).await;
+    town.received.lock().unwrap().incomplete = true;
+    let hub = town.bench.launch(Some("fail@every:31"));
+    hub.url().await;
+    both_polled(&hub).await;
+    assert!(town.received.lock().unwrap().requests.is_empty(), "old orders are no news");
+    town.wake(&mut random);
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    town.sleep().await;
+    town.reckoning(&hub).await;
+}

@@ -1,0 +1,20 @@
+//! The hub as a whole: the `crossdock` binary in a process of its own, between sources and endpoints that the tests play.
+
+#[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod check;
+#[cfg(test)]
+mod isolation;
+#[cfg(test)]
+mod json_server;
+#[cfg(test)]
+mod kills;
+#[cfg(test)]
+mod push;
+#[cfg(test)]
+mod scene;
+#[cfg(test)]
+mod sources;
+#[cfg(test)]
+mod support;
