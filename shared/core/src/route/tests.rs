@@ -11,8 +11,9 @@ sources:
     collections:
       orders:
         type: order
-        path: /orders
+        request: {path: /orders}
         id: id
+        every: 1m
         keys: {total: total}
 endpoints:
   erp: {url: https://erp.example}
