@@ -29,6 +29,7 @@ fn router(text: &str) -> Router {
     Router::new(&hub::load("hub.yaml", text, &|_| None).unwrap().hub).unwrap()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called with json!")]
 fn message(kind: &str, keys: serde_json::Value) -> Message {
     serde_json::from_value(json!({
         "message_id": "0199c0de-0000-7000-8000-000000000001", "message": kind, "hub": "routing", "source": "shop",
