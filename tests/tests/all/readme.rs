@@ -10,7 +10,10 @@ use std::{
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    process::Command,
+};
 
 use crate::support::{
     Reply, Server,
@@ -43,14 +46,17 @@ const COMMANDS: &[(&str, Seen)] = &[
     ("./test", Seen::ThisVeryTest),
     ("cargo run -- show R100000501", Seen::Says("order:canceled")),
     ("cargo run -- dlq list", Seen::Says("loyalty")),
-    ("cargo run -- send my-store infra/examples/message.json", Seen::Done),
+    ("cargo run -- send infra/examples/message.json --source my-store", Seen::Done),
     ("cp infra/examples/quickstart.yaml hub.yaml", Seen::Done),
     ("export SHOP_URL=https://shop.example.com", Seen::OwnValue),
     ("export MAIL_URL=https://mail.example.com", Seen::OwnValue),
     ("cargo run -- check hub.yaml", Seen::Done),
-    ("cargo run -- poll shop/orders --dry-run --hub hub.yaml", Seen::Says("orders")),
+    ("cargo run -- poll shop/orders --dry-run --hub hub.yaml", Seen::Says("1 for the silent baseline")),
     ("cargo run -- dev --hub hub.yaml", Seen::Delivers),
 ];
+
+/// What a terminal sends for it (ASCII: end of text).
+const CTRL_C: u8 = 3;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_command_of_the_readme_works() {
@@ -76,6 +82,41 @@ async fn every_command_of_the_readme_works() {
         }
     }
     reader.interrupts().await;
+}
+
+/// The other tests read the hub's output through a pipe; people sit at a terminal, where it draws, and press Ctrl-C.
+#[tokio::test(flavor = "multi_thread")]
+async fn at_a_terminal_the_scene_is_shown_and_ctrl_c_ends_it() {
+    let folder = TempDir::new().unwrap();
+    let line = format!("{} dev --listen 127.0.0.1:0", crossdock().display());
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"]).current_dir(folder.path());
+    command.kill_on_drop(true).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut terminal = command.spawn().unwrap();
+    let (mut keys, mut screen) = (terminal.stdin.take().unwrap(), terminal.stdout.take().unwrap());
+    let shown: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let kept = Arc::clone(&shown);
+    tokio::spawn(async move {
+        let mut some = [0; 4096];
+        while let Ok(count @ 1..) = screen.read(&mut some).await {
+            kept.lock().unwrap_or_else(PoisonError::into_inner).extend(&some[..count]);
+        }
+    });
+
+    let text = || String::from_utf8_lossy(&shown.lock().unwrap_or_else(PoisonError::into_inner)).into_owned();
+    let shows = async |expected: &str| {
+        until(&format!("{expected:?} on the screen"), || text().contains(expected).then_some(()), text).await;
+    };
+    for expected in ["500 orders stored", "order:new", "dead letter", "The scene has been played"] {
+        shows(expected).await;
+    }
+    keys.write_all(&[CTRL_C]).await.unwrap();
+    let Ok(status) = tokio::time::timeout(PATIENCE, terminal.wait()).await else {
+        // The terminal goes with its end of the line, and takes what runs on it along.
+        panic!("Ctrl-C did not end it:\n{}", text());
+    };
+    assert!(status.unwrap().success(), "{}", text());
+    shows("stopped").await;
 }
 
 /// The lines of all `sh` blocks, without comments.

@@ -1,7 +1,9 @@
-//! Many patterns, matched at once in this process.
+//! Many patterns, matched in this process.
 //!
-//! The patterns reach `quamina` in the forms on which it agrees with AWS's event-ruler. Three things are left to even out
+//! The patterns reach `quamina` in the forms on which it agrees with AWS's event-ruler. Four things are left to even out
 //! (quamina 0.7.0):
+//! - In one automaton, `anything-but` of one pattern lets values through to another's exact texts on the same path. So each
+//!   combination of each pattern has its own automaton, which costs a look at the event for each.
 //! - AWS compares a number only when a double holds all its digits, and quamina compares the nearest double. Such numbers,
 //!   and `-0`, are rewritten in the event.
 //! - Objects of a list at a path that a pattern compares are read as if they stood beside the list. [`scaffold`] names a
@@ -16,10 +18,8 @@ use serde_json::{Value, json};
 
 use super::{EventPattern, number::comparable};
 
-/// Matches events against many patterns in one pass over the event.
-///
-/// The pattern of [`scaffold`] has no number.
-pub struct Matcher(Quamina<Option<usize>>);
+/// Matches events against many patterns.
+pub struct Matcher(Vec<(usize, Quamina<()>)>);
 
 /// A pattern or an event that the matcher cannot read.
 #[derive(Debug, thiserror::Error)]
@@ -34,14 +34,14 @@ pub enum MatcherError {
 
 impl std::fmt::Debug for Matcher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Matcher").field("patterns", &self.0.pattern_count()).finish()
+        f.debug_struct("Matcher").field("patterns", &self.0.len()).finish()
     }
 }
 
 /// States of one field's automaton: a wildcard takes about one a byte, and a pattern has at most 2,048 of them.
 const MOST_STATES: usize = 16 * 1024;
-/// Bytes of all automata together: several hundred large patterns.
-const MOST_BYTES: usize = 512 * 1024 * 1024;
+/// Bytes of one combination's automaton; the usual one takes a few thousand.
+const MOST_BYTES: usize = 64 * 1024 * 1024;
 
 impl Matcher {
     /// Of patterns, each with the number that [`Matcher::matches`] answers for it.
@@ -49,27 +49,13 @@ impl Matcher {
     /// # Errors
     /// A pattern is too large for the matcher in process.
     pub fn new<'a>(patterns: impl IntoIterator<Item = (usize, &'a EventPattern)>) -> Result<Self, MatcherError> {
-        let mut matcher = QuaminaBuilder::new()
-            .with_max_states_per_pattern(MOST_STATES)
-            .with_arena_byte_budget(MOST_BYTES)
-            .with_max_fields_per_pattern(usize::MAX)
-            .build()
-            .map_err(MatcherError::Pattern)?;
-        let mut children = Value::Null;
+        let mut matchers = Vec::new();
         for (number, pattern) in patterns {
             for combination in &pattern.combinations {
-                scaffold(combination, &mut children);
-                let mut combination = combination.clone();
-                if combination.get("source").is_none() {
-                    combination["source"] = json!([{"exists": true}]);
-                }
-                matcher.add_pattern(Some(number), &combination.to_string()).map_err(MatcherError::Pattern)?;
+                matchers.push((number, automaton(combination).map_err(MatcherError::Pattern)?));
             }
         }
-        if !children.is_null() {
-            matcher.add_pattern(None, &children.to_string()).map_err(MatcherError::Pattern)?;
-        }
-        Ok(Self(matcher))
+        Ok(Self(matchers))
     }
 
     /// The numbers of the patterns that an event's JSON matches, sorted, each once.
@@ -77,12 +63,35 @@ impl Matcher {
     /// # Errors
     /// The event is no JSON object.
     pub fn matches(&self, event: &[u8]) -> Result<Vec<usize>, MatcherError> {
-        let found = self.0.matches_for_event(&even_out(event)).map_err(MatcherError::Event)?;
-        let mut found: Vec<usize> = found.into_iter().flatten().collect();
+        let event = even_out(event);
+        let mut found = Vec::new();
+        for (number, matcher) in &self.0 {
+            // The first combination that matches answers for its pattern.
+            if found.last() != Some(number)
+                && !matcher.matches_for_event(&event).map_err(MatcherError::Event)?.is_empty()
+            {
+                found.push(*number);
+            }
+        }
         found.sort_unstable();
         found.dedup();
         Ok(found)
     }
+}
+
+fn automaton(combination: &Value) -> Result<Quamina<()>, quamina::QuaminaError> {
+    let mut matcher =
+        QuaminaBuilder::new().with_max_states_per_pattern(MOST_STATES).with_arena_byte_budget(MOST_BYTES).build()?;
+    let mut pattern = combination.clone();
+    if pattern.get("source").is_none() {
+        pattern["source"] = json!([{"exists": true}]);
+    }
+    let mut children = Value::Null;
+    scaffold(&pattern, &mut children);
+    // It asks for every path and a child of it at once, and `source` is a text: it never matches.
+    matcher.add_pattern((), &children.to_string())?;
+    matcher.add_pattern((), &pattern.to_string())?;
+    Ok(matcher)
 }
 
 /// A pattern of a child of each path that `pattern` compares.
@@ -154,6 +163,7 @@ fn instead_of(number: &[u8]) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pattern::TypePattern;
 
     #[test]
     fn evened_out() {
@@ -173,7 +183,8 @@ mod tests {
 
     #[test]
     fn an_event_that_is_no_object_is_refused() {
-        let matcher = Matcher::new([]).unwrap();
+        let pattern = crate::pattern::compile_raw(&[TypePattern::Exact("a:b".to_owned())], &json!({})).unwrap();
+        let matcher = Matcher::new([(0, &pattern)]).unwrap();
         for event in ["[1]", "{", ""] {
             assert!(matches!(matcher.matches(event.as_bytes()), Err(MatcherError::Event(_))), "{event}");
         }

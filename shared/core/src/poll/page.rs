@@ -166,3 +166,6 @@ fn split(text: &str, separator: char) -> Vec<&str> {
     })
     .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,10 +6,9 @@
 //! whole page shares one time. Everything before the last time seen has then been read, and the bookmark may follow.
 //!
 //! A *pass* is what was read by stepping, from a first page on. A row can hide from a pass only where a row read before
-//! it left its place meanwhile. So when the next pass finds again, in the same order and state, all that a pass found, that
-//! pass
-//! hid nothing that was there when it began; and what was written after it began is no older than what had been seen by
-//! then. That far, and no further, the bookmark moves after more than one page. It takes three passes where the bookmark
+//! it left its place meanwhile. So when the next pass finds again, in the same order and state, all that a pass found,
+//! that pass hid nothing that was there when it began; and what was written after it began is no older than what had been
+//! seen by then. That far, and no further, the bookmark moves after more than one page. It takes three passes where the bookmark
 //! is to move past a time that fills more than a page, and one where it is not.
 //!
 //! Where the source turns out not to sort, a pass is the whole list after the bookmark, and what an order that was none
@@ -156,7 +155,7 @@ impl Walk {
         let more = self.more(page);
         let jumped = self.since != self.origin.1;
         let whole = self.pass.pages == 0 && more.is_none();
-        if self.manners != Manners::None && !(whole && !jumped) {
+        if self.manners != Manners::None && (jumped || !whole) {
             let manners = self.judge(page);
             if manners != Manners::Sorts && jumped {
                 (self.bookmark, self.since) = self.origin;
@@ -180,7 +179,7 @@ impl Walk {
         let ascended = sorts && self.floor(page.times.last().copied()) > self.floor(page.times.first().copied());
         if whole || (self.pass.pages == 1 && ascended) {
             self.advance(self.pass.last);
-            self.leave(more, self.pass.last);
+            self.leave(more.as_ref(), self.pass.last);
             return Ok(());
         }
         match more {
@@ -206,7 +205,7 @@ impl Walk {
         // A pass over a list in order ends where its last page does, one over any other at the end of the list.
         let end = if sorts { self.pass.last } else { self.seen };
         if self.manners == Manners::None || self.floor(end) <= self.floor(self.bookmark) {
-            self.leave(more, end);
+            self.leave(more.as_ref(), end);
             return Ok(());
         }
         let proven = self.before.as_ref().filter(|before| before.is_found_again_in(&self.pass)).and_then(|before| {
@@ -215,7 +214,7 @@ impl Walk {
         });
         if proven.is_some() {
             self.advance(proven);
-            self.leave(more, proven);
+            self.leave(more.as_ref(), proven);
             return Ok(());
         }
         if self.passes < MOST_PASSES {
@@ -236,7 +235,7 @@ impl Walk {
     }
 
     /// Ends the walk, or goes on from `to`.
-    fn leave(&mut self, more: Option<At>, to: Option<Timestamp>) {
+    fn leave(&mut self, more: Option<&At>, to: Option<Timestamp>) {
         match more {
             None => self.done = true,
             Some(_) => self.jump(to),

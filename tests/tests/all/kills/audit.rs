@@ -11,6 +11,9 @@ use super::{
 };
 use crate::support::{Request, table};
 
+/// Children of orders.
+const PAYMENTS: &str = "orders.payments";
+
 /// Where each route's messages arrive.
 pub(super) const PATHS: [(&str, &str); 6] = [
     ("confirm", "/confirm"),
@@ -31,12 +34,18 @@ pub(super) struct Received {
 
 /// Whether the hub knows everything in the shop as it is now.
 pub(super) fn is_up_to_date(shop: &Shop, state: &State) -> bool {
-    let seen = |collection: &str| {
-        shop.things(collection)
-            .iter()
-            .all(|(id, thing)| state.head(collection, id).is_some_and(|head| content(&head.body) == *thing.newest()))
+    let newest = |collection: &str, id: &str| state.head(collection, id).map(|head| content(&head.body));
+    let known = |collection: &str| {
+        shop.things(collection).iter().all(|(id, thing)| newest(collection, id).as_ref() == Some(thing.newest()))
     };
-    seen(ORDERS) && seen(SHIPMENTS)
+    let paid = |(id, thing): (&String, &Thing)| {
+        newest(PAYMENTS, &payment(id)).as_ref() == thing.newest().pointer("/payments/0")
+    };
+    known(ORDERS) && known(SHIPMENTS) && shop.things(ORDERS).iter().all(paid)
+}
+
+fn payment(order: &str) -> String {
+    format!("{order}/P1")
 }
 
 /// Panics where the accounts differ.
@@ -135,16 +144,15 @@ fn messages(state: &State, collection: &str, id: &str, versions: &[Version]) {
 }
 
 fn payments(state: &State, order: &str, thing: &Thing, versions: &[Version]) {
-    let id = format!("{order}/P1");
-    let collection = format!("{ORDERS}.payments");
-    let payments = &state.versions[&(collection.clone(), id.clone())];
+    let id = payment(order);
+    let payments = &state.versions[&(PAYMENTS.to_owned(), id.clone())];
     chain(&id, payments);
     assert_eq!(payments[0].baseline, thing.old, "{id}");
     // The payment's states among the order's versions, each once.
     let mut expected: Vec<&Value> = versions.iter().map(|version| &version.body["payments"][0]).collect();
     expected.dedup();
     assert_eq!(payments.iter().map(|version| &version.body).collect::<Vec<_>>(), expected, "{id}");
-    messages(state, &collection, &id, payments);
+    messages(state, PAYMENTS, &id, payments);
 }
 
 /// A message is about a version, or follows from an answer to one that is, or tells of a source that cannot be polled.

@@ -149,9 +149,8 @@ impl Town {
     async fn reckoning(&self, hub: &Hub) {
         let file = database(&self.bench);
         let quiet = || {
-            let state = State::is_idle(&file).then(|| State::read(&file).unwrap())?;
-            // The first look at the queues was a moment before the whole one.
-            (is_up_to_date(&self.shop, &state) && State::is_idle(&file)).then_some(state)
+            let state = State::is_idle(&file).unwrap().then(|| State::read(&file).unwrap())?;
+            (state.idle && is_up_to_date(&self.shop, &state)).then_some(state)
         };
         let state = until("everything to be settled", quiet, || hub.story()).await;
         audit(&self.shop, &state, &self.received.lock().unwrap());

@@ -30,6 +30,8 @@ pub(super) type Key = (String, String, u32);
 
 #[derive(Debug, Default)]
 pub(super) struct State {
+    /// Nothing is on its way: no message waits for the bus, no entry for an endpoint.
+    pub(super) idle: bool,
     /// By collection and id, oldest first.
     pub(super) versions: BTreeMap<(String, String), Vec<Version>>,
     pub(super) messages: BTreeMap<String, Value>,
@@ -40,11 +42,10 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn read(file: &Path) -> rusqlite::Result<Self> {
-        let mut connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        connection.busy_timeout(PATIENCE)?;
+        let mut connection = open(file)?;
         // All of it as of one moment.
         let transaction = connection.transaction()?;
-        let mut state = Self::default();
+        let mut state = Self { idle: idle(&transaction)?, ..Self::default() };
         let versions = "SELECT o.collection, o.id, v.number, v.parent, v.baseline, v.body FROM versions v
                         JOIN objects o USING (object) ORDER BY o.object, v.number";
         each(&transaction, versions, |row| {
@@ -89,18 +90,27 @@ impl State {
         Ok(state)
     }
 
-    /// Whether anything is on its way; much quicker than reading it all.
-    pub(super) fn is_idle(file: &Path) -> bool {
-        let connection = Connection::open(file).unwrap();
-        connection.busy_timeout(PATIENCE).unwrap();
-        let idle = "SELECT NOT EXISTS (SELECT * FROM pending)
-                    AND NOT EXISTS (SELECT * FROM entries WHERE queue NOT LIKE '%/dead')";
-        connection.query_one(idle, [], |row| row.get(0)).unwrap()
+    /// [`State::idle`] alone; much quicker than reading it all.
+    pub(super) fn is_idle(file: &Path) -> rusqlite::Result<bool> {
+        let connection = open(file)?;
+        idle(&connection)
     }
 
     pub(super) fn head(&self, collection: &str, id: &str) -> Option<&Version> {
         self.versions.get(&(collection.to_owned(), id.to_owned()))?.last()
     }
+}
+
+fn open(file: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.busy_timeout(PATIENCE)?;
+    Ok(connection)
+}
+
+fn idle(connection: &Connection) -> rusqlite::Result<bool> {
+    let idle = "SELECT NOT EXISTS (SELECT * FROM pending)
+                AND NOT EXISTS (SELECT * FROM entries WHERE queue NOT LIKE '%/dead')";
+    connection.query_one(idle, [], |row| row.get(0))
 }
 
 fn each(
