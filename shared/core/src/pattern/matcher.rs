@@ -163,6 +163,7 @@ fn instead_of(number: &[u8]) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pattern::TypePattern;
 
     #[test]
     fn evened_out() {
@@ -182,7 +183,8 @@ mod tests {
 
     #[test]
     fn an_event_that_is_no_object_is_refused() {
-        let matcher = Matcher::new([]).unwrap();
+        let pattern = crate::pattern::compile_raw(&[TypePattern::Exact("a:b".to_owned())], &json!({})).unwrap();
+        let matcher = Matcher::new([(0, &pattern)]).unwrap();
         for event in ["[1]", "{", ""] {
             assert!(matches!(matcher.matches(event.as_bytes()), Err(MatcherError::Event(_))), "{event}");
         }

@@ -47,9 +47,6 @@ impl EventPattern {
 
     fn of(group: &Group) -> Result<Self, Vec<PatternFault>> {
         let fault = |message| Err(vec![PatternFault { at: FaultAt::Route, message }]);
-        if group.any_list(&|leaves| leaves.is_empty()) {
-            return fault("can never match: the route has no messages".to_owned());
-        }
         let text = group.to_json().to_string();
         let length = text.chars().count();
         if length > LONGEST {
@@ -75,7 +72,8 @@ impl EventPattern {
     }
 }
 
-/// What a route's `messages` say of `detail-type`; `None` if they allow every type.
+/// What a route's `messages` say of `detail-type`; `None` if they allow every type, as `*` and no messages do. (A hub file
+/// has at least one; none are left when all had faults, and then the other faults of the route are wanted.)
 fn types(messages: &[TypePattern]) -> Option<Vec<Leaf>> {
     let mut leaves = Vec::new();
     for message in messages {
@@ -88,7 +86,7 @@ fn types(messages: &[TypePattern]) -> Option<Vec<Leaf>> {
             leaves.push(leaf);
         }
     }
-    Some(leaves)
+    (!leaves.is_empty()).then_some(leaves)
 }
 
 /// Every event of a hub, for a pattern that would have no condition: EventBridge takes no empty one.

@@ -6,10 +6,9 @@
 //! whole page shares one time. Everything before the last time seen has then been read, and the bookmark may follow.
 //!
 //! A *pass* is what was read by stepping, from a first page on. A row can hide from a pass only where a row read before
-//! it left its place meanwhile. So when the next pass finds again, in the same order and state, all that a pass found, that
-//! pass
-//! hid nothing that was there when it began; and what was written after it began is no older than what had been seen by
-//! then. That far, and no further, the bookmark moves after more than one page. It takes three passes where the bookmark
+//! it left its place meanwhile. So when the next pass finds again, in the same order and state, all that a pass found,
+//! that pass hid nothing that was there when it began; and what was written after it began is no older than what had been
+//! seen by then. That far, and no further, the bookmark moves after more than one page. It takes three passes where the bookmark
 //! is to move past a time that fills more than a page, and one where it is not.
 //!
 //! Where the source turns out not to sort, a pass is the whole list after the bookmark, and what an order that was none
@@ -195,9 +194,9 @@ impl Walk {
         if least.is_some() && self.floor(least) < self.floor(self.since) {
             return Manners::None;
         }
-        let every_item_has_one = page.times.len() == page.rows.len();
+        // A record without a time, or one that was set aside, says nothing of the order of the others.
         let follows = least.is_none() || self.floor(least) >= self.floor(self.pass.last);
-        if every_item_has_one && follows && page.times.is_sorted() { self.manners } else { Manners::Filters }
+        if follows && page.times.is_sorted() { self.manners } else { Manners::Filters }
     }
 
     /// After more than one page.
@@ -270,15 +269,14 @@ impl Walk {
 
     /// The page after this one, if there may be one.
     fn more(&self, page: &PageFacts) -> Option<At> {
-        if self.single || page.rows.is_empty() {
+        if self.single || page.rows.is_empty() || self.repeats >= REPEATS {
             return None;
         }
         match (&self.at, &page.next) {
             (At::Number(number), _) => {
-                let last = match page.total {
-                    Some(total) => number.saturating_sub(self.first_number()) + 1 >= total,
-                    None => self.repeats >= REPEATS,
-                };
+                // There are rows: a total of none says something else than how many pages there are.
+                let place = number.saturating_sub(self.first_number()) + 1;
+                let last = page.total.is_some_and(|total| total > 0 && place >= total);
                 (!last).then(|| At::Number(number + 1))
             }
             (_, Some(next)) if At::Link(next.clone()) != self.at => Some(At::Link(next.clone())),
