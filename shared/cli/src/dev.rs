@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use crossdock_core::{
-    event::{HubEvent, Observer},
+    event::{EventName, HubEvent, Observer},
     fault::Faults,
 };
 use crossdock_local::{Options, Running};
@@ -115,7 +115,13 @@ async fn print(mut events: mpsc::UnboundedReceiver<HubEvent>, display: Option<Di
     loop {
         tokio::select! {
             event = events.recv() => match event {
-                Some(event) => display.show(&event),
+                Some(event) => {
+                    display.show(&event);
+                    // The display itself holds the home, and with it a sender: the channel alone would never end.
+                    if event.event == EventName::HubStopped {
+                        break;
+                    }
+                }
                 None => break,
             },
             _ = redraw.tick() => display.summarize().await,

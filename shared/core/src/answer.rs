@@ -111,8 +111,9 @@ pub fn verdict(response: &EndpointResponse, answer: &Answer, acknowledged: Optio
 /// Seconds or an HTTP date (RFC 9110 §10.2.3).
 fn retry_after(response: &EndpointResponse, now: Timestamp) -> Option<Duration> {
     let value = response.header("retry-after")?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More than a number can hold is a long time too.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let at = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
     Duration::try_from(at.duration_since(now)).ok()
@@ -232,3 +233,6 @@ fn notifications(value: &Value, answer: &mut Answer) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -323,3 +323,7 @@ impl<P: Secrets> Secrets for Guarded<P> {
         self.guard("secrets.secret", self.port.secret(name)).await
     }
 }
+
+#[cfg(test)]
+#[cfg(feature = "faults")]
+mod tests;

@@ -106,3 +106,52 @@ pub struct MessageRecord {
 pub fn payload(object_type: &ObjectType, body: &Value) -> Map<String, Value> {
     Map::from_iter([(object_type.to_string(), json!({ "actual": body }))])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHILD: &str = include_str!("../../../tests/golden/messages/child.json");
+
+    fn child() -> Message {
+        serde_json::from_str(CHILD).unwrap()
+    }
+
+    /// The envelope every pattern is written against (contract §2).
+    #[test]
+    fn on_the_bus() {
+        let event = child().bus_event();
+        assert_eq!(event["source"], "crossdock.my-store");
+        assert_eq!(event["detail-type"], "payment:new");
+        assert_eq!(event["detail"], serde_json::from_str::<Value>(CHILD).unwrap());
+        assert_eq!(event.as_object().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn it_names_its_object() {
+        let mut message = child();
+        let key = message.object_key().unwrap();
+        assert_eq!(key.to_string(), "my-store/orders.payments/R123123123/7");
+        assert_eq!(Some(key.group()), message.object.take().map(|object| object.group));
+        assert_eq!(message.object_key(), None);
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused() {
+        for (field, bad) in [
+            ("message_id", json!("7")),
+            ("message", json!("new")),
+            ("hub", json!("My Shop")),
+            ("source", json!("")),
+            ("created_at", json!("yesterday")),
+            ("hops", json!(-1)),
+            ("keys", json!([])),
+            ("routes", json!(["a b"])),
+            ("object", json!({"type": "payment"})),
+        ] {
+            let mut value: Value = serde_json::from_str(CHILD).unwrap();
+            value[field] = bad;
+            assert!(serde_json::from_value::<Message>(value).is_err(), "{field}");
+        }
+    }
+}

@@ -52,3 +52,6 @@ impl RetryPolicy {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

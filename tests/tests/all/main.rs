@@ -5,13 +5,19 @@ mod answers;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod dependencies;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod json_server;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
+mod layout;
+#[cfg(test)]
 mod push;
+#[cfg(test)]
+mod readme;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]

@@ -117,3 +117,6 @@ pub(super) fn paused_wait(since: Timestamp, now: Timestamp) -> Duration {
     let paused_for = Duration::try_from(now.duration_since(since)).unwrap_or_default();
     if paused_for < Duration::from_secs(3600) { Duration::from_secs(60) } else { Duration::from_secs(1800) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,3 +79,6 @@ fn traceparent(key: &DeliveryKey, message: &Message) -> String {
     let span = crate::id::ContentHash::of(key.to_string().as_bytes());
     format!("00-{}-{}-01", message.trace_id, crate::id::hex(&span.0[..8]))
 }
+
+#[cfg(test)]
+mod tests;

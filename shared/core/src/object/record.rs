@@ -73,13 +73,15 @@ pub fn read(collection: &Collection, at: &str, item: Value) -> Result<Record, Se
     Ok(Record { key, created, changed, deleted, body: item, children, set_aside })
 }
 
-/// A child's id is only promised to be unique within its parent, so the parent's comes first.
+/// A child's id is only promised to be unique within its parent, so the parent's comes first, a `/` in it escaped as
+/// in a JSON pointer (RFC 6901 §3): `A` with the child `B/C` is not `A/B` with the child `C`.
 fn read_child(child: &Child, parent: &ObjectKey, body: &Value) -> Result<ObjectKey, String> {
     if !body.is_object() {
         return Err(format!("found {}, expected an object", kind(body)));
     }
     let id = natural_key(&child.id, body)?;
-    Ok(ObjectKey { collection: child.key.clone(), id: format!("{}/{id}", parent.id) })
+    let parent = parent.id.replace('~', "~0").replace('/', "~1");
+    Ok(ObjectKey { collection: child.key.clone(), id: format!("{parent}/{id}") })
 }
 
 fn listed<'a>(path: &FieldPath, item: &'a Value) -> Vec<&'a Value> {

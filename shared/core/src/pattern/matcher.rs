@@ -1,17 +1,25 @@
-//! Many patterns, matched at once in this process.
+//! Many patterns, matched in this process.
 //!
-//! The patterns reach `quamina` in the forms on which it agrees with AWS's event-ruler. What is left to even out is the
-//! event: AWS compares a number only when a double holds all its digits, and quamina compares the nearest double. Such
-//! numbers, and `-0`, are rewritten on the way in.
+//! The patterns reach `quamina` in the forms on which it agrees with AWS's event-ruler. Four things are left to even out
+//! (quamina 0.7.0):
+//! - In one automaton, `anything-but` of one pattern lets values through to another's exact texts on the same path. So each
+//!   combination of each pattern has its own automaton, which costs a look at the event for each.
+//! - AWS compares a number only when a double holds all its digits, and quamina compares the nearest double. Such numbers,
+//!   and `-0`, are rewritten in the event.
+//! - Objects of a list at a path that a pattern compares are read as if they stood beside the list. [`scaffold`] names a
+//!   child of every such path, so that they are read as what they are.
+//! - Several `exists: false` match nothing in an event with none of the patterns' fields. So every pattern asks for
+//!   `source`, which every event has.
 
 use std::borrow::Cow;
 
 use quamina::{Quamina, QuaminaBuilder};
+use serde_json::{Value, json};
 
 use super::{EventPattern, number::comparable};
 
-/// Matches events against many patterns in one pass over the event.
-pub struct Matcher(Quamina<usize>);
+/// Matches events against many patterns.
+pub struct Matcher(Vec<(usize, Quamina<()>)>);
 
 /// A pattern or an event that the matcher cannot read.
 #[derive(Debug, thiserror::Error)]
@@ -26,14 +34,14 @@ pub enum MatcherError {
 
 impl std::fmt::Debug for Matcher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Matcher").field("patterns", &self.0.pattern_count()).finish()
+        f.debug_struct("Matcher").field("patterns", &self.0.len()).finish()
     }
 }
 
 /// States of one field's automaton: a wildcard takes about one a byte, and a pattern has at most 2,048 of them.
 const MOST_STATES: usize = 16 * 1024;
-/// Bytes of all automata together: several hundred large patterns.
-const MOST_BYTES: usize = 512 * 1024 * 1024;
+/// Bytes of one combination's automaton; the usual one takes a few thousand.
+const MOST_BYTES: usize = 64 * 1024 * 1024;
 
 impl Matcher {
     /// Of patterns, each with the number that [`Matcher::matches`] answers for it.
@@ -41,17 +49,13 @@ impl Matcher {
     /// # Errors
     /// A pattern is too large for the matcher in process.
     pub fn new<'a>(patterns: impl IntoIterator<Item = (usize, &'a EventPattern)>) -> Result<Self, MatcherError> {
-        let mut matcher = QuaminaBuilder::new()
-            .with_max_states_per_pattern(MOST_STATES)
-            .with_arena_byte_budget(MOST_BYTES)
-            .build()
-            .map_err(MatcherError::Pattern)?;
+        let mut matchers = Vec::new();
         for (number, pattern) in patterns {
             for combination in &pattern.combinations {
-                matcher.add_pattern(number, combination).map_err(MatcherError::Pattern)?;
+                matchers.push((number, automaton(combination).map_err(MatcherError::Pattern)?));
             }
         }
-        Ok(Self(matcher))
+        Ok(Self(matchers))
     }
 
     /// The numbers of the patterns that an event's JSON matches, sorted, each once.
@@ -59,10 +63,42 @@ impl Matcher {
     /// # Errors
     /// The event is no JSON object.
     pub fn matches(&self, event: &[u8]) -> Result<Vec<usize>, MatcherError> {
-        let mut found = self.0.matches_for_event(&even_out(event)).map_err(MatcherError::Event)?;
+        let event = even_out(event);
+        let mut found = Vec::new();
+        for (number, matcher) in &self.0 {
+            // The first combination that matches answers for its pattern.
+            if found.last() != Some(number)
+                && !matcher.matches_for_event(&event).map_err(MatcherError::Event)?.is_empty()
+            {
+                found.push(*number);
+            }
+        }
         found.sort_unstable();
         found.dedup();
         Ok(found)
+    }
+}
+
+fn automaton(combination: &Value) -> Result<Quamina<()>, quamina::QuaminaError> {
+    let mut matcher =
+        QuaminaBuilder::new().with_max_states_per_pattern(MOST_STATES).with_arena_byte_budget(MOST_BYTES).build()?;
+    let mut pattern = combination.clone();
+    if pattern.get("source").is_none() {
+        pattern["source"] = json!([{"exists": true}]);
+    }
+    let mut children = Value::Null;
+    scaffold(&pattern, &mut children);
+    // It asks for every path and a child of it at once, and `source` is a text: it never matches.
+    matcher.add_pattern((), &children.to_string())?;
+    matcher.add_pattern((), &pattern.to_string())?;
+    Ok(matcher)
+}
+
+/// A pattern of a child of each path that `pattern` compares.
+fn scaffold(pattern: &Value, children: &mut Value) {
+    match pattern {
+        Value::Object(fields) => fields.iter().for_each(|(name, field)| scaffold(field, &mut children[name.as_str()])),
+        _ => children["\u{0}"] = json!([{"exists": true}]),
     }
 }
 
@@ -127,6 +163,7 @@ fn instead_of(number: &[u8]) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pattern::TypePattern;
 
     #[test]
     fn evened_out() {
@@ -146,7 +183,8 @@ mod tests {
 
     #[test]
     fn an_event_that_is_no_object_is_refused() {
-        let matcher = Matcher::new([]).unwrap();
+        let pattern = crate::pattern::compile_raw(&[TypePattern::Exact("a:b".to_owned())], &json!({})).unwrap();
+        let matcher = Matcher::new([(0, &pattern)]).unwrap();
         for event in ["[1]", "{", ""] {
             assert!(matches!(matcher.matches(event.as_bytes()), Err(MatcherError::Event(_))), "{event}");
         }

@@ -28,7 +28,7 @@ pub struct EventPattern {
     text: String,
     wildcard: bool,
     /// The same without `$or`, for the matcher in process: an event matches when one of them does.
-    combinations: Vec<String>,
+    combinations: Vec<Value>,
 }
 
 /// EventBridge's default limit, in characters.
@@ -58,8 +58,9 @@ impl EventPattern {
                 "the route's pattern has {count} combinations of $or branches; EventBridge takes {MOST_COMBINATIONS}"
             ));
         }
-        let wildcard = group.any_leaf(&|leaf| matches!(leaf, Leaf::Form(Form::Wildcard, _)));
-        let combinations = group.without_or().iter().map(Value::to_string).collect();
+        let wildcard =
+            group.any_list(&|leaves| leaves.iter().any(|leaf| matches!(leaf, Leaf::Form(Form::Wildcard, _))));
+        let combinations = group.without_or();
         let pattern = Self { text, wildcard, combinations };
         match Matcher::new([(0, &pattern)]) {
             Ok(_) => Ok(pattern),
@@ -71,7 +72,8 @@ impl EventPattern {
     }
 }
 
-/// What a route's `messages` say of `detail-type`; `None` if they allow every type.
+/// What a route's `messages` say of `detail-type`; `None` if they allow every type, as `*` and no messages do. (A hub file
+/// has at least one; none are left when all had faults, and then the other faults of the route are wanted.)
 fn types(messages: &[TypePattern]) -> Option<Vec<Leaf>> {
     let mut leaves = Vec::new();
     for message in messages {
@@ -84,7 +86,7 @@ fn types(messages: &[TypePattern]) -> Option<Vec<Leaf>> {
             leaves.push(leaf);
         }
     }
-    Some(leaves)
+    (!leaves.is_empty()).then_some(leaves)
 }
 
 /// Every event of a hub, for a pattern that would have no condition: EventBridge takes no empty one.

@@ -39,6 +39,21 @@ impl Leaf {
         }
     }
 
+    /// As the matcher in process reads it. It takes 0 to be more than 0, so no bound is exclusive: of doubles, "more than
+    /// 5" is "at least the next after 5".
+    fn in_process(&self) -> Value {
+        match self {
+            Self::Range(Range { lower, upper }) => {
+                let at = |bound: &Bound, next: fn(f64) -> f64| {
+                    let at = bound.at.as_f64();
+                    if bound.inclusive { at } else { next(at) }
+                };
+                json!({"numeric": [">=", at(lower, f64::next_up), "<=", at(upper, f64::next_down)]})
+            }
+            other => other.to_json(),
+        }
+    }
+
     fn to_json(&self) -> Value {
         match self {
             Self::Text(text) => json!(text),
@@ -102,16 +117,20 @@ impl Group {
     }
 
     pub(super) fn to_json(&self) -> Value {
+        self.render(Leaf::to_json)
+    }
+
+    fn render(&self, leaf: fn(&Leaf) -> Value) -> Value {
         let mut object = Map::new();
         for (name, field) in &self.fields {
             let value = match field {
-                Field::Leaves(leaves) => leaves.iter().map(Leaf::to_json).collect(),
-                Field::Group(group) => group.to_json(),
+                Field::Leaves(leaves) => leaves.iter().map(leaf).collect(),
+                Field::Group(group) => group.render(leaf),
             };
             object.insert(name.clone(), value);
         }
         if !self.or.is_empty() {
-            object.insert("$or".to_owned(), self.or.iter().map(Self::to_json).collect());
+            object.insert("$or".to_owned(), self.or.iter().map(|branch| branch.render(leaf)).collect());
         }
         Value::Object(object)
     }
@@ -126,7 +145,7 @@ impl Group {
         inside.saturating_mul(branches.max(1))
     }
 
-    /// The combinations as patterns without `$or`.
+    /// The combinations as patterns without `$or`, for the matcher in process.
     pub(super) fn without_or(&self) -> Vec<Value> {
         self.combine(&[])
             .into_iter()
@@ -135,7 +154,7 @@ impl Group {
                 for (path, leaves) in combination {
                     group.put(path, leaves.to_vec());
                 }
-                group.to_json()
+                group.render(Leaf::in_process)
             })
             .collect()
     }
@@ -160,12 +179,12 @@ impl Group {
         all
     }
 
-    /// Whether one of the matchers is of this kind.
-    pub(super) fn any_leaf(&self, wanted: &impl Fn(&Leaf) -> bool) -> bool {
-        self.or.iter().any(|branch| branch.any_leaf(wanted))
+    /// Whether a field's list of matchers is such a one.
+    pub(super) fn any_list(&self, wanted: &impl Fn(&[Leaf]) -> bool) -> bool {
+        self.or.iter().any(|branch| branch.any_list(wanted))
             || self.fields.values().any(|field| match field {
-                Field::Leaves(leaves) => leaves.iter().any(wanted),
-                Field::Group(group) => group.any_leaf(wanted),
+                Field::Leaves(leaves) => wanted(leaves),
+                Field::Group(group) => group.any_list(wanted),
             })
     }
 }

@@ -1,17 +1,21 @@
 //! One page's answer.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
+
+use serde_json::{Value, value::RawValue};
 use url::Url;
 
 use crate::{
     hub::{Collection, Pages},
-    object::record_kind,
+    object::{SetAside, record_kind},
     port::SourceResponse,
 };
 
 #[derive(Debug)]
 pub struct Page {
     pub items: Vec<Value>,
+    /// Why each of the items that are not among `items` cannot be read.
+    pub unreadable: Vec<SetAside>,
     /// How many pages the answer says there are.
     pub total: Option<u64>,
     /// Where the answer says the next page is.
@@ -35,7 +39,7 @@ pub(super) fn read(collection: &Collection, asked: &Url, response: &SourceRespon
     if !(200..300).contains(&response.status) {
         return Err(PageError::Status { status: response.status });
     }
-    let mut body: Value = serde_json::from_slice(&response.body).map_err(|error| PageError::NotJson {
+    let (mut body, unreadable) = parse(collection, &response.body).map_err(|error| PageError::NotJson {
         content_type: response.header("content-type").unwrap_or("none").to_owned(),
         why: format!("line {} column {}", error.line(), error.column()),
     })?;
@@ -49,9 +53,51 @@ pub(super) fn read(collection: &Collection, asked: &Url, response: &SourceRespon
     };
     let found = record_kind(collection.items.get(&body).unwrap_or(&Value::Null));
     match take(&mut body, collection.items.segments()) {
-        Some(Value::Array(items)) => Ok(Page { items, total, next }),
+        Some(Value::Array(items)) => Ok(Page { items, unreadable, total, next }),
         _ => Err(PageError::NoList { path: collection.items.to_string(), found }),
     }
+}
+
+/// The answer as a value. Where that fails for the sake of single items (half a surrogate pair, which JSON's grammar
+/// allows and text cannot hold), those are left out, each with its reason.
+fn parse(collection: &Collection, body: &[u8]) -> Result<(Value, Vec<SetAside>), serde_json::Error> {
+    let whole = match serde_json::from_slice(body) {
+        Ok(whole) => return Ok((whole, Vec::new())),
+        Err(whole) => whole,
+    };
+    let mut unreadable = Vec::new();
+    match without_bad_items(body, collection.items.segments(), &mut unreadable) {
+        Some(rest) if !unreadable.is_empty() => Ok((rest, unreadable)),
+        _ => Err(whole),
+    }
+}
+
+fn without_bad_items(body: &[u8], path: &[String], unreadable: &mut Vec<SetAside>) -> Option<Value> {
+    let Some((first, rest)) = path.split_first() else {
+        let items: Vec<&RawValue> = serde_json::from_slice(body).ok()?;
+        let mut good = Vec::with_capacity(items.len());
+        for (place, item) in items.into_iter().enumerate() {
+            match serde_json::from_str(item.get()) {
+                Ok(item) => good.push(item),
+                Err(error) => {
+                    unreadable.push(SetAside { at: format!("item {place}"), reason: format!("not readable: {error}") });
+                }
+            }
+        }
+        return Some(Value::Array(good));
+    };
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_slice(body).ok()?;
+    fields
+        .into_iter()
+        .map(|(name, value)| {
+            let value = if name == *first {
+                without_bad_items(value.get().as_bytes(), rest, unreadable)?
+            } else {
+                serde_json::from_str(value.get()).ok()?
+            };
+            Some((name, value))
+        })
+        .collect()
 }
 
 /// A total may come as text: `"3"`.
@@ -120,3 +166,6 @@ fn split(text: &str, separator: char) -> Vec<&str> {
     })
     .collect()
 }
+
+#[cfg(test)]
+mod tests;

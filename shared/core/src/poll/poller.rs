@@ -20,6 +20,9 @@ use crate::{
     route::{RouteError, Router},
 };
 
+/// How far ahead of the hub's clock a source's may reasonably be.
+const FUTURE: Duration = Duration::from_secs(24 * 3600);
+
 #[derive(Debug, thiserror::Error)]
 pub enum PollError {
     #[error("the hub has no collection {0}")]
@@ -157,6 +160,9 @@ impl<'a, H: Home> Poller<'a, H> {
 
     async fn read_all(&self, run: &mut Run<'_>) -> Result<(), PollError> {
         let mut walk = Walk::start(run.collection, bookmark(&run.state));
+        // A row dated far ahead must not take the bookmark with it: all that changes until then would go unseen.
+        let horizon = self.now().checked_add(FUTURE).unwrap_or(Timestamp::MAX);
+        let mut reached = bookmark(&run.state);
         while let Some((since, at)) = walk.next() {
             let first_contact = run.state.started_at.is_none();
             let page = self.fetch(run, request::url(run.source, run.collection, since, at)).await?;
@@ -175,8 +181,9 @@ impl<'a, H: Home> Poller<'a, H> {
             run.state.baseline_objects += tracked.baseline;
             self.publish(&tracked.messages).await;
 
+            reached = reached.max(read.times.iter().filter(|time| **time <= horizon).max().copied());
             walk.after(&PageFacts { times: read.times, rows: read.rows, total, next })?;
-            run.state.bookmark = walk.bookmark().map(|time| time.to_string());
+            run.state.bookmark = walk.bookmark().min(reached).map(|time| time.to_string());
             // The last page's bookmark is saved with the end of the poll.
             if walk.next().is_some() {
                 self.save(run, self.lease_from(self.now()), None).await?;
@@ -191,6 +198,10 @@ impl<'a, H: Home> Poller<'a, H> {
         let response = self.home.source().fetch(request).await?;
         let page = page::read(run.collection, &url, &response)?;
         run.report.pages += 1;
+        for mut aside in page.unreadable.clone() {
+            aside.at = format!("page {} {}", run.report.pages, aside.at);
+            self.set_aside(run, vec![aside]);
+        }
         if run.state.started_at.is_none() {
             run.state.started_at = Some(source_time(response.header("date")).unwrap_or(asked_at));
         }

@@ -84,3 +84,6 @@ fn formatted(rule: &Since, since: Timestamp) -> String {
         TimeFormat::EpochMs => since.as_millisecond().to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

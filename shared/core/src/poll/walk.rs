@@ -156,7 +156,7 @@ impl Walk {
         let more = self.more(page);
         let jumped = self.since != self.origin.1;
         let whole = self.pass.pages == 0 && more.is_none();
-        if self.manners != Manners::None && !(whole && !jumped) {
+        if self.manners != Manners::None && (jumped || !whole) {
             let manners = self.judge(page);
             if manners != Manners::Sorts && jumped {
                 (self.bookmark, self.since) = self.origin;
@@ -180,7 +180,7 @@ impl Walk {
         let ascended = sorts && self.floor(page.times.last().copied()) > self.floor(page.times.first().copied());
         if whole || (self.pass.pages == 1 && ascended) {
             self.advance(self.pass.last);
-            self.leave(more, self.pass.last);
+            self.leave(more.as_ref(), self.pass.last);
             return Ok(());
         }
         match more {
@@ -195,9 +195,9 @@ impl Walk {
         if least.is_some() && self.floor(least) < self.floor(self.since) {
             return Manners::None;
         }
-        let every_item_has_one = page.times.len() == page.rows.len();
+        // A record without a time, or one that was set aside, says nothing of the order of the others.
         let follows = least.is_none() || self.floor(least) >= self.floor(self.pass.last);
-        if every_item_has_one && follows && page.times.is_sorted() { self.manners } else { Manners::Filters }
+        if follows && page.times.is_sorted() { self.manners } else { Manners::Filters }
     }
 
     /// After more than one page.
@@ -206,7 +206,7 @@ impl Walk {
         // A pass over a list in order ends where its last page does, one over any other at the end of the list.
         let end = if sorts { self.pass.last } else { self.seen };
         if self.manners == Manners::None || self.floor(end) <= self.floor(self.bookmark) {
-            self.leave(more, end);
+            self.leave(more.as_ref(), end);
             return Ok(());
         }
         let proven = self.before.as_ref().filter(|before| before.is_found_again_in(&self.pass)).and_then(|before| {
@@ -215,7 +215,7 @@ impl Walk {
         });
         if proven.is_some() {
             self.advance(proven);
-            self.leave(more, proven);
+            self.leave(more.as_ref(), proven);
             return Ok(());
         }
         if self.passes < MOST_PASSES {
@@ -236,7 +236,7 @@ impl Walk {
     }
 
     /// Ends the walk, or goes on from `to`.
-    fn leave(&mut self, more: Option<At>, to: Option<Timestamp>) {
+    fn leave(&mut self, more: Option<&At>, to: Option<Timestamp>) {
         match more {
             None => self.done = true,
             Some(_) => self.jump(to),
@@ -270,15 +270,14 @@ impl Walk {
 
     /// The page after this one, if there may be one.
     fn more(&self, page: &PageFacts) -> Option<At> {
-        if self.single || page.rows.is_empty() {
+        if self.single || page.rows.is_empty() || self.repeats >= REPEATS {
             return None;
         }
         match (&self.at, &page.next) {
             (At::Number(number), _) => {
-                let last = match page.total {
-                    Some(total) => number.saturating_sub(self.first_number()) + 1 >= total,
-                    None => self.repeats >= REPEATS,
-                };
+                // There are rows: a total of none says something else than how many pages there are.
+                let place = number.saturating_sub(self.first_number()) + 1;
+                let last = page.total.is_some_and(|total| total > 0 && place >= total);
                 (!last).then(|| At::Number(number + 1))
             }
             (_, Some(next)) if At::Link(next.clone()) != self.at => Some(At::Link(next.clone())),

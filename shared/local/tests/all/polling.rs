@@ -221,3 +221,34 @@ async fn everything_is_news_where_the_hub_says_so() {
     stage.settle().await;
     assert_eq!(stage.arrived(), ["order:new"]);
 }
+
+#[tokio::test]
+async fn half_a_character_spoils_one_record_only() {
+    let stage = with_baseline().await;
+    let now = crossdock_core::port::Clock::now(&stage.clock).to_string();
+    let body = format!(
+        r#"{{"pages": 1, "orders": [
+            {{"number": "R7", "note": "cut \ud83d", "updated_at": "{now}", "created_at": "{now}"}},
+            {{"number": "R8", "updated_at": "{now}", "created_at": "{now}"}}
+        ]}}"#
+    );
+    let page = SourceResponse { status: 200, headers: Vec::new(), body: body.into_bytes() };
+    stage.world.shop.lock().unwrap().instead = [Ok(page)].into();
+    let report = stage.poll().await.unwrap();
+    assert_eq!(report.set_aside.len(), 1);
+    assert!(report.set_aside[0].to_string().starts_with("page 1 item 0: not readable: "), "{:?}", report.set_aside);
+    stage.settle().await;
+    assert_eq!(stage.arrived(), ["order:new"]);
+}
+
+#[tokio::test]
+async fn a_row_from_the_future_does_not_hide_what_changes_until_then() {
+    let stage = with_baseline().await;
+    stage.put("R9", &json!({"state": "open"}));
+    stage.world.shop.lock().unwrap().orders.get_mut("R9").unwrap()["updated_at"] = json!("2099-01-01T00:00:00Z");
+    stage.settle().await;
+    assert_eq!(stage.arrived(), ["order:new"]);
+    stage.put("R1", &json!({"state": "paid"}));
+    stage.settle().await;
+    assert_eq!(stage.arrived(), ["order:new", "order:updated"]);
+}

@@ -59,6 +59,8 @@ fn route(place: &Place, part: &RoutePart, words: &Words, report: &mut Report) ->
         messages.iter().for_each(|message| words.look(message, report));
         messages.iter().map(|message| message.value.clone()).collect()
     });
+    // Each was a fault of its own already.
+    let messages = messages.filter(|messages| !messages.is_empty());
     if let (Some(filters), Some(_)) = (&part.filters, &part.pattern) {
         report.fault(&filters.place, "expected filters or a pattern, found both");
     }

@@ -145,6 +145,16 @@ fn children_are_read_one_by_one() {
     assert!(read_order(json!({"number": "R1"})).unwrap().children.is_empty());
 }
 
+#[test]
+fn children_of_different_parents_are_different_objects() {
+    for (parent, child, expected) in
+        [("R1", "7", "R1/7"), ("A/B", "C", "A~1B/C"), ("A", "B/C", "A/B/C"), ("A~1B", "C", "A~01B/C")]
+    {
+        let record = read_order(json!({"number": parent, "payments": [{"id": child}]})).unwrap();
+        assert_eq!(record.children[0].key.id, expected);
+    }
+}
+
 fn check_time(format: TimeFormat, text: &str, expected: Option<&str>) {
     let found = parse_time(format, &parse(text)).ok().map(|time| time.to_string());
     assert_eq!(found.as_deref(), expected, "{format:?} {text}");

@@ -58,6 +58,8 @@ enum Change {
     Delete(Index),
     Tick(i64),
     Nothing,
+    /// All at once.
+    Burst(Vec<Self>),
 }
 
 struct Source {
@@ -88,6 +90,7 @@ impl Source {
                 self.made += 1;
             }
             Change::Tick(millis) => self.now += millis,
+            Change::Burst(changes) => changes.iter().for_each(|change| self.change(change)),
             _ => {}
         }
     }
@@ -243,6 +246,13 @@ fn ways() -> impl Strategy<Value = Ways> {
 
 fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
+        3 => single_change(),
+        1 => proptest::collection::vec(single_change(), 2..12).prop_map(Change::Burst),
+    ]
+}
+
+fn single_change() -> impl Strategy<Value = Change> {
+    prop_oneof![
         4 => any::<Index>().prop_map(Change::Touch),
         1 => Just(Change::Insert),
         2 => any::<Index>().prop_map(Change::Delete),
@@ -355,17 +365,50 @@ fn quiet_polls_are_cheap() {
     assert_eq!(cost(Ways { total: true, filters: false, ..TIDY }, &[1000, 2000, 3000, 4000]), 2);
 }
 
+fn page(rows: &[u64], millis: &[i64], total: Option<u64>, next: Option<&str>) -> PageFacts {
+    let times = millis.iter().map(|millis| Timestamp::from_millisecond(*millis).unwrap()).collect();
+    PageFacts { times, rows: rows.to_vec(), total, next: next.map(|next| next.parse().unwrap()) }
+}
+
 #[test]
 fn links_in_a_circle_are_an_error() {
     let mut walk = Walk::start(&collection(Ways { style: Style::Link, ..TIDY }), None);
-    let page = |link: &str| PageFacts {
-        times: vec![Timestamp::UNIX_EPOCH],
-        rows: vec![1],
-        total: None,
-        next: Some(link.parse().unwrap()),
-    };
-    walk.after(&page("http://shop.test/list?cursor=2")).unwrap();
-    walk.after(&page("http://shop.test/list?cursor=3")).unwrap();
-    let error = walk.after(&page("http://shop.test/list?cursor=2")).unwrap_err();
+    walk.after(&page(&[1], &[0], None, Some("http://shop.test/list?cursor=2"))).unwrap();
+    walk.after(&page(&[2], &[0], None, Some("http://shop.test/list?cursor=3"))).unwrap();
+    let error = walk.after(&page(&[3], &[0], None, Some("http://shop.test/list?cursor=2"))).unwrap_err();
     assert_eq!(error.to_string(), "the source's pagination is circular: /list leads back to a page already read");
+}
+
+/// However the last page comes again: with a next link that has no end, or a total that is no number of pages.
+#[test]
+fn a_last_page_that_comes_again_and_again_is_the_end() {
+    for (style, total) in [(Style::Link, None), (Style::Number, None), (Style::Number, Some(1_000_000))] {
+        let mut walk = Walk::start(&collection(Ways { style, ..TIDY }), None);
+        let mut pages = 0;
+        while walk.next().is_some() {
+            let next = format!("http://shop.test/?page={}", pages + 2);
+            walk.after(&page(&[1, 2], &[0, 0], total, Some(&next))).unwrap();
+            pages += 1;
+            assert!(pages < 50, "{style:?} {total:?}");
+        }
+    }
+}
+
+#[test]
+fn a_total_of_no_pages_ends_nothing_while_there_are_rows() {
+    let mut walk = Walk::start(&collection(TIDY), None);
+    walk.after(&page(&[1, 2], &[2000, 1000], Some(0), None)).unwrap();
+    assert_eq!(walk.next(), Some((None, &At::Number(2))));
+    assert_eq!(walk.bookmark(), None);
+}
+
+/// Of three records, one was set aside: the request after it starts from the last time seen all the same, and what is
+/// behind a bad record is not read by passing over the whole list again and again.
+#[test]
+fn a_bad_record_does_not_spoil_the_order_of_its_neighbours() {
+    let mut walk = Walk::start(&collection(TIDY), None);
+    walk.after(&page(&[1, 2, 3], &[1000, 2000], None, None)).unwrap();
+    let last = Timestamp::from_millisecond(2000).ok();
+    assert_eq!(walk.next(), Some((last, &At::Number(1))));
+    assert_eq!(walk.bookmark(), last);
 }

@@ -1,0 +1,27 @@
+# The everyday commands; `./test` is the one that counts.
+
+_default:
+    @just --list
+
+# A hub at work: the sample, or `just dev --hub hub.yaml`
+dev *arguments:
+    cargo run -- dev {{arguments}}
+
+# Every check; `just test --quick` leaves the end-to-end tests out
+test *arguments:
+    ./test {{arguments}}
+
+# What the compiler and clippy say
+check:
+    cargo clippy --workspace --all-targets --features crossdock-cli/faults -- -D warnings
+
+fmt:
+    cargo fmt --all
+
+# Licences, sources, duplicates and advisories, by cargo-deny
+deny:
+    cargo deny check
+
+# Writes golden files anew; read the difference before you commit it
+update-golden:
+    UPDATE_EXPECT=1 cargo test --workspace --exclude crossdock-tests --features crossdock-cli/faults

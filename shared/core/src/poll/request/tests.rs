@@ -1,0 +1,124 @@
+use futures_util::FutureExt;
+
+use super::*;
+use crate::{hub::Hub, id::SecretName};
+
+fn hub(source: &str, collection: &str) -> Hub {
+    let text = format!(
+        "hub: my-shop
+sources:
+  my-store:
+{source}
+    collections:
+      orders:
+        type: order
+        items: orders
+        id: id
+{collection}
+        every: 10s
+endpoints:
+  mail: {{url: http://mail.test}}
+routes:
+  - {{name: mail, messages: [\"order:*\"], to: mail, path: /mail}}
+"
+    );
+    crate::hub::load("hub.yaml", &text, &|_| None).unwrap_or_else(|faults| panic!("{faults}")).hub
+}
+
+fn check(base: &str, collection: &str, since: Option<&str>, at: &At, expected: &str) {
+    let hub = hub(&format!("    url: {base}"), collection);
+    let source = hub.sources.values().next().unwrap();
+    let since = since.map(|since| since.parse().unwrap());
+    assert_eq!(url(source, &source.collections[0], since, at).as_str(), expected);
+}
+
+#[test]
+fn a_url_has_path_query_time_and_page() {
+    let path = "        request: {path: /orders}";
+    check("http://shop.test", path, None, &At::First, "http://shop.test/orders");
+    check("http://shop.test/api/v1/", path, None, &At::First, "http://shop.test/api/v1/orders");
+    let query = "        request: {path: '/orders?sort=id', query: {q: 'a&b=c d', state: ü}}";
+    let expected = "http://shop.test/orders?sort=id&q=a%26b%3Dc+d&state=%C3%BC";
+    check("http://shop.test", query, None, &At::First, expected);
+    let pages = "        request: {path: /orders}
+        pages: {style: page, param: 'p[number]', size: {param: per, value: 25}}";
+    check("http://shop.test", pages, None, &At::Number(7), "http://shop.test/orders?per=25&p%5Bnumber%5D=7");
+}
+
+#[test]
+fn a_time_is_written_as_the_source_reads_it_rounded_down() {
+    let collection = |format: &str| {
+        format!("        request: {{path: /orders}}\n        since: {{param: since, field: at, format: {format}}}")
+    };
+    let at = Some("2026-11-21T10:00:00.123456Z");
+    let cases = [
+        ("rfc3339", "http://shop.test/orders?since=2026-11-21T10%3A00%3A00.123456Z"),
+        ("epoch", "http://shop.test/orders?since=1795255200"),
+        ("epoch_ms", "http://shop.test/orders?since=1795255200123"),
+    ];
+    for (format, expected) in cases {
+        check("http://shop.test", &collection(format), at, &At::First, expected);
+        check("http://shop.test", &collection(format), None, &At::First, "http://shop.test/orders");
+    }
+}
+
+#[test]
+fn a_link_is_followed_as_it_was_given() {
+    let collection = "        request: {path: /orders, query: {state: new}}\n        pages: {style: link}";
+    let link = At::Link("http://shop.test/elsewhere?cursor=a%2Fb".parse().unwrap());
+    check("http://shop.test", collection, None, &link, "http://shop.test/elsewhere?cursor=a%2Fb");
+}
+
+struct Hush;
+
+impl Secrets for Hush {
+    async fn secret(&self, name: &SecretName) -> Result<SecretString, PortError> {
+        match name.as_str() {
+            "missing" => Err(PortError::permanent("no secret named missing")),
+            _ => Ok("hush:hush ü".to_owned().into()),
+        }
+    }
+}
+
+fn completed(auth: &str) -> Result<SourceRequest, PortError> {
+    let hub = hub(&format!("    url: http://shop.test\n{auth}"), "        request: {path: /orders}");
+    let source = hub.sources.values().next().unwrap();
+    complete(source.url.clone(), source, &hub.limits, &Hush).now_or_never().unwrap()
+}
+
+#[test]
+fn credentials_are_sent_and_never_printed() {
+    let cases = [
+        ("    auth: {bearer: {secret: token}}", "authorization", "Bearer hush:hush ü"),
+        // RFC 7617, of UTF-8.
+        ("    auth: {basic: {user: ann, secret: token}}", "authorization", "Basic YW5uOmh1c2g6aHVzaCDDvA=="),
+        ("    auth: {header: {name: X-Api-Key, secret: token}}", "x-api-key", "hush:hush ü"),
+    ];
+    for (auth, name, expected) in cases {
+        let request = completed(auth).unwrap();
+        let found: Vec<&HeaderValue> =
+            request.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value).collect();
+        let [HeaderValue::Secret(value)] = found[..] else { panic!("{auth}: {found:?}") };
+        assert_eq!(value.expose_secret(), expected);
+        let printed = format!("{request:?}");
+        assert!(!printed.contains("hush") && !printed.contains("YW5u"), "{printed}");
+    }
+    assert_eq!(completed("    auth: {bearer: {secret: missing}}").unwrap_err().what, "no secret named missing");
+}
+
+#[test]
+fn a_request_asks_for_json_within_the_limits() {
+    let request = completed("    headers: {X-Shop: eu}").unwrap();
+    let plain: Vec<(&str, &str)> = request
+        .headers
+        .iter()
+        .map(|(name, value)| match value {
+            HeaderValue::Plain(value) => (name.as_str(), value.as_str()),
+            HeaderValue::Secret(_) => panic!("{name} is secret"),
+        })
+        .collect();
+    assert!(plain.contains(&("accept", "application/json")));
+    assert!(plain.iter().any(|(name, value)| name.eq_ignore_ascii_case("x-shop") && *value == "eu"));
+    assert_eq!((request.method, request.body), (Method::Get, None));
+    assert_eq!(request.timeout, std::time::Duration::from_secs(15));
+}
