@@ -155,12 +155,15 @@ impl Opened {
     }
 
     /// The endpoint of that name, or all of them.
-    pub(crate) fn endpoints(&self, name: Option<&str>) -> Result<Vec<EndpointName>, Failure> {
+    pub(crate) async fn endpoints(&self, name: Option<&str>) -> Result<Vec<EndpointName>, Failure> {
+        // One that has gone from the hub file may have left something behind.
+        let mut known = self.home.local_queues().endpoints().await?;
+        known.extend(self.hub.endpoints.keys().cloned());
         match name {
-            None => Ok(self.hub.endpoints.keys().cloned().collect()),
-            Some(name) => match self.hub.endpoints.keys().find(|known| known.as_str() == name) {
+            None => Ok(known.into_iter().collect()),
+            Some(name) => match known.iter().find(|known| known.as_str() == name) {
                 Some(known) => Ok(vec![known.clone()]),
-                None => Err(unknown("endpoint", name, self.hub.endpoints.keys())),
+                None => Err(unknown("endpoint", name, &known)),
             },
         }
     }

@@ -53,7 +53,7 @@ async fn letters(
     message: Option<MessageId>,
 ) -> Result<Vec<DeadLetter>, Failure> {
     let mut all = Vec::new();
-    for endpoint in opened.endpoints(endpoint)? {
+    for endpoint in opened.endpoints(endpoint).await? {
         all.extend(redrive::list(&opened.home, &endpoint).await?);
     }
     if let Some(message) = message {
@@ -64,7 +64,7 @@ async fn letters(
 
 async fn redrive_all(opened: &Opened, endpoint: Option<&str>, message: Option<MessageId>) -> Result<(), Failure> {
     let mut sent = 0;
-    let endpoints: Vec<EndpointName> = opened.endpoints(endpoint)?;
+    let endpoints: Vec<EndpointName> = opened.endpoints(endpoint).await?;
     for endpoint in endpoints {
         for (letter, outcome) in redrive::redrive(&opened.home, &endpoint, message).await? {
             match outcome {

@@ -13,7 +13,7 @@ pub(crate) async fn run(args: Endpoint, environment: Environment) -> Result<(), 
     match args.command {
         EndpointCommand::List { which } => {
             let opened = Opened::open(&which, environment).await?;
-            for name in opened.endpoints(None)? {
+            for name in opened.endpoints(None).await? {
                 let queues = opened.home.local_queues();
                 let waiting = queues.counts(&QueueName::Endpoint(name.clone())).await?;
                 let dead = queues.counts(&QueueName::DeadLetters(name.clone())).await?;
@@ -48,7 +48,7 @@ pub(crate) async fn run(args: Endpoint, environment: Environment) -> Result<(), 
 }
 
 async fn set(opened: &Opened, name: &str, paused: Option<Paused>) -> Result<(), Failure> {
-    for endpoint in opened.endpoints(Some(name))? {
+    for endpoint in opened.endpoints(Some(name)).await? {
         opened.home.store().set_paused(&endpoint, paused.clone()).await?;
     }
     Ok(())

@@ -3,7 +3,7 @@
 use crossdock_core::{
     hub::{Hub, Route},
     id::{CollectionKey, MessageId, ObjectKey},
-    json::changes,
+    json::{FieldPath, changes},
     message::MessageRecord,
     port::{Delivery, Home, Ledger, Outbox, VersionStore},
     version::Version,
@@ -150,9 +150,10 @@ async fn object(
     history: &[Version],
     messages: &[MessageRecord],
 ) -> Result<Value, Failure> {
+    let volatile = volatile(&opened.hub, &key.collection);
     let versions = history.iter().enumerate().map(|(place, version)| {
         let parent = place.checked_sub(1).map(|parent| &history[parent]);
-        let changes = parent.map(|parent| changes(&parent.body, &version.body, &[]));
+        let changes = parent.map(|parent| changes(&parent.body, &version.body, volatile));
         json!({
             "version": version.number, "stored_at": version.stored_at, "baseline": version.baseline,
             "deleted": version.deleted, "changes": changes, "body": version.body,
@@ -174,6 +175,16 @@ async fn object(
         "source": key.collection.source, "collection": key.collection.collection, "id": key.id,
         "versions": versions.collect::<Vec<_>>(), "messages": emitted,
     }))
+}
+
+/// The fields whose change is no change, of a collection or of children; of one that is no longer in the hub, none.
+fn volatile<'a>(hub: &'a Hub, key: &CollectionKey) -> &'a [FieldPath] {
+    let collections = hub.sources.values().flat_map(|source| &source.collections);
+    let rules = collections.flat_map(|collection| {
+        let children = collection.children.iter().map(|child| (&child.key, &child.rules));
+        std::iter::once((&collection.key, &collection.rules)).chain(children)
+    });
+    rules.into_iter().find(|(known, _)| *known == key).map_or(&[], |(_, rules)| &rules.volatile)
 }
 
 /// The same for people.

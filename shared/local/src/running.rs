@@ -17,7 +17,8 @@ use tokio::{
 
 use crate::{
     home::{LocalHome, Setup, SetupError, StateLock, running_at},
-    intake, workers,
+    intake,
+    workers::{self, Served},
 };
 
 /// How long attempts in flight may take to finish when the hub is stopped; what is not finished is given back.
@@ -87,9 +88,13 @@ impl Running {
                 stopped.clone(),
             ));
         }
-        for endpoint in hub.endpoints.values() {
+        let gone = home.local_queues().endpoints().await?.into_iter().filter(|name| !hub.endpoints.contains_key(name));
+        let gone = gone.inspect(|name| {
+            tracing::warn!(endpoint = %name, "no longer in the hub file, and its queue is not empty: what waits is dead-lettered in an hour");
+        });
+        for served in hub.endpoints.values().map(Served::of).chain(gone.map(Served::gone)) {
             let dispatcher = Dispatcher::new(home.clone(), hub.clone(), router.clone());
-            loops.spawn(workers::dispatch(home.clone(), dispatcher, endpoint.clone(), GRACE, stopped.clone()));
+            loops.spawn(workers::dispatch(home.clone(), dispatcher, served, GRACE, stopped.clone()));
         }
         loops.spawn(workers::sweep(home.clone(), stopped.clone()));
         let server = intake::serve(listener, home.clone(), hub.clone(), router.clone(), stopped);

@@ -5,7 +5,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use crossdock_core::{
     dispatch::{Dispatcher, Disposition, Job},
     hub::{Endpoint, Hub},
-    id::CollectionKey,
+    id::{CollectionKey, EndpointName},
     poll::{PollError, Poller},
     port::{Home, LeaseOwner, QueueName, Queues, Received},
     publish::publish_stale,
@@ -95,21 +95,41 @@ pub(crate) async fn sweep(home: Arc<LocalHome>, mut stopped: watch::Receiver<boo
     }
 }
 
+/// How one endpoint's queue is served.
+#[derive(Debug, Clone)]
+pub(crate) struct Served {
+    name: EndpointName,
+    concurrency: usize,
+    timeout: Duration,
+}
+
+impl Served {
+    pub(crate) fn of(endpoint: &Endpoint) -> Self {
+        Self { name: endpoint.name.clone(), concurrency: endpoint.concurrency, timeout: endpoint.timeout }
+    }
+
+    /// An endpoint that has gone from the hub file, and left something in its queue: the dispatcher waits for it to come
+    /// back, and then makes dead letters of it.
+    pub(crate) fn gone(name: EndpointName) -> Self {
+        Self { name, concurrency: 1, timeout: Duration::from_secs(15) }
+    }
+}
+
 /// Empties one endpoint's queue, as many at a time as the endpoint allows. What one endpoint does never holds up
 /// another: each has its own loop and its own permits.
 pub(crate) async fn dispatch(
     home: Arc<LocalHome>,
     dispatcher: Dispatcher<LocalHome>,
-    endpoint: Endpoint,
+    served: Served,
     grace: Duration,
     mut stopped: watch::Receiver<bool>,
 ) {
     let worker = Arc::new(Worker {
-        queue: QueueName::Endpoint(endpoint.name.clone()),
-        permits: Arc::new(Semaphore::new(endpoint.concurrency)),
+        queue: QueueName::Endpoint(served.name.clone()),
+        permits: Arc::new(Semaphore::new(served.concurrency)),
         home,
         dispatcher,
-        endpoint,
+        served,
     });
     let mut attempts = JoinSet::new();
     loop {
@@ -129,14 +149,14 @@ pub(crate) async fn dispatch(
         }
         // The entries come back by themselves.
         if AssertUnwindSafe(worker.start(received, permits, &mut attempts)).catch_unwind().await.is_err() {
-            tracing::error!(endpoint = %worker.endpoint.name, "a batch panicked; its entries are tried again");
+            tracing::error!(endpoint = %worker.served.name, "a batch panicked; its entries are tried again");
         }
     }
     let finished = async { while attempts.join_next().await.is_some() {} };
     if tokio::time::timeout(grace, finished).await.is_err() {
         attempts.shutdown().await;
         if let Err(error) = worker.home.local_queues().release_in_flight_of(&worker.queue).await {
-            tracing::warn!(endpoint = %worker.endpoint.name, error = %error, "entries in flight come back by themselves");
+            tracing::warn!(endpoint = %worker.served.name, error = %error, "entries in flight come back by themselves");
         }
     }
 }
@@ -144,7 +164,7 @@ pub(crate) async fn dispatch(
 struct Worker {
     home: Arc<LocalHome>,
     dispatcher: Dispatcher<LocalHome>,
-    endpoint: Endpoint,
+    served: Served,
     queue: QueueName,
     permits: Arc<Semaphore>,
 }
@@ -158,11 +178,11 @@ impl Worker {
     }
 
     async fn receive(&self, max: usize) -> Vec<Received> {
-        let visibility = self.endpoint.timeout + MARGIN;
+        let visibility = self.served.timeout + MARGIN;
         match self.home.queues().receive(&self.queue, max, visibility).await {
             Ok(received) => received,
             Err(error) => {
-                tracing::warn!(endpoint = %self.endpoint.name, error = %error, "the queue could not be read");
+                tracing::warn!(endpoint = %self.served.name, error = %error, "the queue could not be read");
                 // What is due would otherwise be asked for again at once.
                 tokio::time::sleep(IDLE).await;
                 Vec::new()
@@ -186,7 +206,7 @@ impl Worker {
         mut permits: Vec<OwnedSemaphorePermit>,
         attempts: &mut JoinSet<()>,
     ) {
-        let jobs = self.dispatcher.prepare(&self.endpoint.name, received).await;
+        let jobs = self.dispatcher.prepare(&self.served.name, received).await;
         let (suspects, others): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.suspect);
         for job in others {
             let (worker, permit) = (self.clone(), permits.pop());
@@ -200,7 +220,7 @@ impl Worker {
         }
         // What may be killing the hub is handled alone: nothing else of this endpoint is in flight then.
         drop(permits);
-        let all = u32::try_from(self.endpoint.concurrency).unwrap_or(u32::MAX);
+        let all = u32::try_from(self.served.concurrency).unwrap_or(u32::MAX);
         let _alone = self.permits.acquire_many(all).await;
         for job in suspects {
             self.run(job).await;
@@ -209,14 +229,14 @@ impl Worker {
 
     async fn run(&self, job: Job) {
         let receipt = job.received.receipt.clone();
-        let disposition = self.dispatcher.attempt(&self.endpoint.name, job).await;
+        let disposition = self.dispatcher.attempt(&self.served.name, job).await;
         let settled = match disposition {
             Disposition::Delete => self.home.queues().delete(&self.queue, &receipt).await,
             Disposition::RetryIn(wait) => self.home.queues().change_visibility(&self.queue, &receipt, wait).await,
         };
         if let Err(error) = settled {
             // It comes back by itself, and the ledger knows what was done.
-            tracing::warn!(endpoint = %self.endpoint.name, error = %error, "an entry could not be settled in its queue");
+            tracing::warn!(endpoint = %self.served.name, error = %error, "an entry could not be settled in its queue");
         }
     }
 }

@@ -8,7 +8,7 @@
 //! Deliberately absent: the loss of entries after 14 days, and SQS's limits of size.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -16,7 +16,7 @@ use std::{
 
 use crossdock_core::{
     Timestamp,
-    id::RouteName,
+    id::{EndpointName, RouteName},
     port::{Entry, PortError, QueueName, Queues, Received},
 };
 use rusqlite::{Connection, params};
@@ -108,6 +108,17 @@ impl LocalQueues {
             })
         });
         reading.await
+    }
+
+    /// The endpoints that have anything in their queue or their dead-letter queue, in the hub or not.
+    pub async fn endpoints(&self) -> Result<BTreeSet<EndpointName>, PortError> {
+        let reading = self.0.database.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT DISTINCT queue FROM entries")?;
+            let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            Ok(names)
+        });
+        let names = reading.await?;
+        Ok(names.iter().filter_map(|name| name.split('/').next()?.parse().ok()).collect())
     }
 
     /// Makes visible what was received and neither deleted nor given back. Only for whoever knows that nobody works on
