@@ -20,9 +20,6 @@ use crate::{
     route::{RouteError, Router},
 };
 
-/// How far ahead of the hub's clock a source's may reasonably be.
-const FUTURE: Duration = Duration::from_secs(24 * 3600);
-
 #[derive(Debug, thiserror::Error)]
 pub enum PollError {
     #[error("the hub has no collection {0}")]
@@ -86,6 +83,8 @@ struct Run<'a> {
     collection: &'a Collection,
     state: CollectionState,
     report: PollReport,
+    /// By the hub's clock or the source's own, whichever is ahead.
+    now: Timestamp,
 }
 
 impl<'a, H: Home> Poller<'a, H> {
@@ -102,7 +101,7 @@ impl<'a, H: Home> Poller<'a, H> {
         let Some(state) = self.home.store().lease(key, &self.owner, now, self.lease_from(now)).await? else {
             return Ok(PollReport { busy: true, ..PollReport::default() });
         };
-        let mut run = Run { source, collection, state, report: PollReport::default() };
+        let mut run = Run { source, collection, state, report: PollReport::default(), now };
         match self.read_all(&mut run).await {
             Ok(()) => {
                 self.finish(&mut run).await?;
@@ -121,7 +120,7 @@ impl<'a, H: Home> Poller<'a, H> {
     pub async fn preview(&self, key: &CollectionKey) -> Result<Preview, PollError> {
         let (source, collection) = self.collection(key)?;
         let state = self.home.store().state(key).await?.unwrap_or_default();
-        let mut run = Run { source, collection, state, report: PollReport::default() };
+        let mut run = Run { source, collection, state, report: PollReport::default(), now: self.now() };
         let tracker = Tracker::new(self.home, self.hub, self.router);
         let mut preview = Preview::default();
         let mut walk = Walk::start(collection, bookmark(&run.state));
@@ -160,8 +159,9 @@ impl<'a, H: Home> Poller<'a, H> {
 
     async fn read_all(&self, run: &mut Run<'_>) -> Result<(), PollError> {
         let mut walk = Walk::start(run.collection, bookmark(&run.state));
-        // A row dated far ahead must not take the bookmark with it: all that changes until then would go unseen.
-        let horizon = self.now().checked_add(FUTURE).unwrap_or(Timestamp::MAX);
+        // A row dated ahead must not take the bookmark with it, be it by an hour (a zone left out) or by years: all that
+        // changes until then would go unseen. Where a source dates all its rows ahead of its own clock, the bookmark
+        // lags behind them, and what is newer is read again.
         let mut reached = bookmark(&run.state);
         while let Some((since, at)) = walk.next() {
             let first_contact = run.state.started_at.is_none();
@@ -181,7 +181,7 @@ impl<'a, H: Home> Poller<'a, H> {
             run.state.baseline_objects += tracked.baseline;
             self.publish(&tracked.messages).await;
 
-            reached = reached.max(read.times.iter().filter(|time| **time <= horizon).max().copied());
+            reached = reached.max(read.times.iter().filter(|time| **time <= run.now).max().copied());
             walk.after(&PageFacts { times: read.times, rows: read.rows, total, next })?;
             run.state.bookmark = walk.bookmark().min(reached).map(|time| time.to_string());
             // The last page's bookmark is saved with the end of the poll.
@@ -202,8 +202,10 @@ impl<'a, H: Home> Poller<'a, H> {
             aside.at = format!("page {} {}", run.report.pages, aside.at);
             self.set_aside(run, vec![aside]);
         }
+        let date = source_time(response.header("date"));
+        run.now = run.now.max(asked_at).max(date.unwrap_or(asked_at));
         if run.state.started_at.is_none() {
-            run.state.started_at = Some(source_time(response.header("date")).unwrap_or(asked_at));
+            run.state.started_at = Some(date.unwrap_or(asked_at));
         }
         Ok(page)
     }

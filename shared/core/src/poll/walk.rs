@@ -6,10 +6,9 @@
 //! whole page shares one time. Everything before the last time seen has then been read, and the bookmark may follow.
 //!
 //! A *pass* is what was read by stepping, from a first page on. A row can hide from a pass only where a row read before
-//! it left its place meanwhile. So when the next pass finds again, in the same order and state, all that a pass found, that
-//! pass
-//! hid nothing that was there when it began; and what was written after it began is no older than what had been seen by
-//! then. That far, and no further, the bookmark moves after more than one page. It takes three passes where the bookmark
+//! it left its place meanwhile. So when the next pass finds again, in the same order and state, all that a pass found,
+//! that pass hid nothing that was there when it began; and what was written after it began is no older than what had been
+//! seen by then. That far, and no further, the bookmark moves after more than one page. It takes three passes where the bookmark
 //! is to move past a time that fills more than a page, and one where it is not.
 //!
 //! Where the source turns out not to sort, a pass is the whole list after the bookmark, and what an order that was none

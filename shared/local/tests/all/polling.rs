@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crossdock_core::{
     id::ObjectKey,
-    port::{HttpError, Outbox, SourceResponse, VersionStore},
+    port::{Clock, Collections, Home, HttpError, Outbox, SourceResponse, VersionStore},
 };
 use serde_json::json;
 
@@ -141,7 +141,7 @@ async fn a_failing_poll_leaves_what_it_did_not_read_for_the_next() {
 #[tokio::test]
 async fn a_bad_record_is_set_aside_and_the_page_goes_on() {
     let stage = with_baseline().await;
-    let now = crossdock_core::port::Clock::now(&stage.clock).to_string();
+    let now = stage.clock.now().to_string();
     let good = json!({"number": "R7", "created_at": now, "updated_at": now});
     let page = json!({"orders": [{"total": 1}, 7, good, {"number": "R8", "created_at": "soon"}], "pages": 1});
     stage.world.shop.lock().unwrap().instead = [Ok(ok_page(&page))].into();
@@ -225,7 +225,7 @@ async fn everything_is_news_where_the_hub_says_so() {
 #[tokio::test]
 async fn half_a_character_spoils_one_record_only() {
     let stage = with_baseline().await;
-    let now = crossdock_core::port::Clock::now(&stage.clock).to_string();
+    let now = stage.clock.now().to_string();
     let body = format!(
         r#"{{"pages": 1, "orders": [
             {{"number": "R7", "note": "cut \ud83d", "updated_at": "{now}", "created_at": "{now}"}},
@@ -243,12 +243,31 @@ async fn half_a_character_spoils_one_record_only() {
 
 #[tokio::test]
 async fn a_row_from_the_future_does_not_hide_what_changes_until_then() {
+    for hours in [1, 10, 70 * 365 * 24] {
+        let ahead = Duration::from_secs(hours * 3600);
+        let stage = with_baseline().await;
+        stage.put("R9", &json!({"state": "open"}));
+        let dated = stage.clock.now().checked_add(ahead).unwrap().to_string();
+        stage.world.shop.lock().unwrap().orders.get_mut("R9").unwrap()["updated_at"] = json!(dated);
+        stage.settle().await;
+        assert_eq!(stage.arrived(), ["order:new"], "{dated}");
+        stage.put("R1", &json!({"state": "paid"}));
+        stage.settle().await;
+        assert_eq!(stage.arrived(), ["order:new", "order:updated"], "{dated}");
+    }
+}
+
+/// Its answers' `Date` says that the source's clock is ahead, and that is no reason to read what is old again.
+#[tokio::test]
+async fn a_source_whose_clock_is_ahead_is_read_by_its_own() {
     let stage = with_baseline().await;
-    stage.put("R9", &json!({"state": "open"}));
-    stage.world.shop.lock().unwrap().orders.get_mut("R9").unwrap()["updated_at"] = json!("2099-01-01T00:00:00Z");
-    stage.settle().await;
-    assert_eq!(stage.arrived(), ["order:new"]);
-    stage.put("R1", &json!({"state": "paid"}));
-    stage.settle().await;
-    assert_eq!(stage.arrived(), ["order:new", "order:updated"]);
+    let ahead = stage.clock.now().checked_add(Duration::from_secs(7200)).unwrap();
+    let page = json!({"orders": [{"number": "R7", "created_at": ahead, "updated_at": ahead}], "pages": 1});
+    let date = format!("{}", ahead.strftime("%a, %d %b %Y %H:%M:%S GMT"));
+    let mut answer = ok_page(&page);
+    answer.headers.push(("date".to_owned(), date));
+    stage.world.shop.lock().unwrap().instead = [Ok(answer)].into();
+    stage.poll().await.unwrap();
+    let state = stage.home.store().state(&stage.orders()).await.unwrap().unwrap();
+    assert_eq!(state.bookmark, Some(ahead.to_string()));
 }
