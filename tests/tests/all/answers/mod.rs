@@ -2,8 +2,8 @@
 //! as `show` tells it, and as the dead letters say.
 //!
 //! One hub plays most of the classes side by side: a class is an endpoint, a route and a message of its own
-//! ([`table::CASES`]). What takes more than one message, or is worth a closer
-//! look, is in [`stories`].
+//! ([`table::CASES`]). What takes more than one message, or a
+//! closer look, is in [`stories`].
 
 mod stories;
 mod table;
