@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::{
     Timestamp,
     id::{MessageType, NotificationLevel},
+    json::{DEEPEST, is_too_deep},
     object::record_kind,
     port::EndpointResponse,
 };
@@ -92,7 +93,9 @@ pub fn verdict(response: &EndpointResponse, answer: &Answer, acknowledged: Optio
     match status {
         200..=299 => match terms.require_ack {
             Some(expected) if acknowledged != Some(expected) => {
-                let found = acknowledged.map_or("no message_id".to_owned(), |found| format!("message_id {found:?}"));
+                let found = acknowledged.map_or("no message_id".to_owned(), |found| {
+                    format!("message_id {:?}", found.chars().take(80).collect::<String>())
+                });
                 failed(format!("answered {status} with {found}, expected message_id {expected:?}"), None)
             }
             _ if status == 206 && answer.parameters.is_empty() => {
@@ -124,6 +127,11 @@ fn retry_after(response: &EndpointResponse, now: Timestamp) -> Option<Duration> 
 pub fn read(response: &EndpointResponse) -> (Answer, Option<String>) {
     let mut answer = Answer { truncated: response.truncated, ..Answer::default() };
     let body = match serde_json::from_slice::<Value>(&response.body) {
+        // What nests deeper could not be read back from the ledger.
+        Ok(body @ Value::Object(_)) if is_too_deep(&body) => {
+            answer.faults.push(format!("the answer is nested more than {DEEPEST} levels deep"));
+            return (answer, None);
+        }
         Ok(Value::Object(body)) => body,
         _ => {
             answer.text = text(&response.body);

@@ -110,7 +110,17 @@ fn time_at(field: Option<&TimeField>, item: &Value) -> Result<Option<Timestamp>,
         Some(Value::String(text)) if text.is_empty() => Ok(None),
         Some(value) => parse_time(field.format, value)
             .map(Some)
-            .map_err(|expected| format!("found {value} at {:?}, expected {expected}", field.path)),
+            .map_err(|expected| format!("found {} at {:?}, expected {expected}", shown(value), field.path)),
+    }
+}
+
+/// A short value as it is, so that the fault can be understood; of anything larger only what it is, because it may be a
+/// whole record.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.chars().count() <= 40 => format!("{text:?}"),
+        Value::Number(number) => number.to_string(),
+        other => kind(other).to_owned(),
     }
 }
 
