@@ -22,8 +22,8 @@ use crate::support::{
     Bench, Hub, Reply, Request, Server,
     binary::repository,
     client::{Response, call},
-    hub::Process,
     now,
+    process::Process,
     random::Random,
     say, setting, until,
 };

@@ -18,8 +18,8 @@ use tokio::{
 use crate::support::{
     Reply, Server,
     binary::{crossdock, repository, repository_file},
-    hub::Process,
     now,
+    process::Process,
     table::stamp,
     wait::{PATIENCE, until},
 };

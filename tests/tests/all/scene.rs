@@ -10,7 +10,7 @@ use crate::support::{
     Bench, Hub,
     binary::repository_file,
     client::call,
-    hub::Process,
+    process::Process,
     show::{dead_letters, object, read},
     until,
 };

@@ -27,12 +27,7 @@ use self::{
     state::State,
 };
 use crate::support::{
-    Bench, Hub, Reply, Request, Server,
-    hub::database,
-    random::Random,
-    setting,
-    show::dead_letters,
-    wait::{PATIENCE, until},
+    Bench, Hub, Reply, Request, Server, hub::database, random::Random, setting, show::dead_letters, until,
 };
 
 /// One more than the `retries` below.
@@ -218,11 +213,7 @@ async fn nothing_is_lost_or_told_twice_by_a_hub_that_keeps_dying() {
     // The first contact itself is interrupted, and still nobody old hears of it.
     let at = 5 + random.below(60);
     let mut hub = town.bench.launch(Some(&format!("stop@{at}")));
-    assert!(
-        hub.died(PATIENCE).await.is_some(),
-        "stop@{at}: is this crossdock built with fault points?\n{}",
-        hub.story()
-    );
+    assert!(hub.died().await, "stop@{at}: is this crossdock built with fault points?\n{}", hub.story());
     let hub = town.bench.start().await;
     both_polled(&hub).await;
     hub.kill().await;
@@ -243,7 +234,7 @@ async fn nothing_is_lost_or_told_twice_by_a_hub_that_keeps_dying() {
             _ => {
                 let at = 1 + random.below(400);
                 let mut hub = town.bench.launch(Some(&format!("stop@{at}")));
-                assert!(hub.died(PATIENCE).await.is_some(), "stop@{at}\n{}", hub.story());
+                assert!(hub.died().await, "stop@{at}\n{}", hub.story());
             }
         }
     }

@@ -5,26 +5,20 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    sync::{Mutex, PoisonError},
 };
 
 use crossdock_core::event::{EventName, HubEvent};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, BufReader},
-    process::{Child, Command},
-    task::JoinHandle,
-};
+use tokio::process::Command;
 
 use super::{
     binary::crossdock,
+    process::Process,
     wait::{PATIENCE, until, within},
 };
 
-/// Lines of the log that a failure shows.
-const LOG_SHOWN: usize = 60;
 /// Events that a failure shows.
 const EVENTS_SHOWN: usize = 60;
 
@@ -141,84 +135,6 @@ impl fmt::Display for Done {
     }
 }
 
-#[derive(Debug, Default)]
-struct Lines(Arc<Mutex<Vec<String>>>);
-
-impl Lines {
-    fn of(stream: impl AsyncRead + Unpin + Send + 'static) -> (Self, JoinHandle<()>) {
-        let lines: Arc<Mutex<Vec<String>>> = Arc::default();
-        let kept = Arc::clone(&lines);
-        let reading = tokio::spawn(async move {
-            let mut stream = BufReader::new(stream).lines();
-            while let Ok(Some(line)) = stream.next_line().await {
-                kept.lock().unwrap_or_else(PoisonError::into_inner).push(line);
-            }
-        });
-        (Self(lines), reading)
-    }
-
-    /// Those after the first `skipped`.
-    fn after(&self, skipped: usize) -> Vec<String> {
-        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.get(skipped..).unwrap_or_default().to_vec()
-    }
-}
-
-/// A process that goes on until it is told to end; gone with its handle.
-#[derive(Debug)]
-pub(crate) struct Process {
-    child: Child,
-    stdout: Lines,
-    stderr: Lines,
-    reading: [JoinHandle<()>; 2],
-}
-
-impl Process {
-    pub(crate) fn spawn(mut command: Command) -> Self {
-        let mut child = command.spawn().unwrap();
-        let (stdout, reading_stdout) = Lines::of(child.stdout.take().unwrap());
-        let (stderr, reading_stderr) = Lines::of(child.stderr.take().unwrap());
-        Self { child, stdout, stderr, reading: [reading_stdout, reading_stderr] }
-    }
-
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.stdout.after(0)
-    }
-
-    pub(crate) fn log(&self) -> String {
-        let lines = self.stderr.after(0);
-        lines[lines.len().saturating_sub(LOG_SHOWN)..].join("\n")
-    }
-
-    /// Ctrl-C.
-    pub(crate) async fn interrupt(&mut self) -> ExitStatus {
-        let id = self.child.id().unwrap_or_else(|| panic!("it has ended already\n{}", self.log()));
-        let sent = Command::new("kill").args(["-INT", &id.to_string()]).status().await.unwrap();
-        assert!(sent.success(), "kill -INT {id}: {sent}");
-        self.ended().await
-    }
-
-    /// `kill -9`.
-    pub(crate) async fn kill(&mut self) {
-        self.child.kill().await.unwrap();
-    }
-
-    /// Waits for it to end by itself, and for the rest of what it said.
-    pub(crate) async fn ended(&mut self) -> ExitStatus {
-        let Ok(status) = tokio::time::timeout(PATIENCE, self.child.wait()).await else {
-            panic!("it did not end within {PATIENCE:?}\n{}", self.log());
-        };
-        for reading in &mut self.reading {
-            reading.await.unwrap();
-        }
-        status.unwrap()
-    }
-
-    fn has_ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
-    }
-}
-
 /// `crossdock dev --json`.
 #[derive(Debug)]
 pub(crate) struct Hub {
@@ -239,7 +155,7 @@ impl Hub {
 
     fn with_events<T>(&self, look: impl FnOnce(&[HubEvent]) -> T) -> T {
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        for line in self.process.stdout.after(events.len()) {
+        for line in self.process.lines_after(events.len()) {
             match serde_json::from_str(&line) {
                 Ok(event) => events.push(event),
                 Err(error) => panic!("no event ({error}): {line}"),
@@ -297,9 +213,9 @@ impl Hub {
         self.process.kill().await;
     }
 
-    /// Waits for it to die of a fault; `None` while it lives on after `limit`.
-    pub(crate) async fn died(&mut self, limit: Duration) -> Option<ExitStatus> {
-        tokio::time::timeout(limit, self.process.child.wait()).await.ok().map(Result::unwrap)
+    /// Waits for it to die of a fault; `false` where it does not.
+    pub(crate) async fn died(&mut self) -> bool {
+        self.process.ended_within(PATIENCE).await.is_some_and(|status| !status.success())
     }
 
     /// What a failure shows.
