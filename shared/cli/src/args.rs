@@ -38,7 +38,7 @@ pub(crate) struct Which {
     #[arg(long, value_name = "FILE")]
     pub(crate) hub: Option<PathBuf>,
 
-    /// Where the hub keeps its state [default: .crossdock/<name of the hub>]
+    /// Where the hub keeps its state [default: .crossdock/HUB, after the hub's name]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) state: Option<PathBuf>,
 }
@@ -62,7 +62,7 @@ impl Which {
 ///
 /// Polls every source, takes pushes, delivers to every endpoint. On a terminal it shows what happens and a summary; with
 /// --json, or where the output is no terminal, it prints one JSON event per line, and logs go to the error output.
-/// Secrets come from CROSSDOCK_SECRET_<NAME> or from files named after them in FOLDER/secrets. URLs written in the hub
+/// Secrets come from CROSSDOCK_SECRET_NAME or from files named after them in FOLDER/secrets. URLs written in the hub
 /// file may lead to this machine itself.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:

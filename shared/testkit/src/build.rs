@@ -61,7 +61,7 @@ pub fn commit(key: &ObjectKey, number: u64) -> ObjectCommit {
     ObjectCommit { expected: version.parent, version, messages: Vec::new() }
 }
 
-/// The id of [`message`]`(name)`.
+/// The id of `message(name)`.
 pub fn message_id(name: &str) -> MessageId {
     let source = SourceName::new("my-store").expect("a source name");
     MessageId::of_push(Epoch([7; 16]), &source, name.as_bytes(), 0)
@@ -123,7 +123,7 @@ pub fn record(message: Message) -> MessageRecord {
     MessageRecord { message, disabled_routes: Vec::new() }
 }
 
-/// Round 1 of [`message`]`(name)` for the route `book`.
+/// Round 1 of `message(name)` for the route `book`.
 pub fn delivery_key(name: &str) -> DeliveryKey {
     DeliveryKey { message: message_id(name), route: "book".parse().expect("a route name"), round: 1 }
 }

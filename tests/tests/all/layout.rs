@@ -47,8 +47,10 @@ fn the_product_knows_no_name_of_the_sample() {
     let names = names_of_the_sample();
     // The testkit is of the tests, and what tests call things is up to them.
     for crate_ in ["core", "http", "local", "cli"] {
-        for file in files_below(&format!("shared/{crate_}")) {
-            for (number, line) in product_lines(&file) {
+        let files = files_below(&format!("shared/{crate_}"));
+        let test_modules = test_modules(&files);
+        for file in files.iter().filter(|file| !is_of_tests(&file.path, &test_modules)) {
+            for (number, line) in product_lines(file) {
                 let found: Vec<&str> = words(line).filter(|word| names.contains(*word)).collect();
                 assert!(found.is_empty(), "{}:{number} names {found:?}, which are of the sample: {line}", file.path);
             }
@@ -78,16 +80,40 @@ fn names_of_the_sample() -> BTreeSet<String> {
     names
 }
 
-/// Numbered from 1; without comments, and without tests, which may call things what they like.
+/// Numbered from 1; without comments and without the tests in it.
 fn product_lines(file: &TextFile) -> impl Iterator<Item = (usize, &str)> {
-    let of_tests = file.path.split('/').any(|part| {
-        matches!(part, "tests" | "testdata" | "tests.rs")
-            || part.ends_with("_tests.rs")
-            || part.ends_with(".proptest-regressions")
-    });
     let product = file.text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let lines = product.lines().enumerate().map(|(place, line)| (place + 1, line));
-    lines.filter(move |(_, line)| !of_tests && !line.trim_start().starts_with("//"))
+    lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+/// Whether a file is there for tests only, which may call things what they like: it is in their folder, or the module is
+/// declared for them.
+fn is_of_tests(path: &str, test_modules: &BTreeSet<String>) -> bool {
+    let in_module = |module: &String| path.strip_prefix(module).is_some_and(|rest| rest.starts_with(['.', '/']));
+    path.split('/').any(|part| matches!(part, "tests" | "testdata")) || test_modules.iter().any(in_module)
+}
+
+/// Paths, without `.rs`, of the modules that are declared for tests.
+fn test_modules(files: &[TextFile]) -> BTreeSet<String> {
+    let declared = |file: &TextFile| {
+        let folder = match file.path.rsplit_once('/') {
+            Some((folder, "lib.rs" | "main.rs" | "mod.rs")) => folder.to_owned(),
+            _ => file.path.trim_end_matches(".rs").to_owned(),
+        };
+        let mut names = Vec::new();
+        let mut for_tests = false;
+        for line in file.text.lines().map(str::trim) {
+            let name = line.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';'));
+            if let Some(name) = name.filter(|_| for_tests) {
+                names.push(format!("{folder}/{name}"));
+            }
+            // An item may have several attributes.
+            for_tests = line == "#[cfg(test)]" || (for_tests && line.starts_with("#["));
+        }
+        names
+    };
+    files.iter().flat_map(declared).collect()
 }
 
 /// A name with its dots and dashes is one word: `customer.email` is not `email`.
@@ -101,14 +127,24 @@ fn words_and_product_lines() {
     let found: Vec<_> = words(r#"  "my-store" => at(customer.email), STORE_URL/loyalty."#).collect();
     assert_eq!(found, ["my-store", "at", "customer.email", "STORE_URL", "loyalty"]);
 
-    let text = "one\n// two\nthree\n#[cfg(test)]\nmod tests {\nfour\n}\n".to_owned();
-    let lines = |path: &str| {
-        let file = TextFile { path: path.to_owned(), text: text.clone() };
-        product_lines(&file).map(|(number, line)| (number, line.to_owned())).collect::<Vec<_>>()
-    };
-    assert_eq!(lines("shared/core/src/one.rs"), [(1, "one".to_owned()), (3, "three".to_owned())]);
-    assert_eq!(lines("shared/core/src/tests.rs"), []);
-    assert_eq!(lines("shared/core/tests/it/one.rs"), []);
+    let file = |path: &str, text: &str| TextFile { path: path.to_owned(), text: text.to_owned() };
+    let one = file("shared/core/src/one.rs", "one\n// two\nthree\n#[cfg(test)]\nmod tests {\nfour\n}\n");
+    assert_eq!(product_lines(&one).collect::<Vec<_>>(), [(1, "one"), (3, "three")]);
+
+    let modules = test_modules(&[
+        file("shared/core/src/lib.rs", "mod one;\n#[cfg(test)]\nmod golden;\nmod two;\n"),
+        file("shared/core/src/two.rs", "#[cfg(test)]\n#[cfg(unix)]\nmod three;\n#[cfg(unix)]\nmod four;\n"),
+    ]);
+    let check = |path: &str, expected: bool| assert_eq!(is_of_tests(path, &modules), expected, "{path}");
+    check("shared/core/src/golden.rs", true);
+    check("shared/core/src/golden/cases.txt", true);
+    check("shared/core/src/two/three.rs", true);
+    check("shared/core/tests/it/one.rs", true);
+    check("shared/core/src/hub/testdata/bad/one.yaml", true);
+    check("shared/core/src/golden_age.rs", false);
+    check("shared/core/src/one.rs", false);
+    check("shared/core/src/two.rs", false);
+    check("shared/core/src/two/four.rs", false);
 }
 
 #[test]

@@ -107,7 +107,9 @@ async fn the_shop_can_be_driven_from_outside() {
         short,
         expected.map(|(id, kind)| (json!(id), json!(kind))).iter().map(|(a, b)| (a, b)).collect::<Vec<_>>()
     );
-    assert!(changes.is_sorted_by_key(|change| change["updated_at"].to_string()));
+    // As text, 12:00:00.1 would come after 12:00:00.11.
+    let time = |change: &&Value| change["updated_at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert!(changes.is_sorted_by_key(time));
     assert_eq!(body["changes"], serde_json::to_value(sample.changes()).unwrap());
     sample.stop().await;
 }

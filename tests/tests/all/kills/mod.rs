@@ -260,18 +260,32 @@ async fn nothing_is_lost_or_told_twice_by_a_hub_that_keeps_dying() {
     assert_eq!(town.received.lock().unwrap().requests.len(), before);
 }
 
-/// Not the hub dies but what it stands on: every so many calls of a port one fails, before or after it took effect.
+/// Not the hub dies but what it stands on: every so many calls of a port one fails, before or after it took effect. Each
+/// life has another number, since failures that come as regularly as polls may hit every poll at the same place.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_or_told_twice_by_a_hub_whose_calls_keep_failing() {
     let mut random = Random::seeded("failing calls");
     let mut town = Town::new(&mut random).await;
     town.received.lock().unwrap().incomplete = true;
-    let hub = town.bench.launch(Some("fail@every:31"));
-    hub.url().await;
+    live(&town, 11).await;
+    let hub = town.bench.start().await;
     both_polled(&hub).await;
     assert!(town.received.lock().unwrap().requests.is_empty(), "old orders are no news");
+    hub.stop().await;
+
     town.wake(&mut random);
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    for every in [53, 29, 17, 7, 41] {
+        live(&town, every).await;
+    }
+    let hub = town.bench.start().await;
     town.sleep().await;
     town.reckoning(&hub).await;
+}
+
+/// For a while, with every so many calls failing, and ended by Ctrl-C, which must work all the same.
+async fn live(town: &Town, every: u64) {
+    let hub = town.bench.launch(Some(&format!("fail@every:{every}")));
+    hub.url().await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    hub.stop().await;
 }
