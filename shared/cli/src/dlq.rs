@@ -72,6 +72,9 @@ async fn redrive_all(opened: &Opened, endpoint: Option<&str>, message: Option<Me
                     sent += 1;
                     out::line(&format!("sent {} as round {}", line(&letter), key.round));
                 }
+                Redriven::Done(_) => {
+                    out::line(&format!("cleared {}: it has been sent again or delivered before", line(&letter)));
+                }
                 Redriven::Left { why } => out::line(&format!("left {}: {why}", line(&letter))),
             }
         }

@@ -38,7 +38,9 @@ pub(crate) async fn run(args: Endpoint, environment: Environment) -> Result<(), 
         EndpointCommand::Resume { name, which } => {
             let opened = Opened::open(&which, environment).await?;
             set(&opened, &name, None).await?;
-            out::line(&format!("{name} goes on; what has waited is tried within a minute"));
+            out::line(&format!(
+                "{name} goes on; what has waited is tried within a minute, after a long pause within half an hour"
+            ));
             opened.close().await;
         }
     }

@@ -6,7 +6,7 @@ use crossdock_core::{
     poll::{Poller, Preview},
     port::LeaseOwner,
 };
-use crossdock_local::Running;
+use crossdock_local::{Running, StateLock};
 
 use crate::{
     args::Poll,
@@ -31,6 +31,8 @@ pub(crate) async fn run(args: Poll, environment: Environment) -> Result<(), Fail
     if args.dry_run {
         show(&poller.preview(&key).await.map_err(|error| Failure::of(format!("{key} cannot be polled"), &error))?);
     } else {
+        // Two polls at once would hold one lease.
+        let _lock = StateLock::take_for_a_command(&opened.state)?;
         let report = poller.poll(&key).await.map_err(|error| Failure::of(format!("{key} cannot be polled"), &error))?;
         for aside in &report.set_aside {
             out::line(&format!("set aside: {aside}"));
@@ -60,7 +62,7 @@ fn show(preview: &Preview) {
     for aside in &preview.set_aside {
         out::line(&format!("would be set aside: {aside}"));
     }
-    let items: Vec<_> = preview.plans.iter().flat_map(|plan| plan.items()).collect();
+    let items = &preview.items;
     let baseline = items.iter().filter(|item| item.decision == Decision::Baseline).count();
     let named = items.iter().filter(|item| item.decision != Decision::Baseline);
     let mut messages = 0;

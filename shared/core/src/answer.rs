@@ -96,7 +96,7 @@ pub fn verdict(response: &EndpointResponse, answer: &Answer, acknowledged: &[Str
             Some(expected) if acknowledged.iter().all(|found| found != expected) => {
                 let found = match acknowledged {
                     [] => "no message_id".to_owned(),
-                    found => format!("message_id {}", found.join(" and ")),
+                    found => format!("message_id {}", found.join(" and ").chars().take(80).collect::<String>()),
                 };
                 failed(format!("answered {status} with {found}, expected message_id {expected}"), None)
             }

@@ -75,7 +75,7 @@ impl<'a, H: Home> Ingest<'a, H> {
         &self,
         source: &Source,
         body: &[u8],
-        idempotency_key: Option<&str>,
+        idempotency_key: Option<&[u8]>,
     ) -> Result<(Receipt, Vec<MessageRecord>), IngestError> {
         let body: Value =
             serde_json::from_slice(body).map_err(|error| IngestError::Bad(format!("not JSON: {error}")))?;
@@ -93,12 +93,12 @@ impl<'a, H: Home> Ingest<'a, H> {
         &self,
         source: &Source,
         items: Vec<Value>,
-        idempotency_key: Option<&str>,
+        idempotency_key: Option<&[u8]>,
     ) -> Result<(Receipt, Vec<MessageRecord>), IngestError> {
         let epoch = self.home.store().epoch().await?;
         // Without a key, a push that is sent again is another push.
         let key = match idempotency_key {
-            Some(key) => [b"key:", key.as_bytes()].concat(),
+            Some(key) => [b"key:", key].concat(),
             None => [&b"random:"[..], &self.home.random().bytes()].concat(),
         };
         let mut receipt = Receipt::default();

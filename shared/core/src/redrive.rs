@@ -2,9 +2,13 @@
 //!
 //! A redrive starts a new round of each delivery: its own attempts, its own `webhook-id`. The new entry is sent before
 //! the dead letter is deleted; a crash in between leaves a dead letter whose redrive sends the same round again, which
-//! the ledger knows.
+//! the ledger knows. A letter that the ledger has overtaken (a crash between dead letter and ledger, and then a delivery)
+//! is only cleared away.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use crate::{
     id::{DeliveryKey, EndpointName, MessageId, MessageType},
@@ -35,25 +39,30 @@ pub struct DeadLetter {
 pub enum Redriven {
     /// On its way again under this key.
     Sent(DeliveryKey),
+    /// Nothing is left to do: the delivery has ended well, or is on its way again already. The letter is deleted.
+    Done(DeliveryKey),
     /// Cannot be sent again; stays where it is.
     Left { why: String },
 }
 
-/// All dead letters of an endpoint, the oldest first; two copies of one delivery are shown once.
+/// All dead letters of an endpoint, the oldest first; two copies of one delivery are shown once, and what the ledger has
+/// overtaken is not shown.
 pub async fn list<H: Home>(home: &H, endpoint: &EndpointName) -> Result<Vec<DeadLetter>, PortError> {
-    let queue = QueueName::DeadLetters(endpoint.clone());
-    let received = receive_all(home, &queue).await?;
-    for one in &received {
-        // Looking must not keep a redrive waiting.
-        home.queues().change_visibility(&queue, &one.receipt, Duration::ZERO).await?;
-    }
-    let mut letters: Vec<DeadLetter> = Vec::with_capacity(received.len());
-    for letter in received.iter().map(|received| dead_letter(endpoint, received)) {
+    let mut letters: Vec<DeadLetter> = Vec::new();
+    let mut seen = Seen::new(home, endpoint);
+    while let Some(received) = seen.next().await? {
+        let letter = dead_letter(endpoint, &received);
         let copy = letter.delivery.is_some() && letters.iter().any(|known| known.delivery == letter.delivery);
-        if !copy {
+        let overtaken = match &letter.delivery {
+            Some(key) => overtaken(latest(home, key).await?.as_ref(), key),
+            None => false,
+        };
+        if !copy && !overtaken {
             letters.push(letter);
         }
+        seen.keep(received);
     }
+    seen.give_back().await;
     letters.sort_by_key(|letter| letter.sent_at);
     Ok(letters)
 }
@@ -66,27 +75,42 @@ pub async fn redrive<H: Home>(
 ) -> Result<Vec<(DeadLetter, Redriven)>, PortError> {
     let queue = QueueName::DeadLetters(endpoint.clone());
     let mut done = Vec::new();
-    for received in receive_all(home, &queue).await? {
+    let mut seen = Seen::new(home, endpoint);
+    while let Some(received) = seen.next().await? {
         let letter = dead_letter(endpoint, &received);
         let wanted = only.is_none_or(|id| letter.delivery.as_ref().is_some_and(|key| key.message == id));
         if !wanted {
-            home.queues().change_visibility(&queue, &received.receipt, Duration::ZERO).await?;
+            seen.keep(received);
             continue;
         }
         let outcome = match serde_json::from_str::<QueueBody>(&received.body) {
             Err(error) => {
-                home.queues().change_visibility(&queue, &received.receipt, Duration::ZERO).await?;
+                seen.keep(received);
                 Redriven::Left { why: format!("unreadable: {error}") }
             }
             Ok(body) => {
-                let key = send_again(home, endpoint, &letter, body).await?;
+                let outcome = send_again(home, endpoint, &letter, body).await?;
                 home.queues().delete(&queue, &received.receipt).await?;
-                Redriven::Sent(key)
+                outcome
             }
         };
         done.push((letter, outcome));
     }
+    seen.give_back().await;
     Ok(done)
+}
+
+/// The newest round of the same message for the same route.
+async fn latest<H: Home>(home: &H, key: &DeliveryKey) -> Result<Option<Delivery>, PortError> {
+    let known = home.store().deliveries_of(key.message).await?;
+    Ok(known.into_iter().filter(|delivery| delivery.key.route == key.route).max_by_key(|one| one.key.round))
+}
+
+/// A later round has begun, or this one ended as something else than a dead letter.
+fn overtaken(latest: Option<&Delivery>, key: &DeliveryKey) -> bool {
+    latest.is_some_and(|latest| {
+        latest.key.round > key.round || (latest.state.ended() && latest.state != DeliveryState::DeadLettered)
+    })
 }
 
 async fn send_again<H: Home>(
@@ -94,28 +118,22 @@ async fn send_again<H: Home>(
     endpoint: &EndpointName,
     letter: &DeadLetter,
     mut body: QueueBody,
-) -> Result<DeliveryKey, PortError> {
-    let known = home.store().deliveries_of(body.message.message_id).await?;
-    let latest = known.into_iter().filter(|delivery| delivery.key.route == body.route).max_by_key(|one| one.key.round);
-    body.round = match latest {
-        Some(delivery) if delivery.key.round > body.round => match delivery.state.ended() {
-            true => delivery.key.round + 1,
-            // An earlier redrive is still on its way.
-            false => delivery.key.round,
-        },
-        Some(delivery) if delivery.state.ended() => body.round + 1,
-        open => {
-            // The queue itself gave up on it: the ledger has not heard of the end yet.
-            end(home, endpoint, &body, letter, open).await?;
-            body.round + 1
-        }
-    };
+) -> Result<Redriven, PortError> {
+    let latest = latest(home, &body.key()).await?;
+    if overtaken(latest.as_ref(), &body.key()) {
+        return Ok(Redriven::Done(body.key()));
+    }
+    if latest.as_ref().is_none_or(|latest| !latest.state.ended()) {
+        // The queue itself gave up on it: the ledger has not heard of the end yet.
+        end(home, endpoint, &body, letter, latest).await?;
+    }
+    body.round += 1;
     let text = serde_json::to_string(&body).map_err(|error| PortError::permanent(error.to_string()))?;
     let entry = Entry { body: text, attributes: BTreeMap::new(), delay: Duration::ZERO };
     let queue = QueueName::Endpoint(endpoint.clone());
     let mut answers = home.queues().send(&queue, vec![entry]).await;
     answers.pop().unwrap_or_else(|| Err(PortError::transient("the queue gave no answer")))?;
-    Ok(body.key())
+    Ok(Redriven::Sent(body.key()))
 }
 
 async fn end<H: Home>(
@@ -142,14 +160,51 @@ async fn end<H: Home>(
     home.store().settle(settlement).await.map(|_| ())
 }
 
-async fn receive_all<H: Home>(home: &H, queue: &QueueName) -> Result<Vec<Received>, PortError> {
-    let mut all = Vec::new();
-    loop {
-        let batch = home.queues().receive(queue, 10, LOOKING).await?;
-        if batch.is_empty() {
-            return Ok(all);
+/// Dead letters one by one, each once: a queue may be longer than letters stay hidden.
+struct Seen<'a, H: Home> {
+    home: &'a H,
+    queue: QueueName,
+    batch: Vec<Received>,
+    kept: Vec<Received>,
+    known: HashSet<(crate::Timestamp, String)>,
+}
+
+impl<'a, H: Home> Seen<'a, H> {
+    fn new(home: &'a H, endpoint: &EndpointName) -> Self {
+        let queue = QueueName::DeadLetters(endpoint.clone());
+        Self { home, queue, batch: Vec::new(), kept: Vec::new(), known: HashSet::new() }
+    }
+
+    async fn next(&mut self) -> Result<Option<Received>, PortError> {
+        if self.batch.is_empty() {
+            self.batch = self.home.queues().receive(&self.queue, 10, LOOKING).await?;
+            self.batch.reverse();
         }
-        all.extend(batch);
+        // One that was kept and has come back: so have all that come after it.
+        let next = self.batch.pop();
+        let name = next.as_ref().map(|one| (one.sent_at, one.body.clone()));
+        match name {
+            Some(name) if self.known.contains(&name) => {
+                self.kept.extend(next);
+                self.kept.append(&mut self.batch);
+                Ok(None)
+            }
+            name => {
+                self.known.extend(name);
+                Ok(next)
+            }
+        }
+    }
+
+    fn keep(&mut self, received: Received) {
+        self.kept.push(received);
+    }
+
+    /// Looking must not keep a redrive waiting. Whatever cannot be given back comes back by itself.
+    async fn give_back(self) {
+        for one in &self.kept {
+            let _ = self.home.queues().change_visibility(&self.queue, &one.receipt, Duration::ZERO).await;
+        }
     }
 }
 

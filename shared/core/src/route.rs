@@ -59,12 +59,15 @@ impl Router {
         Ok(MessageRecord { message, disabled_routes: names(disabled) })
     }
 
-    /// The enabled routes that match, with their endpoints, in the hub's order: what the bus copies a message to.
+    /// The enabled routes that match, with their endpoints, in the hub's order: what the bus copies a message to. A route
+    /// that matched when the message was stored, and has been changed since, still gets it: it was promised.
     ///
     /// # Errors
     /// The message cannot be matched.
     pub fn targets(&self, message: &Message) -> Result<Vec<(RouteName, EndpointName)>, RouteError> {
-        let enabled = self.matching(message)?.filter(|target| target.enabled);
+        let matching: Vec<&RouteName> = self.matching(message)?.map(|target| &target.route).collect();
+        let promised = |target: &&Target| matching.contains(&&target.route) || message.routes.contains(&target.route);
+        let enabled = self.routes.iter().filter(|target| target.enabled).filter(promised);
         Ok(enabled.map(|target| (target.route.clone(), target.endpoint.clone())).collect())
     }
 

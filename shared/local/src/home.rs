@@ -181,7 +181,7 @@ fn targets(router: Arc<Router>) -> Arc<Targets> {
 /// Held while a hub runs on a state folder, so that two never poll and deliver from one. The file says where the hub
 /// listens; the lock goes with the process, however it ends.
 #[derive(Debug)]
-pub(crate) struct StateLock {
+pub struct StateLock {
     file: File,
 }
 
@@ -194,7 +194,7 @@ impl StateLock {
         std::fs::create_dir_all(state).map_err(failed)?;
         let mut file =
             File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
-        match file.try_lock() {
+        match patiently(&file) {
             Ok(()) => Ok(Self { file }),
             Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
             Err(std::fs::TryLockError::WouldBlock) => {
@@ -206,11 +206,27 @@ impl StateLock {
         }
     }
 
+    /// For a command that works on the state without being the hub.
+    pub fn take_for_a_command(state: &Path) -> Result<Self, SetupError> {
+        Self::take(state)
+    }
+
     pub(crate) fn announce(&mut self, url: &str) -> io::Result<()> {
         self.file.set_len(0)?;
         self.file.rewind()?;
         self.file.write_all(url.as_bytes())
     }
+}
+
+/// Whoever only looks whether a hub runs holds the lock for a moment.
+fn patiently(file: &File) -> Result<(), std::fs::TryLockError> {
+    for _ in 0..20 {
+        match file.try_lock() {
+            Err(std::fs::TryLockError::WouldBlock) => std::thread::sleep(std::time::Duration::from_millis(10)),
+            taken => return taken,
+        }
+    }
+    file.try_lock()
 }
 
 /// Where the hub that runs on this state folder listens; `None` where none runs.

@@ -80,11 +80,11 @@ async fn push(
         Ok(body) => body,
         Err(rejection) => return refused(rejection.status(), &rejection.body_text()),
     };
-    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
+    let key = headers.get("idempotency-key").map(axum::http::HeaderValue::as_bytes).filter(|key| !key.is_empty());
     accept(&intake, source, &body, key).await
 }
 
-async fn accept(intake: &Intake, source: &Source, body: &[u8], key: Option<&str>) -> Response {
+async fn accept(intake: &Intake, source: &Source, body: &[u8], key: Option<&[u8]>) -> Response {
     let ingest = Ingest::new(&*intake.home, &intake.hub, &intake.router);
     match ingest.push(source, body, key).await {
         Ok((receipt, records)) => {
@@ -97,7 +97,8 @@ async fn accept(intake: &Intake, source: &Source, body: &[u8], key: Option<&str>
                     }
                 });
             }
-            let status = if receipt.accepted == 0 { StatusCode::BAD_REQUEST } else { StatusCode::ACCEPTED };
+            let nothing_good = receipt.accepted == 0 && !receipt.errors.is_empty();
+            let status = if nothing_good { StatusCode::BAD_REQUEST } else { StatusCode::ACCEPTED };
             (status, Json(receipt)).into_response()
         }
         Err(IngestError::Bad(error)) => (StatusCode::BAD_REQUEST, Json(json!({"error": error}))).into_response(),

@@ -11,7 +11,7 @@ mod running;
 mod store;
 mod workers;
 
-pub use home::{LocalHome, Setup, SetupError};
+pub use home::{LocalHome, Setup, SetupError, StateLock};
 pub use outside::{LocalSecrets, OsRandom, SystemClock};
 pub use running::{Options, Running, StartError};
 pub use store::{

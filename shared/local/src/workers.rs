@@ -1,6 +1,6 @@
 //! The loops: what the scheduler and the event source mappings do on AWS.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use crossdock_core::{
     dispatch::{Dispatcher, Disposition, Job},
@@ -11,6 +11,7 @@ use crossdock_core::{
     publish::publish_stale,
     route::Router,
 };
+use futures_util::FutureExt;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinSet,
@@ -55,7 +56,11 @@ pub(crate) async fn poll(
         }
         tokio::select! {
             () = stopping(&mut stopped) => return,
-            result = poller.poll(&key) => report(&key, result),
+            result = AssertUnwindSafe(poller.poll(&key)).catch_unwind() => match result {
+                Ok(result) => report(&key, result),
+                // The lease runs out or is taken again; the bookmark is where it was.
+                Err(_) => tracing::error!(collection = %key, "a poll panicked; it is tried again"),
+            },
         }
     }
 }
@@ -122,7 +127,10 @@ pub(crate) async fn dispatch(
             }
             continue;
         }
-        worker.start(received, permits, &mut attempts).await;
+        // The entries come back by themselves.
+        if AssertUnwindSafe(worker.start(received, permits, &mut attempts)).catch_unwind().await.is_err() {
+            tracing::error!(endpoint = %worker.endpoint.name, "a batch panicked; its entries are tried again");
+        }
     }
     let finished = async { while attempts.join_next().await.is_some() {} };
     if tokio::time::timeout(grace, finished).await.is_err() {
@@ -151,10 +159,15 @@ impl Worker {
 
     async fn receive(&self, max: usize) -> Vec<Received> {
         let visibility = self.endpoint.timeout + MARGIN;
-        self.home.queues().receive(&self.queue, max, visibility).await.unwrap_or_else(|error| {
-            tracing::warn!(endpoint = %self.endpoint.name, error = %error, "the queue could not be read");
-            Vec::new()
-        })
+        match self.home.queues().receive(&self.queue, max, visibility).await {
+            Ok(received) => received,
+            Err(error) => {
+                tracing::warn!(endpoint = %self.endpoint.name, error = %error, "the queue could not be read");
+                // What is due would otherwise be asked for again at once.
+                tokio::time::sleep(IDLE).await;
+                Vec::new()
+            }
+        }
     }
 
     /// Until there may be something to receive.

@@ -110,7 +110,7 @@ impl<H: Home> Dispatcher<H> {
     pub async fn prepare(&self, endpoint: &EndpointName, batch: Vec<Received>) -> Vec<Job> {
         let bodies: Vec<Result<QueueBody, String>> = batch
             .iter()
-            .map(|received| serde_json::from_str(&received.body).map_err(|error| error.to_string()))
+            .map(|received| serde_json::from_str(&received.body).map_err(|error| unreadable(&error)))
             .collect();
         let readable: Vec<&QueueBody> = bodies.iter().flatten().collect();
         let found = self.open(endpoint, &readable).await;
@@ -198,12 +198,12 @@ impl<H: Home> Dispatcher<H> {
     async fn deliver(&self, name: &EndpointName, received: &Received, open: &Open) -> Result<Disposition, PortError> {
         let now = self.home.clock().now();
         let key = open.body.key();
-        let (Some(route), Some(endpoint)) = (self.route(name, &key), self.hub.endpoints.get(name)) else {
-            return self.unknown_route(name, received, open, now).await;
-        };
         if let Some(known) = open.known.as_ref().filter(|known| known.state.ended()) {
             return self.clear(name, received, known).await;
         }
+        let (Some(route), Some(endpoint)) = (self.route(name, &key), self.hub.endpoints.get(name)) else {
+            return self.unknown_route(name, received, open, now).await;
+        };
         if unexplained(received, open.known.as_ref()) >= POISON {
             return self.dead_letter(name, received, open, "poison", now).await;
         }
@@ -213,7 +213,7 @@ impl<H: Home> Dispatcher<H> {
             return self.dead_letter(name, received, open, &why, now).await;
         }
         if let Some(paused) = &open.control.paused {
-            return self.park(name, received, open, paused, now).await;
+            return self.put_off(name, received, open, paused_wait(paused.since, now), now).await;
         }
 
         let sent = outgoing::parameters(route, &open.control.parameters);
@@ -257,21 +257,20 @@ impl<H: Home> Dispatcher<H> {
     ) -> Result<Disposition, PortError> {
         let waited = Duration::try_from(now.duration_since(received.sent_at)).unwrap_or_default();
         if waited < UNKNOWN_ROUTE_PATIENCE {
-            return Ok(Disposition::RetryIn(UNKNOWN_ROUTE_WAIT));
+            return self.put_off(endpoint, received, open, UNKNOWN_ROUTE_WAIT, now).await;
         }
         self.dead_letter(endpoint, received, open, "unknown_route", now).await
     }
 
     /// Records that this receive is accounted for, so that waiting does not look like dying.
-    async fn park(
+    async fn put_off(
         &self,
         endpoint: &EndpointName,
         received: &Received,
         open: &Open,
-        paused: &Paused,
+        wait: Duration,
         now: Timestamp,
     ) -> Result<Disposition, PortError> {
-        let wait = paused_wait(paused.since, now);
         let mut delivery = self.delivery(endpoint, received, open, now);
         delivery.next_attempt_at = now.checked_add(wait).ok();
         self.settle(delivery).await?;
@@ -336,9 +335,15 @@ impl<H: Home> Dispatcher<H> {
                 Disposition::Delete
             }
         };
-        let messages = self.follow_ups(&open.body.message, &delivery, outcome.answer.as_ref(), now).await?;
+        let mut answer = outcome.answer.clone();
+        if let (Some(answer), Some(_)) = (&mut answer, &failure) {
+            // A retry will say what is to follow; its messages have the same places and so the same ids.
+            answer.messages.clear();
+        }
+        let messages = self.follow_ups(&open.body.message, &delivery, answer.as_ref(), now).await?;
         let parameters = outcome.answer.as_ref().map(|answer| answer.parameters.clone()).unwrap_or_default();
-        delivery.answer = outcome.answer;
+        // Without an answer, the last one stays.
+        delivery.answer = outcome.answer.or(delivery.answer);
 
         self.observe_attempt(&delivery, &open.body.message);
         if delivery.state == DeliveryState::DeadLettered {
@@ -397,7 +402,7 @@ impl<H: Home> Dispatcher<H> {
             updated_at: now,
             next_attempt_at: None,
             reason: None,
-            answer: None,
+            answer: open.known.as_ref().and_then(|known| known.answer.clone()),
             next_round: false,
         }
     }
@@ -509,6 +514,15 @@ impl<H: Home> Dispatcher<H> {
         event.status = delivery.attempts.last().and_then(|attempt| attempt.status);
         event
     }
+}
+
+/// Where and how, without what stands there.
+fn unreadable(error: &serde_json::Error) -> String {
+    let kind = match error.classify() {
+        serde_json::error::Category::Data => "not a queue entry",
+        _ => "not JSON",
+    };
+    format!("{kind}, line {} column {}", error.line(), error.column())
 }
 
 /// Receives, this one aside, of which the ledger knows nothing: each of them may have been a crash.

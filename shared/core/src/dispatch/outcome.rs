@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 
 use crate::{
     Timestamp,
-    answer::{self, Answer, Terms, Verdict},
+    answer::{self, Answer, Notification, Terms, Verdict},
     hub::Endpoint,
-    id::{DeliveryKey, Epoch, MessageId, MessageType},
+    id::{ContentHash, DeliveryKey, Epoch, MessageId, MessageType},
     message::Message,
     port::{Delivery, EndpointResponse, HttpError},
 };
 
 /// Places of notifications among an answer's messages start here, so that they never share an id with a follow-up.
-const NOTIFICATIONS_FROM: u32 = 1_000_000;
+const NOTIFICATIONS_FROM: u32 = 1 << 31;
 /// How often one message may be asked for again.
 const MOST_ROUNDS: u32 = 1_000;
 
@@ -73,6 +73,14 @@ fn ask_again(answer: &Answer, key: &DeliveryKey, sent: &BTreeMap<&str, &Value>) 
     }
 }
 
+/// What tells one notification of a delivery from another is what it says, and how often the same answer has said it
+/// before: the same said again at a retry is no news, something else is.
+fn said(notification: &Notification, before: usize) -> u32 {
+    let text = json!([notification.level, notification.subject, notification.description, before]).to_string();
+    let hash = ContentHash::of(text.as_bytes()).0;
+    u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]) >> 1
+}
+
 /// The messages an answer asks for, lineage and all; their routes are still to be worked out.
 pub(super) fn follow_ups(
     epoch: Epoch,
@@ -100,7 +108,9 @@ pub(super) fn follow_ups(
     };
     let messages =
         answer.messages.iter().map(|asked| follow(asked.place, asked.message.clone(), asked.payload.clone()));
-    let notifications = (NOTIFICATIONS_FROM..).zip(&answer.notifications).map(|(place, notification)| {
+    let notifications = answer.notifications.iter().enumerate().map(|(index, notification)| {
+        let before = answer.notifications[..index].iter().filter(|other| *other == notification).count();
+        let place = NOTIFICATIONS_FROM | said(notification, before);
         let payload = json!({"notification": {
             "level": notification.level,
             "subject": notification.subject,

@@ -115,14 +115,13 @@ fn time_at(field: Option<&TimeField>, item: &Value) -> Result<Option<Timestamp>,
     }
 }
 
-/// Enough to know what is wrong, and no more: a path that is wrong may point at anything.
+/// A short value as it is, so that the fault can be understood; of anything larger only what it is, because it may be a
+/// whole record.
 fn shown(value: &Value) -> String {
-    const MOST: usize = 40;
-    let text = value.to_string();
     match value {
-        Value::Array(_) | Value::Object(_) => kind(value).to_owned(),
-        _ if text.chars().count() > MOST => format!("{} of {} characters", kind(value), text.chars().count()),
-        _ => text,
+        Value::String(text) if text.chars().count() <= 40 => format!("{text:?}"),
+        Value::Number(number) => number.to_string(),
+        other => kind(other).to_owned(),
     }
 }
 

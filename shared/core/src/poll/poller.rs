@@ -1,4 +1,4 @@
-use std::{fmt, time::Duration};
+use std::{collections::HashSet, fmt, time::Duration};
 
 use super::{
     health,
@@ -12,7 +12,7 @@ use crate::{
     hub::{Collection, Hub, Source, Start},
     id::CollectionKey,
     message::{Message, MessageRecord},
-    object::{self, News, Plan, Record, SetAside, TrackError, Tracker},
+    object::{self, News, Planned, Record, SetAside, TrackError, Tracker},
     port::{
         CollectionState, Collections, Home, HttpError, LeaseError, LeaseOwner, PortError, SourceClient, VersionStore,
     },
@@ -60,7 +60,7 @@ pub struct PollReport {
 pub struct Preview {
     pub records: u64,
     pub unchanged: u64,
-    pub plans: Vec<Plan>,
+    pub items: Vec<Planned>,
     pub set_aside: Vec<SetAside>,
 }
 
@@ -123,6 +123,7 @@ impl<'a, H: Home> Poller<'a, H> {
         let mut run = Run { source, collection, state, report: PollReport::default(), now: self.now() };
         let tracker = Tracker::new(self.home, self.hub, self.router);
         let mut preview = Preview::default();
+        let (mut records, mut planned) = (HashSet::new(), HashSet::new());
         let mut walk = Walk::start(collection, bookmark(&run.state));
         while let Some((since, at)) = walk.next() {
             let page = self.fetch(&mut run, request::url(source, collection, since, at)).await?;
@@ -130,12 +131,21 @@ impl<'a, H: Home> Poller<'a, H> {
             let read = self.records(&mut run, page);
             let news = News::of(collection, &run.state, self.now());
             let plan = tracker.plan(collection, &read.records, &news).await?;
-            let planned = plan.items().count();
-            preview.unchanged += (read.records.len() as u64).saturating_sub(planned as u64);
-            preview.plans.push(plan);
+            // A row may be read more than once, and nothing is stored in between.
+            for record in &read.records {
+                records.insert(record.key.clone());
+            }
+            for item in plan.into_items() {
+                let version = &item.commit.version;
+                if planned.insert((version.key.clone(), version.hash)) {
+                    preview.items.push(item);
+                }
+            }
             walk.after(&PageFacts { times: read.times, rows: read.rows, total, next })?;
         }
-        preview.records = run.report.records;
+        let of_the_collection = preview.items.iter().filter(|item| records.contains(&item.commit.version.key));
+        preview.records = records.len() as u64;
+        preview.unchanged = preview.records.saturating_sub(of_the_collection.count() as u64);
         preview.set_aside = run.report.set_aside;
         Ok(preview)
     }

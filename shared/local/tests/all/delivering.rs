@@ -284,7 +284,10 @@ async fn a_second_copy_of_an_entry_is_cleared_away() {
     stage.settle().await;
     // Both copies may be in one batch; the second outcome finds the round ended.
     assert_eq!(deliveries(&stage, id).await.len(), 1);
+    assert!(!stage.seen().is_empty());
     assert!(stage.seen().iter().all(|seen| seen.webhook_id == id.to_string()));
+    let counts = stage.home.queues().inner().counts(&QueueName::Endpoint(stage.endpoint())).await.unwrap();
+    assert_eq!((counts.visible, counts.hidden, counts.delayed), (0, 0, 0));
 }
 
 #[tokio::test]
@@ -298,4 +301,72 @@ async fn a_panic_is_the_failure_of_its_own_entry() {
     assert_eq!(failed.attempts[0].failure.as_deref(), Some("the hub failed while delivering this (panic)"));
     stage.settle().await;
     assert_eq!(stage.dead_letters().await[0].delivery.as_ref().unwrap().message, bad);
+}
+
+#[tokio::test]
+async fn a_route_that_comes_back_gets_what_has_waited() {
+    let mut stage = Stage::new().await;
+    let id = push(&stage, "order:ping").await;
+    // A deploy that has not caught up: the dispatcher knows no route of that name.
+    let (hub, router) = (stage.hub.clone(), stage.router.clone());
+    let without = crossdock_core::hub::load("hub.yaml", &HUB.replace("name: all", "name: other"), &|_| None).unwrap();
+    stage.hub = std::sync::Arc::new(without.hub);
+    for _ in 0..15 {
+        stage.dispatch_once().await;
+        stage.clock.advance(Duration::from_secs(61));
+    }
+    (stage.hub, stage.router) = (hub, router);
+    stage.dispatch_once().await;
+    assert_eq!(only(&stage, id).await.state, DeliveryState::Delivered);
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_was_overtaken_is_cleared_and_not_sent_again() {
+    let stage = Stage::new().await;
+    stage.answers([answer(422, &Value::Null)]);
+    let id = push(&stage, "order:ping").await;
+    stage.dispatch_once().await;
+    // A crash of the redrive between sending and deleting: the letter is still there when round 2 has been delivered.
+    let dead = QueueName::DeadLetters(stage.endpoint());
+    let letter = stage.home.queues().receive(&dead, 1, Duration::from_secs(1)).await.unwrap().remove(0);
+    let copy = Entry { body: letter.body, attributes: letter.attributes, delay: Duration::ZERO };
+    stage.clock.advance(Duration::from_secs(2));
+    redrive::redrive(&*stage.home, &stage.endpoint(), None).await.unwrap();
+    stage.home.queues().send(&dead, vec![copy]).await;
+    stage.settle().await;
+    assert_eq!(stage.dead_letters().await, [], "what was overtaken is not shown");
+    let done = redrive::redrive(&*stage.home, &stage.endpoint(), None).await.unwrap();
+    assert!(matches!(done[0].1, redrive::Redriven::Done(_)), "{done:?}");
+    stage.settle().await;
+    assert_eq!(deliveries(&stage, id).await.len(), 2, "no third round");
+}
+
+#[tokio::test]
+async fn only_what_a_delivery_ends_with_follows_from_it() {
+    let hub = HUB.replace("dead_letter_on: [422]", "require_ack: true").replace("[\"*\"]", "[\"order:ping\"]");
+    let stage = Stage::with_hub(&hub).await;
+    let says = |note: &str| {
+        json!({"messages": {"message": "order:echo", "payload": {"note": note}},
+        "notifications": {"level": "error", "subject": note}})
+    };
+    stage.answers([answer(200, &says("first"))]);
+    let id = push(&stage, "order:ping").await;
+    let mut second = says("second");
+    second["message_id"] = json!(id);
+    stage.answers([answer(200, &second)]);
+    stage.dispatch_once().await;
+    stage.clock.advance(Duration::from_secs(11));
+    stage.dispatch_once().await;
+    let emitted: Vec<String> = stage
+        .world
+        .events
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|event| event.event == EventName::MessageEmitted)
+        .filter_map(|event| event.message.clone())
+        .collect();
+    // Two different notifications, and the one follow-up of the answer that counted.
+    assert_eq!(emitted.iter().filter(|message| *message == "notification:error").count(), 2, "{emitted:?}");
+    assert_eq!(emitted.iter().filter(|message| *message == "order:echo").count(), 1, "{emitted:?}");
 }

@@ -191,9 +191,8 @@ async fn a_preview_stores_nothing() {
     let poller = Poller::new(&*stage.home, &stage.hub, &stage.router, LeaseOwner("looking".to_owned()));
     let preview = poller.preview(&stage.orders()).await.unwrap();
     let planned: Vec<String> = preview
-        .plans
+        .items
         .iter()
-        .flat_map(|plan| plan.items())
         .flat_map(|item| &item.commit.messages)
         .map(|record| record.message.message.to_string())
         .collect();

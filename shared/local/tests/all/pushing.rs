@@ -11,7 +11,7 @@ use crate::stage::Stage;
 async fn push(stage: &Stage, body: &Value, key: Option<&str>) -> Result<Receipt, IngestError> {
     let source = stage.hub.sources.values().next().unwrap();
     let ingest = Ingest::new(&*stage.home, &stage.hub, &stage.router);
-    let (receipt, records) = ingest.push(source, body.to_string().as_bytes(), key).await?;
+    let (receipt, records) = ingest.push(source, body.to_string().as_bytes(), key.map(str::as_bytes)).await?;
     publish(&*stage.home, &records).await.unwrap();
     Ok(receipt)
 }

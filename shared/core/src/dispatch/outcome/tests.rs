@@ -51,7 +51,7 @@ fn delivery(key: DeliveryKey) -> Delivery {
 fn answer() -> Answer {
     let order =
         |place| FollowUp { place, message: MessageType::new("order:paid").unwrap(), payload: json!({"p": place}) };
-    let note = |level| answer::Notification { level, subject: "stock".to_owned(), description: Some("low".to_owned()) };
+    let note = |level| Notification { level, subject: "stock".to_owned(), description: Some("low".to_owned()) };
     Answer {
         messages: vec![order(0), order(4)],
         notifications: vec![note(NotificationLevel::Error), note(NotificationLevel::Error)],
