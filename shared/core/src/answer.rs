@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     Timestamp,
@@ -84,7 +84,8 @@ pub struct Terms<'a> {
     pub now: Timestamp,
 }
 
-pub fn verdict(response: &EndpointResponse, answer: &Answer, acknowledged: Option<&str>, terms: Terms<'_>) -> Verdict {
+/// `acknowledged` are the ids that the answer echoes.
+pub fn verdict(response: &EndpointResponse, answer: &Answer, acknowledged: &[String], terms: Terms<'_>) -> Verdict {
     let status = response.status;
     let failed = |why: String, retry_after| match terms.dead_letter_on.contains(&status) {
         true => Verdict::DeadLetter { why },
@@ -92,11 +93,12 @@ pub fn verdict(response: &EndpointResponse, answer: &Answer, acknowledged: Optio
     };
     match status {
         200..=299 => match terms.require_ack {
-            Some(expected) if acknowledged != Some(expected) => {
-                let found = acknowledged.map_or("no message_id".to_owned(), |found| {
-                    format!("message_id {:?}", found.chars().take(80).collect::<String>())
-                });
-                failed(format!("answered {status} with {found}, expected message_id {expected:?}"), None)
+            Some(expected) if acknowledged.iter().all(|found| found != expected) => {
+                let found = match acknowledged {
+                    [] => "no message_id".to_owned(),
+                    found => format!("message_id {}", found.join(" and ").chars().take(80).collect::<String>()),
+                };
+                failed(format!("answered {status} with {found}, expected message_id {expected}"), None)
             }
             _ if status == 206 && answer.parameters.is_empty() => {
                 failed("answered 206 without a parameter to go on with".to_owned(), None)
@@ -122,38 +124,45 @@ fn retry_after(response: &EndpointResponse, now: Timestamp) -> Option<Duration> 
     Duration::try_from(at.duration_since(now)).ok()
 }
 
-/// An answer's body, read as far as it can be, and the id it acknowledges. Nothing in a body is an error of the
-/// delivery: what cannot be read is named among the faults.
-pub fn read(response: &EndpointResponse) -> (Answer, Option<String>) {
+/// An answer's body, read as far as it can be, and the ids it acknowledges: a mail service may have a `message_id` of its
+/// own and echo ours as `request_id`. Nothing in a body is an error of the delivery: what cannot be read is named among
+/// the faults.
+pub fn read(response: &EndpointResponse) -> (Answer, Vec<String>) {
     let mut answer = Answer { truncated: response.truncated, ..Answer::default() };
-    let body = match serde_json::from_slice::<Value>(&response.body) {
-        // What nests deeper could not be read back from the ledger.
-        Ok(body @ Value::Object(_)) if is_too_deep(&body) => {
-            answer.faults.push(format!("the answer is nested more than {DEEPEST} levels deep"));
-            return (answer, None);
-        }
+    // RFC 8259 §8.1: a byte order mark may be ignored.
+    let bytes = response.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&response.body);
+    let body = match serde_json::from_slice::<Value>(bytes) {
         Ok(Value::Object(body)) => body,
-        _ => {
-            answer.text = text(&response.body);
-            return (answer, None);
+        read => {
+            answer.text = text(bytes);
+            // What was meant to be read and cannot be is worth a word: messages may be lost with it.
+            if let Err(error) = read
+                && bytes.trim_ascii_start().starts_with(b"{")
+            {
+                answer.faults.push(format!("the body is no whole JSON object: {error}"));
+            }
+            return (answer, Vec::new());
         }
     };
     let success = (200..300).contains(&response.status);
     for (name, value) in &body {
         match (name.as_str(), value) {
             ("messages", value) if success => messages(value, &mut answer),
-            ("messages", _) => answer.faults.push("messages: taken from a 2xx answer only".to_owned()),
+            ("messages", value) if !each(value).is_empty() => {
+                answer.faults.push("messages: taken from a 2xx answer only".to_owned());
+            }
             ("parameters", value) => parameters(value, &mut answer),
             ("notifications", value) => notifications(value, &mut answer),
-            ("events", Value::Array(events)) => answer.events.clone_from(events),
-            ("events", event) => answer.events.push(event.clone()),
+            ("events", value) => events(value, &mut answer),
             ("summary", Value::String(summary)) => answer.summary = Some(shortened(summary)),
+            ("summary", Value::Null) => {}
             ("summary", other) => answer.faults.push(unexpected("summary", other, "text")),
             _ => {}
         }
     }
-    let acknowledged = ["message_id", "request_id"].iter().find_map(|name| body.get(*name)?.as_str());
-    (answer, acknowledged.map(str::to_owned))
+    let acknowledged = ["message_id", "request_id"].iter().filter_map(|name| body.get(*name)?.as_str());
+    let acknowledged = acknowledged.map(str::to_owned).collect();
+    (answer, acknowledged)
 }
 
 /// How much of a text answer or summary the ledger keeps, in characters.
@@ -171,6 +180,11 @@ fn shortened(text: &str) -> String {
 
 fn unexpected(at: &str, found: &Value, expected: &str) -> String {
     format!("{at}: found {}, expected {expected}", record_kind(found))
+}
+
+/// What the ledger could not read back would hold up the endpoint's other deliveries.
+fn deep(at: &str) -> String {
+    format!("{at}: nested more than {DEEPEST} levels deep")
 }
 
 /// One object where a list is meant is a list of one.
@@ -197,37 +211,70 @@ fn follow_up(place: usize, item: &Value) -> Result<FollowUp, String> {
         Some(other) => return Err(unexpected("message", other, "a message type such as order:new")),
         None => return Err("found no \"message\", expected a message type such as order:new".to_owned()),
     };
-    let payload = item.get("payload").cloned().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    let payload = item.get("payload").cloned().unwrap_or_else(|| Value::Object(Map::new()));
+    if is_too_deep(&payload) {
+        return Err(deep("payload"));
+    }
     let place = u32::try_from(place).map_err(|_| "too many messages".to_owned())?;
     Ok(FollowUp { place, message, payload })
 }
 
-/// A list of `{name, value}` or a map.
+/// A list of `{name, value}`, one of them, or a map.
 fn parameters(value: &Value, answer: &mut Answer) {
+    let is_one = |map: &Map<String, Value>| {
+        map.len() == 2 && map.contains_key("value") && map.get("name").is_some_and(Value::is_string)
+    };
     match value {
-        Value::Object(map) => answer.parameters.extend(map.iter().map(|(name, value)| (name.clone(), value.clone()))),
+        Value::Object(map) if !is_one(map) => {
+            for (name, value) in map {
+                parameter(&format!("parameters.{name}"), name, value.clone(), answer);
+            }
+        }
         value => {
             for (place, item) in each(value).iter().enumerate() {
-                match item.get("name").and_then(Value::as_str) {
-                    Some(name) if !name.is_empty() => {
-                        let value = item.get("value").cloned().unwrap_or(Value::Null);
-                        answer.parameters.push((name.to_owned(), value));
+                let at = format!("parameters[{place}]");
+                match item.get("name") {
+                    Some(Value::String(name)) => {
+                        parameter(&at, name, item.get("value").cloned().unwrap_or(Value::Null), answer);
                     }
-                    _ => answer.faults.push(format!("parameters[{place}]: expected {{\"name\", \"value\"}}")),
+                    Some(other) => answer.faults.push(unexpected(&format!("{at}.name"), other, "text")),
+                    None if item.is_object() => answer.faults.push(format!("{at}: found no name")),
+                    None => answer.faults.push(unexpected(&at, item, "{\"name\", \"value\"}")),
                 }
             }
         }
     }
 }
 
+fn parameter(at: &str, name: &str, value: Value, answer: &mut Answer) {
+    if name.is_empty() {
+        answer.faults.push(format!("{at}: the name is \"\""));
+    } else if is_too_deep(&value) {
+        answer.faults.push(deep(at));
+    } else {
+        answer.parameters.push((name.to_owned(), value));
+    }
+}
+
+fn events(value: &Value, answer: &mut Answer) {
+    for (place, event) in each(value).iter().enumerate() {
+        match is_too_deep(event) {
+            true => answer.faults.push(deep(&format!("events[{place}]"))),
+            false => answer.events.push(event.clone()),
+        }
+    }
+}
+
 fn notifications(value: &Value, answer: &mut Answer) {
     for (place, item) in each(value).iter().enumerate() {
-        let level = match item.get("level").and_then(Value::as_str) {
-            Some("info") | None => NotificationLevel::Info,
-            Some("warn" | "warning") => NotificationLevel::Warn,
-            Some("error") => NotificationLevel::Error,
+        let level = match item.get("level") {
+            None | Some(Value::Null) => NotificationLevel::Info,
+            Some(Value::String(level)) if level == "info" => NotificationLevel::Info,
+            Some(Value::String(level)) if level == "warn" || level == "warning" => NotificationLevel::Warn,
+            Some(Value::String(level)) if level == "error" => NotificationLevel::Error,
             Some(other) => {
-                let fault = format!("notifications[{place}]: found level {other:?}, expected info, warn or error");
+                let found = other.as_str().map_or_else(|| record_kind(other).to_owned(), |text| format!("{text:?}"));
+                let fault = format!("notifications[{place}]: found level {found}, expected info, warn or error");
                 answer.faults.push(fault);
                 NotificationLevel::Error
             }

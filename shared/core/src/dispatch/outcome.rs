@@ -44,7 +44,7 @@ impl Outcome {
                     require_ack: endpoint.require_ack.then_some(id.as_str()),
                     now,
                 };
-                let verdict = match answer::verdict(&response, &answer, acknowledged.as_deref(), terms) {
+                let verdict = match answer::verdict(&response, &answer, &acknowledged, terms) {
                     Verdict::AskAgain => ask_again(&answer, key, sent),
                     verdict => verdict,
                 };
@@ -61,7 +61,10 @@ impl Outcome {
 
 /// Asking again makes sense while the answers change something.
 fn ask_again(answer: &Answer, key: &DeliveryKey, sent: &BTreeMap<&str, &Value>) -> Verdict {
-    let progress = answer.parameters.iter().any(|(name, value)| sent.get(name.as_str()) != Some(&value));
+    // The last of a name is the one that is written back.
+    let written: BTreeMap<&str, &Value> =
+        answer.parameters.iter().map(|(name, value)| (name.as_str(), value)).collect();
+    let progress = written.iter().any(|(name, value)| sent.get(name) != Some(value));
     let failed = |why: &str| Verdict::Failed { why: why.to_owned(), retry_after: None };
     match progress {
         false => failed("answered 206 without changing a parameter"),
@@ -95,7 +98,7 @@ pub(super) fn follow_ups(
         created_at: now,
         trace_id: parent.trace_id.clone(),
         parent_id: Some(parent.message_id),
-        hops: parent.hops + 1,
+        hops: parent.hops.saturating_add(1),
         object: None,
         keys: BTreeMap::new(),
         payload,

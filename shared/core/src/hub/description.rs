@@ -107,7 +107,7 @@ described! {
         optional "children" children: Named<ChildPart>,
         /// Changes that give a more specific type of message.
         optional "derive" derive: Vec<Rule>,
-        /// A field that marks an object as deleted when it is there and not null, false or "".
+        /// A field that marks an object as deleted when it is there and not null, false, 0 or "".
         optional "deleted" deleted: Field,
     }
 

@@ -85,7 +85,7 @@ pub struct Collection {
     pub every: Duration,
     pub start: Start,
     pub rules: ObjectRules,
-    /// An object where this field is present, not null, not false and not "" is deleted.
+    /// An object where this field is present and not null, false, 0 or "" (nor "false" or "0") is deleted.
     pub deleted: Option<FieldPath>,
     pub children: Vec<Child>,
 }

@@ -102,10 +102,9 @@ pub fn deriving(context: &Context, of: &Deriving<'_>) -> Vec<Message> {
         Some(trace_id) => trace_id.to_owned(),
         None => trace_id(context.epoch, version),
     };
-    let mut payload = payload(&version.object_type, &version.body);
-    if let Some((parent_type, parent)) = of.within {
-        payload.extend(self::payload(parent_type, parent));
-    }
+    let mut shown = of.within.map(|(parent_type, parent)| payload(parent_type, parent)).unwrap_or_default();
+    // Where both are of one type, the message is about the child.
+    shown.extend(payload(&version.object_type, &version.body));
     let keys = keys(&of.rules.keys, &version.body);
     types
         .into_iter()
@@ -127,7 +126,7 @@ pub fn deriving(context: &Context, of: &Deriving<'_>) -> Vec<Message> {
             hops: 0,
             object: Some(object_ref(version)),
             keys: keys.clone(),
-            payload: Value::Object(payload.clone()),
+            payload: Value::Object(shown.clone()),
             previous: of.previous.cloned(),
             changes: of.previous.map(|previous| changes(previous, &version.body, &of.rules.volatile)),
             routes: Vec::new(),
@@ -135,7 +134,7 @@ pub fn deriving(context: &Context, of: &Deriving<'_>) -> Vec<Message> {
         .collect()
 }
 
-/// The trace of a change that begins with this version: the id its general message has or would have.
+/// The trace of a change that begins with this version: the same for all of its messages, whenever they are derived.
 pub(super) fn trace_id(epoch: Epoch, version: &Version) -> String {
     let general = MessageType::of(&version.object_type, Event::Updated);
     MessageId::of_version(epoch, &version.key, version.number, &version.hash, &general, "trace").trace_id()

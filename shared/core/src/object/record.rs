@@ -7,7 +7,7 @@ use crate::{
     Timestamp,
     hub::{Child, Collection, TimeField, TimeFormat},
     id::ObjectKey,
-    json::{DEEPEST, FieldPath, is_too_deep},
+    json::{DEEPEST, FieldPath, canonical, is_too_deep},
 };
 
 /// A readable record.
@@ -96,7 +96,8 @@ fn natural_key(path: &FieldPath, item: &Value) -> Result<String, String> {
     match path.get(item) {
         None => Err(format!("no id: nothing at {path:?}")),
         Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
-        Some(Value::Number(number)) => Ok(number.to_string()),
+        // However it is spelled: an encoder that writes 7 as 7.0 names the same object.
+        Some(number @ Value::Number(_)) => Ok(canonical(number, &[])),
         Some(Value::String(_)) => Err(format!("no id: \"\" at {path:?}")),
         Some(other) => Err(format!("no id: found {} at {path:?}, expected text or a number", kind(other))),
     }
@@ -157,8 +158,14 @@ fn since_1970(value: &Value, digits: i64) -> Option<Timestamp> {
     Timestamp::from_nanosecond(nanos).ok()
 }
 
+/// Databases without booleans have 0 and "0" for false.
 fn says_deleted(value: &Value) -> bool {
-    !matches!(value, Value::Null | Value::Bool(false)) && value.as_str() != Some("")
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Number(_) => canonical(value, &[]) != "0",
+        Value::String(text) => !matches!(text.as_str(), "" | "0" | "false"),
+        _ => true,
+    }
 }
 
 pub(crate) fn kind(value: &Value) -> &'static str {

@@ -39,7 +39,13 @@ pub(super) fn read(collection: &Collection, asked: &Url, response: &SourceRespon
     if !(200..300).contains(&response.status) {
         return Err(PageError::Status { status: response.status });
     }
-    let (mut body, unreadable) = parse(collection, &response.body).map_err(|error| PageError::NotJson {
+    // Nothing to say about nothing that changed.
+    if response.status == 204 {
+        return Ok(Page { items: Vec::new(), unreadable: Vec::new(), total: None, next: None });
+    }
+    // RFC 8259 §8.1: a byte order mark may be ignored.
+    let bytes = response.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&response.body);
+    let (mut body, unreadable) = parse(collection, bytes).map_err(|error| PageError::NotJson {
         content_type: response.header("content-type").unwrap_or("none").to_owned(),
         why: format!("line {} column {}", error.line(), error.column()),
     })?;
@@ -51,7 +57,7 @@ pub(super) fn read(collection: &Collection, asked: &Url, response: &SourceRespon
         Pages::Link => next_link(response, asked)?,
         _ => None,
     };
-    let found = record_kind(collection.items.get(&body).unwrap_or(&Value::Null));
+    let found = collection.items.get(&body).map_or("nothing", record_kind);
     match take(&mut body, collection.items.segments()) {
         Some(Value::Array(items)) => Ok(Page { items, unreadable, total, next }),
         _ => Err(PageError::NoList { path: collection.items.to_string(), found }),
@@ -154,9 +160,14 @@ fn links(header: &str) -> Vec<(String, Vec<String>)> {
 }
 
 fn split(text: &str, separator: char) -> Vec<&str> {
-    let (mut quoted, mut bracketed) = (false, false);
+    let (mut quoted, mut bracketed, mut escaped) = (false, false, false);
     text.split(move |c: char| {
+        // RFC 9110 §5.6.4: in quotes, a backslash takes the next character's meaning.
+        if std::mem::take(&mut escaped) {
+            return false;
+        }
         match c {
+            '\\' if quoted => escaped = true,
             '"' if !bracketed => quoted = !quoted,
             '<' if !quoted => bracketed = true,
             '>' if !quoted => bracketed = false,

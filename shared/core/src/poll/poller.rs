@@ -128,7 +128,7 @@ impl<'a, H: Home> Poller<'a, H> {
         while let Some((since, at)) = walk.next() {
             let page = self.fetch(&mut run, request::url(source, collection, since, at)).await?;
             let (total, next) = (page.total, page.next.clone());
-            let read = self.records(&mut run, page.items);
+            let read = self.records(&mut run, page);
             let news = News::of(collection, &run.state, self.now());
             let plan = tracker.plan(collection, &read.records, &news).await?;
             // A row may be read more than once, and nothing is stored in between.
@@ -181,7 +181,7 @@ impl<'a, H: Home> Poller<'a, H> {
                 self.save(run, self.lease_from(self.now()), None).await?;
             }
             let (total, next) = (page.total, page.next.clone());
-            let read = self.records(run, page.items);
+            let read = self.records(run, page);
             let news = News::of(run.collection, &run.state, self.now());
             let tracker = Tracker::new(self.home, self.hub, self.router);
             let tracked = tracker.track(run.collection, read.records, &news).await?;
@@ -208,10 +208,6 @@ impl<'a, H: Home> Poller<'a, H> {
         let response = self.home.source().fetch(request).await?;
         let page = page::read(run.collection, &url, &response)?;
         run.report.pages += 1;
-        for mut aside in page.unreadable.clone() {
-            aside.at = format!("page {} {}", run.report.pages, aside.at);
-            self.set_aside(run, vec![aside]);
-        }
         let date = source_time(response.header("date"));
         run.now = run.now.max(asked_at).max(date.unwrap_or(asked_at));
         if run.state.started_at.is_none() {
@@ -220,15 +216,21 @@ impl<'a, H: Home> Poller<'a, H> {
         Ok(page)
     }
 
-    fn records(&self, run: &mut Run<'_>, items: Vec<serde_json::Value>) -> ReadPage {
-        let count = items.len();
+    fn records(&self, run: &mut Run<'_>, page: Page) -> ReadPage {
+        let count = page.items.len();
         run.report.records += count as u64;
         let mut read = ReadPage {
             records: Vec::with_capacity(count),
             times: Vec::with_capacity(count),
             rows: Vec::with_capacity(count),
         };
-        for (place, item) in items.into_iter().enumerate() {
+        for mut aside in page.unreadable {
+            // A page of nothing else is no empty page, which would be the end of the list.
+            read.rows.push(fingerprint(&aside.to_string()));
+            aside.at = format!("page {} {}", run.report.pages, aside.at);
+            self.set_aside(run, vec![aside]);
+        }
+        for (place, item) in page.items.into_iter().enumerate() {
             let whole = fingerprint(&item);
             match object::read(run.collection, &format!("page {} item {place}", run.report.pages), item) {
                 Ok(mut record) => {

@@ -49,8 +49,11 @@ pub(super) async fn complete(
     limits: &Limits,
     secrets: &impl Secrets,
 ) -> Result<SourceRequest, PortError> {
-    let mut headers: Vec<(String, HeaderValue)> =
-        vec![("accept".to_owned(), HeaderValue::Plain("application/json".to_owned()))];
+    let mut headers: Vec<(String, HeaderValue)> = Vec::new();
+    // A source may want its own media type asked for.
+    if !source.headers.keys().any(|name| name.eq_ignore_ascii_case("accept")) {
+        headers.push(("accept".to_owned(), HeaderValue::Plain("application/json".to_owned())));
+    }
     headers.extend(source.headers.iter().map(|(name, value)| (name.clone(), HeaderValue::Plain(value.clone()))));
     match &source.auth {
         None => {}

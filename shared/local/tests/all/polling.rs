@@ -241,6 +241,23 @@ async fn half_a_character_spoils_one_record_only() {
 }
 
 #[tokio::test]
+async fn a_page_of_bad_records_is_not_the_end_of_the_list() {
+    let stage = with_baseline().await;
+    let now = stage.clock.now().to_string();
+    let page = |orders: &str| {
+        let body = format!(r#"{{"pages": 2, "orders": [{orders}]}}"#);
+        Ok(SourceResponse { status: 200, headers: Vec::new(), body: body.into_bytes() })
+    };
+    for bad in [r#"{"number": "R7", "note": "cut \ud83d"}"#, r#"{"note": "no number"}"#, "7"] {
+        let good = format!(r#"{{"number": "R8", "updated_at": "{now}", "created_at": "{now}", "bad": {}}}"#, bad.len());
+        stage.world.shop.lock().unwrap().instead = [page(bad), page(&good)].into();
+        let report = stage.poll().await.unwrap();
+        assert_eq!((report.set_aside.len(), report.stored), (1, 1), "{bad}: {report:?}");
+        stage.world.shop.lock().unwrap().instead.clear();
+    }
+}
+
+#[tokio::test]
 async fn a_row_from_the_future_does_not_hide_what_changes_until_then() {
     for hours in [1, 10, 70 * 365 * 24] {
         let ahead = Duration::from_secs(hours * 3600);

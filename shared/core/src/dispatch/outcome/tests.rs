@@ -118,6 +118,8 @@ fn a_206_asks_again_while_it_changes_a_parameter() {
     let unchanged = Err("answered 206 without changing a parameter");
     check_206(1, &sent, r#"{"parameters": {"page": 1}}"#, unchanged);
     check_206(1, &sent, r#"{"parameters": [{"name": "shop", "value": "eu"}]}"#, unchanged);
+    let there_and_back = r#"{"parameters": [{"name": "page", "value": 2}, {"name": "page", "value": 1}]}"#;
+    check_206(1, &sent, there_and_back, unchanged);
     let none = Err("answered 206 without a parameter to go on with");
     check_206(1, &sent, "{}", none);
     check_206(1, &sent, "more to come", none);

@@ -231,3 +231,15 @@ fn keys_are_values_of_their_kind() {
         check(boolean, none, None);
     }
 }
+
+/// An order inside an order: the message is about the one inside.
+#[test]
+fn a_child_of_its_parents_type_is_not_hidden_by_it() {
+    let (inner, outer) = (json!({"number": "R1/1"}), json!({"number": "R1"}));
+    let version = version(&inner);
+    let rules = ObjectRules::default();
+    let within = Some((&version.object_type, &outer));
+    let of =
+        Deriving { version: &version, decision: Decision::New, rules: &rules, previous: None, within, trace_id: None };
+    assert_eq!(deriving(&context(&hub()), &of)[0].payload, json!({"order": {"actual": inner}}));
+}

@@ -36,6 +36,14 @@ fn a_record_that_cannot_be_read_says_why() {
             "found \"yesterday\" at \"created_at\", expected an RFC 3339 time",
         ),
         (json!({"number": "R1", "updated_at": 17}), "found 17 at \"updated_at\", expected an RFC 3339 time"),
+        (
+            json!({"number": "R1", "updated_at": {"card": "4111"}}),
+            "found an object at \"updated_at\", expected an RFC 3339 time",
+        ),
+        (
+            json!({"number": "R1", "updated_at": "x".repeat(100)}),
+            "found text at \"updated_at\", expected an RFC 3339 time",
+        ),
     ] {
         let aside = read_order(item.clone()).err().unwrap_or_else(|| panic!("{item} was read"));
         assert_eq!(aside.to_string(), format!("page 2, record 7: {expected}"), "{item}");
@@ -65,6 +73,8 @@ fn an_id_is_text_or_a_number_in_its_own_digits() {
         ("7", "7"),
         ("0", "0"),
         ("-7", "-7"),
+        ("7.0", "7"),
+        ("1.2E3", "1200"),
         ("9007199254740993", "9007199254740993"),
         ("123456789012345678901234567890", "123456789012345678901234567890"),
     ] {
@@ -104,8 +114,13 @@ fn what_says_deleted() {
         (json!(""), false),
         (json!(true), true),
         (json!("2026-11-21"), true),
-        (json!("false"), true),
-        (json!(0), true),
+        (json!("false"), false),
+        (json!("0"), false),
+        (json!(0), false),
+        (json!(0.0), false),
+        (json!(1), true),
+        (json!("1"), true),
+        (json!("no"), true),
         (json!([]), true),
     ] {
         let record = read_order(json!({"number": "R1", "deleted_at": value})).unwrap();

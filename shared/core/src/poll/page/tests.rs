@@ -48,6 +48,7 @@ fn only_a_2xx_is_a_page() {
     for status in [200, 201, 203, 206] {
         check("orders", &response(status, &[], list), Ok((2, None)));
     }
+    check("orders", &response(204, &[], ""), Ok((0, None)));
     for status in [100, 199, 300, 301, 304, 400, 401, 404, 429, 500, 503] {
         let expected = format!("the source answered {status}");
         check("orders", &response(status, &[("location", "/elsewhere")], list), Err(&expected));
@@ -75,16 +76,22 @@ fn the_list_is_where_the_collection_says() {
     check("data.orders", &response(200, &[], nested), Ok((3, None)));
     check("data.orders", &response(200, &[], r#"{"data": {"orders": []}}"#), Ok((0, None)));
     let cases = [
-        ("orders", r#"{"data": {"orders": []}}"#, "null"),
+        ("orders", r#"{"data": {"orders": []}}"#, "nothing"),
+        ("orders", r#"{"orders": null}"#, "null"),
         ("data", r#"{"data": {"orders": []}}"#, "an object"),
         ("data", r#"{"data": "none"}"#, "text"),
-        ("data", "[]", "null"),
+        ("data", "[]", "nothing"),
     ];
     for (items, body, kind) in cases {
         let error = read(&collection(items, BY_NUMBER), &asked(), &response(200, &[], body)).unwrap_err();
         let PageError::NoList { path, found } = &error else { panic!("{error}") };
         assert_eq!((path.as_str(), *found), (items, kind), "{body}");
     }
+}
+
+#[test]
+fn a_byte_order_mark_is_ignored() {
+    check("orders", &response(200, &[], "\u{feff}{\"orders\": [1]}"), Ok((1, None)));
 }
 
 #[test]
@@ -132,6 +139,7 @@ fn the_next_page_is_where_a_link_says() {
         (r#"<?page=2>; rel="next""#, "https://shop.test/api/orders?page=2"),
         (r#"<items?page=2>; rel="next""#, "https://shop.test/api/items?page=2"),
         (r#"<https://SHOP.test:443/p>; rel="next""#, "https://shop.test/p"),
+        (r#"</p?c=3>; title="a \"b, c"; rel="next""#, "https://shop.test/p?c=3"),
         // Of several, the first of each (RFC 8288 §3.3: a later rel is ignored).
         (r#"</a>; rel="next"; rel="prev", </b>; rel="next""#, "https://shop.test/a"),
     ];

@@ -120,5 +120,9 @@ fn a_request_asks_for_json_within_the_limits() {
     assert!(plain.contains(&("accept", "application/json")));
     assert!(plain.iter().any(|(name, value)| name.eq_ignore_ascii_case("x-shop") && *value == "eu"));
     assert_eq!((request.method, request.body), (Method::Get, None));
+    let own = completed("    headers: {Accept: application/vnd.shop+json}").unwrap();
+    let accepted: Vec<_> = own.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("accept")).collect();
+    let [(_, HeaderValue::Plain(accepted))] = accepted[..] else { panic!("{accepted:?}") };
+    assert_eq!(accepted, "application/vnd.shop+json");
     assert_eq!(request.timeout, std::time::Duration::from_secs(15));
 }
