@@ -1,24 +1,23 @@
 //! `crossdock dev`: the whole hub, until it is told to stop.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use crossdock_core::{
-    event::{EventName, HubEvent, Observer},
-    fault::Faults,
-};
-use crossdock_local::{Options, Running};
+use crossdock_core::{fault::Faults, hub::Hub};
+use crossdock_local::{LocalHome, Options, Running};
 use crossdock_sample::Sample;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::mpsc,
+    sync::watch,
+    time::MissedTickBehavior,
 };
 
 use crate::{
     args::Dev,
     context::{Environment, HubFile, SampleSettings, say_notes, setup},
-    display::{CLEAR, Display},
+    display,
     failure::Failure,
     out,
+    printer::{self, Feed, Item},
 };
 
 /// Where pushes come in unless told otherwise.
@@ -28,6 +27,40 @@ const REDRAW: Duration = Duration::from_millis(500);
 
 pub(crate) async fn run(args: Dev, environment: Environment) -> Result<(), Failure> {
     let mut stop = Stop::listen()?;
+    let live = !args.json && out::is_terminal();
+    let (feed, mut printed) = printer::start(move |item| print(item, live))?;
+    let (running, sample) = tokio::select! {
+        started = start(&args, environment, feed.clone()) => started?,
+        () = stop.asked() => return Ok(()),
+    };
+
+    let gone = {
+        let (home, hub) = (running.home().clone(), running.hub().clone());
+        tokio::select! {
+            () = stop.asked() => None,
+            result = &mut printed => Some(result),
+            never = summarize(&home, &hub, &feed), if live => match never {},
+            never = tell_when_played(sample.as_ref()) => match never {},
+        }
+    };
+    if live {
+        out::note("stopping; Ctrl-C again stops at once");
+    }
+    running.stop().await;
+    if let Some(sample) = sample {
+        sample.stop().await;
+    }
+    let printed = match gone {
+        Some(result) => result,
+        None => {
+            feed.send(Item::End);
+            printed.await
+        }
+    };
+    out::missed(printed.unwrap_or_else(|_| Err(io::Error::other("the printer is gone"))))
+}
+
+async fn start(args: &Dev, environment: Environment, feed: Feed) -> Result<(Running, Option<Sample>), Failure> {
     let file = HubFile::of(args.which.hub.as_deref());
     let sample = match file {
         HubFile::Path(_) => None,
@@ -44,103 +77,84 @@ pub(crate) async fn run(args: Dev, environment: Environment) -> Result<(), Failu
     let loaded = file.load(&environment)?;
     say_notes(&loaded);
     out::note(&format!("{}: URLs in this file may lead to this machine itself; on AWS none may", file.name()));
-
-    let (events, received) = mpsc::unbounded_channel();
-    let live = !args.json && out::is_terminal();
-    let setup = setup(&args.which, Arc::new(loaded.hub), &environment, Arc::new(Sender(events)), faults(&environment)?);
+    let setup = setup(&args.which, Arc::new(loaded.hub), &environment, Arc::new(feed), faults(&environment)?);
     let options = Options { listen: args.listen.unwrap_or(LISTEN), any_port: args.listen.is_none() };
-    let running = Running::start(setup, options).await?;
-    let printer =
-        tokio::spawn(print(received, live.then(|| Display::new(running.home().clone(), running.hub().clone()))));
-
-    match &sample {
-        None => stop.asked().await,
-        Some(sample) => tokio::select! {
-            () = stop.asked() => {}
-            () = told_when_played(sample, live) => {}
-        },
-    }
-    if live {
-        say(live, "stopping; Ctrl-C again stops at once");
-    }
-    tokio::select! {
-        () = running.stop() => {}
-        () = stop.asked() => std::process::exit(130),
-    }
-    if let Some(sample) = sample {
-        sample.stop().await;
-    }
-    // With the hub went the last sender of events.
-    let _ = printer.await;
-    Ok(())
+    Ok((Running::start(setup, options).await?, sample))
 }
 
-/// Never ends: what comes after the scene is up to whoever watches.
-async fn told_when_played(sample: &Sample, live: bool) {
-    sample.played().await;
-    say(
-        live,
-        "The scene has been played, and the hub goes on; Ctrl-C stops it. In another terminal: `crossdock dlq list` \
-         shows what could not be delivered, `crossdock show ID` what became of an order.",
-    );
-    std::future::pending::<()>().await;
-}
-
-/// On a line of its own, whatever the display has drawn.
-fn say(live: bool, text: &str) {
-    out::note(&format!("{}{text}", if live { CLEAR } else { "" }));
-}
-
-/// Events go through a channel: whatever the output is, the hub does not wait for it.
-struct Sender(mpsc::UnboundedSender<HubEvent>);
-
-impl Observer for Sender {
-    fn observe(&self, event: HubEvent) {
-        // A printer that is gone has nobody to print for.
-        let _ = self.0.send(event);
+fn print(item: Item, live: bool) -> io::Result<()> {
+    match item {
+        Item::Event(event) if live => display::line(&event).map_or(Ok(()), |line| out::styled(&line)),
+        Item::Event(event) => out::exactly(&serde_json::to_string(&event)?),
+        Item::Summary(text) => out::summary(&text),
+        Item::End => Ok(()),
     }
 }
 
-async fn print(mut events: mpsc::UnboundedReceiver<HubEvent>, display: Option<Display>) {
-    let Some(mut display) = display else {
-        while let Some(event) = events.recv().await {
-            match serde_json::to_string(&event) {
-                Ok(line) => out::line(&line),
-                Err(error) => tracing::error!(error = %error, "an event could not be printed"),
-            }
-        }
-        return;
-    };
+async fn summarize(home: &LocalHome, hub: &Hub, feed: &Feed) -> Infallible {
+    let _cleared = Cleared(feed);
     let mut redraw = tokio::time::interval(REDRAW);
+    redraw.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
-            event = events.recv() => match event {
-                Some(event) => {
-                    display.show(&event);
-                    // The display itself holds the home, and with it a sender: the channel alone would never end.
-                    if event.event == EventName::HubStopped {
-                        break;
-                    }
-                }
-                None => break,
-            },
-            _ = redraw.tick() => display.summarize().await,
+        redraw.tick().await;
+        // A store that cannot be read at the moment will be at the next.
+        if let Ok(text) = display::summary(home, hub).await {
+            feed.send(Item::Summary(text));
         }
     }
 }
 
-/// Ctrl-C, or being told to end.
-pub(crate) struct Stop {
+/// What is left of a hub that stops is its last lines.
+struct Cleared<'a>(&'a Feed);
+
+impl Drop for Cleared<'_> {
+    fn drop(&mut self) {
+        self.0.send(Item::Summary(String::new()));
+    }
+}
+
+/// What comes after the scene is up to whoever watches.
+async fn tell_when_played(sample: Option<&Sample>) -> Infallible {
+    if let Some(sample) = sample {
+        sample.played().await;
+        out::note(
+            "The scene has been played, and the hub goes on; Ctrl-C stops it. In another terminal: \
+             `crossdock dlq list` shows what could not be delivered, `crossdock show ID` what became of an order.",
+        );
+    }
+    std::future::pending().await
+}
+
+/// Ctrl-C, or being told to end. The second time the process ends at once, whatever it is doing.
+pub(crate) struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let (asked, seen) = watch::channel(false);
+        tokio::spawn(async move {
+            let mut told = Told { interrupt, terminate };
+            told.once().await;
+            asked.send_replace(true);
+            told.once().await;
+            std::process::exit(130);
+        });
+        Ok(Self(seen))
+    }
+
+    pub(crate) async fn asked(&mut self) {
+        // An error means that nobody is left to ask.
+        let _ = self.0.wait_for(|asked| *asked).await;
+    }
+}
+
+struct Told {
     interrupt: Signal,
     terminate: Signal,
 }
 
-impl Stop {
-    pub(crate) fn listen() -> Result<Self, Failure> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    pub(crate) async fn asked(&mut self) {
+impl Told {
+    async fn once(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -1,6 +1,6 @@
 //! What a terminal shows: a line for each thing that happens, and below them a summary that stays.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use anstyle::{AnsiColor, Style};
 use crossdock_core::{
@@ -11,57 +11,27 @@ use crossdock_core::{
 use crossdock_local::LocalHome;
 use jiff::tz::TimeZone;
 
-use crate::out;
+use crate::out::plain;
 
-pub(crate) struct Display {
-    home: Arc<LocalHome>,
-    hub: Arc<Hub>,
-    summary: String,
-}
-
-/// To the beginning of the line, and everything on it gone.
-pub(crate) const CLEAR: &str = "\r\x1b[2K";
-
-impl Display {
-    pub(crate) fn new(home: Arc<LocalHome>, hub: Arc<Hub>) -> Self {
-        Self { home, hub, summary: String::new() }
+/// What the summary says.
+pub(crate) async fn summary(home: &LocalHome, hub: &Hub) -> Result<String, PortError> {
+    let stats = home.database().stats().await?;
+    let queues = home.local_queues();
+    let (mut waiting, mut dead) = (0, 0);
+    for endpoint in hub.endpoints.keys() {
+        let queue = queues.counts(&QueueName::Endpoint(endpoint.clone())).await?;
+        waiting += queue.visible + queue.hidden + queue.delayed;
+        let letters = queues.counts(&QueueName::DeadLetters(endpoint.clone())).await?;
+        dead += letters.visible + letters.hidden + letters.delayed;
     }
-
-    pub(crate) fn show(&mut self, event: &HubEvent) {
-        if let Some(line) = line(event) {
-            out::piece(&format!("{CLEAR}{line}\n{}", self.summary));
-        }
-    }
-
-    pub(crate) async fn summarize(&mut self) {
-        // A store that cannot be read at the moment will be at the next.
-        if let Ok(summary) = self.counts().await
-            && summary != self.summary
-        {
-            self.summary = summary;
-            out::piece(&format!("{CLEAR}{}", self.summary));
-        }
-    }
-
-    async fn counts(&self) -> Result<String, PortError> {
-        let stats = self.home.database().stats().await?;
-        let queues = self.home.local_queues();
-        let (mut waiting, mut dead) = (0, 0);
-        for endpoint in self.hub.endpoints.keys() {
-            let queue = queues.counts(&QueueName::Endpoint(endpoint.clone())).await?;
-            waiting += queue.visible + queue.hidden + queue.delayed;
-            let letters = queues.counts(&QueueName::DeadLetters(endpoint.clone())).await?;
-            dead += letters.visible + letters.hidden + letters.delayed;
-        }
-        let dlq = if dead > 0 { paint(AnsiColor::Red, &format!("{dead} in the DLQ")) } else { "DLQ empty".to_owned() };
-        Ok(format!(
-            "{} · {} objects · {} messages · {} delivered · {waiting} waiting · {dlq}",
-            sources(&self.hub),
-            stats.objects,
-            stats.messages,
-            stats.deliveries.delivered,
-        ))
-    }
+    let dlq = if dead > 0 { paint(AnsiColor::Red, &format!("{dead} in the DLQ")) } else { "DLQ empty".to_owned() };
+    Ok(format!(
+        "{} · {} objects · {} messages · {} delivered · {waiting} waiting · {dlq}",
+        sources(hub),
+        stats.objects,
+        stats.messages,
+        stats.deliveries.delivered,
+    ))
 }
 
 fn sources(hub: &Hub) -> String {
@@ -81,11 +51,15 @@ fn dim(text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// Ids and reasons are what a source or an endpoint wrote.
+fn text(field: &Option<String>) -> Cow<'_, str> {
+    field.as_deref().map(plain).unwrap_or_default()
+}
+
 /// `None` for what only machines care about: a poll that went well is no news.
 pub(crate) fn line(event: &HubEvent) -> Option<String> {
     let time = dim(&event.time.to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string());
-    let text = |field: &Option<String>| field.clone().unwrap_or_default();
-    let reason = event.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let reason = event.reason.as_deref().map(|reason| format!(": {}", plain(reason))).unwrap_or_default();
     let message = [text(&event.message), text(&event.object)].join(" ").trim().to_owned();
     let collection = format!("{}/{}", text(&event.source), text(&event.collection));
     let way = format!("{} → {}", text(&event.route), text(&event.endpoint));
@@ -170,6 +144,9 @@ mod tests {
             &event(EventName::DeliveryDeadLettered).because("poison"),
             Some("✗ dead letter thing:new T1  tell → ear: poison"),
         );
+        let mut strange = event(EventName::SourceFailed).because("answered \x1b[2Jnothing\n12:00:00 ✓ good");
+        strange.collection = Some("\u{9b}2J".to_owned());
+        check(&strange, Some(r"! poll failed shop/\u{9b}2J: answered \u{1b}[2Jnothing\n12:00:00 ✓ good"));
         check(&event(EventName::SourceFailed).because("refused"), Some("! poll failed shop/things: refused"));
         check(&event(EventName::SourceRecovered), Some("● recovered shop/things"));
     }

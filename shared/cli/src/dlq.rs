@@ -92,7 +92,7 @@ fn list(letters: &[DeadLetter], now: Timestamp) {
     }
     for letter in letters {
         let age = now.duration_since(letter.sent_at).as_secs();
-        out::line(&format!("{}  {}  dead for {}", line(letter), letter.reason, spoken(age)));
+        out::line(&format!("{}  {}  dead for {}", line(letter), out::plain(&letter.reason), spoken(age)));
     }
 }
 
@@ -107,7 +107,7 @@ fn spoken(seconds: i64) -> String {
 
 fn line(letter: &DeadLetter) -> String {
     let message = letter.message.as_ref().map_or_else(|| "(unreadable)".to_owned(), ToString::to_string);
-    let object = letter.object.clone().unwrap_or_default();
+    let object = letter.object.as_deref().map(out::plain).unwrap_or_default().into_owned();
     let route = letter.delivery.as_ref().map(|key| key.route.to_string()).unwrap_or_default();
     let id = letter.delivery.as_ref().map(|key| key.message.to_string()).unwrap_or_default();
     [id, message, object, format!("{route} → {}", letter.endpoint)]

@@ -12,6 +12,7 @@ mod endpoint;
 mod failure;
 mod out;
 mod poll;
+mod printer;
 mod sample;
 mod send;
 mod show;

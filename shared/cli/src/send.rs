@@ -1,6 +1,11 @@
 //! `crossdock send`: a push, as the source would make it.
 
-use std::{io::Read, path::Path, time::Duration};
+use std::{
+    io::Read,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    path::Path,
+    time::Duration,
+};
 
 use crossdock_core::{
     hub::Source,
@@ -11,6 +16,7 @@ use crossdock_core::{
 use crossdock_local::Running;
 use secrecy::ExposeSecret;
 use serde_json::Value;
+use url::{Host, Url};
 
 use crate::{
     args::Send,
@@ -52,7 +58,7 @@ async fn over_http(opened: &Opened, source: &Source, url: &str, body: Vec<u8>) -
     };
     let token = opened.home.secrets().secret(secret).await?;
     let request = EndpointRequest {
-        url: format!("{url}/push/{}", source.name).parse()?,
+        url: here(format!("{url}/push/{}", source.name).parse()?),
         headers: vec![
             ("authorization".to_owned(), HeaderValue::Secret(format!("Bearer {}", token.expose_secret()).into())),
             ("content-type".to_owned(), HeaderValue::Plain("application/json".to_owned())),
@@ -91,9 +97,35 @@ async fn into_store(opened: &Opened, source: &Source, body: &[u8]) -> Result<(),
     if accepted == 0 { Err(Failure::new("nothing was taken")) } else { Ok(()) }
 }
 
+/// A hub that was told to listen on every address is reached at the one of this machine itself.
+fn here(mut url: Url) -> Url {
+    let ip: IpAddr = match url.host() {
+        Some(Host::Ipv4(ip)) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        Some(Host::Ipv6(ip)) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        _ => return url,
+    };
+    // Cannot fail: the URL has a host, so it can have another.
+    let _ = url.set_ip_host(ip);
+    url
+}
+
 fn report<'a>(accepted: u64, ids: impl Iterator<Item = &'a str>) {
     out::line(&format!("accepted: {accepted}"));
     for id in ids {
         out::line(&format!("message {id}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hub_that_listens_everywhere_is_reached_here() {
+        let check = |url: &str, expected: &str| assert_eq!(here(url.parse().unwrap()).as_str(), expected);
+        check("http://127.0.0.1:7420/push/shop", "http://127.0.0.1:7420/push/shop");
+        check("http://0.0.0.0:7420/push/shop", "http://127.0.0.1:7420/push/shop");
+        check("http://[::]:7420/push/shop", "http://[::1]:7420/push/shop");
+        check("http://192.0.2.7:7420/push/shop", "http://192.0.2.7:7420/push/shop");
     }
 }

@@ -293,6 +293,6 @@ mod text {
     }
 
     fn plain(value: &Value) -> String {
-        value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+        value.as_str().map_or_else(|| value.to_string(), |text| out::plain(text).into_owned())
     }
 }

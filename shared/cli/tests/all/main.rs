@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
 
 use std::{
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 use expect_test::expect_file;
@@ -153,4 +154,33 @@ fn two_hubs_never_share_a_state() {
     let (code, said) = failing(folder.path(), &["dlq", "list", "--hub", "two.yaml", "--state", "s"]);
     assert_eq!(code, 1);
     assert!(said.starts_with("error: the state in s belongs to the hub one, and this hub file is about two"), "{said}");
+}
+
+/// A full disk is not somebody who has read enough.
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_a_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_crossdock"));
+    let output = command.arg("check").current_dir(folder.path()).env_clear().stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.starts_with("error: the output cannot be written: "), "{said}");
+}
+
+#[test]
+fn a_hub_that_nobody_reads_any_more_stops_as_it_should() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_crossdock"));
+    command.args(["dev", "--state", "state", "--listen", "127.0.0.1:0"]).current_dir(folder.path()).env_clear();
+    let mut hub = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(hub.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(first.contains("hub.started"), "{first}");
+    // The sample's polls are the next events.
+    assert!(hub.wait().unwrap().success());
+    assert!(folder.path().join("state/state.db").exists());
+    // A store that was not closed leaves its log behind.
+    assert!(!folder.path().join("state/state.db-wal").exists());
 }

@@ -1,0 +1,94 @@
+//! What a running hub prints, on a thread of its own: whoever reads slowly, or not at all, holds up nothing but what they
+//! are to read. Events wait for them, as many as there are; none is left out.
+
+use std::{io, sync::mpsc, thread};
+
+use crossdock_core::event::{HubEvent, Observer};
+use tokio::sync::oneshot;
+
+use crate::failure::Failure;
+
+#[derive(Debug)]
+pub(crate) enum Item {
+    Event(Box<HubEvent>),
+    Summary(String),
+    /// Nothing comes after it.
+    End,
+}
+
+/// The way to the printer.
+#[derive(Debug, Clone)]
+pub(crate) struct Feed(mpsc::Sender<Item>);
+
+impl Feed {
+    pub(crate) fn send(&self, item: Item) {
+        // A printer that is gone has nobody to print for; whoever waits for its end knows.
+        let _ = self.0.send(item);
+    }
+}
+
+impl Observer for Feed {
+    fn observe(&self, event: HubEvent) {
+        self.send(Item::Event(Box::new(event)));
+    }
+}
+
+/// Resolves when the printer has printed everything up to the end, or cannot print any more.
+pub(crate) type Ended = oneshot::Receiver<io::Result<()>>;
+
+pub(crate) fn start(mut print: impl FnMut(Item) -> io::Result<()> + Send + 'static) -> Result<(Feed, Ended), Failure> {
+    let (feed, items) = mpsc::channel();
+    let (ended, end) = oneshot::channel();
+    let work = move || {
+        let printed = items.into_iter().take_while(|item| !matches!(item, Item::End)).try_for_each(&mut print);
+        let _ = ended.send(printed);
+    };
+    thread::Builder::new().name("printer".to_owned()).spawn(work)?;
+    Ok((Feed(feed), end))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    fn print_to(printed: &Arc<Mutex<Vec<String>>>) -> impl FnMut(Item) -> io::Result<()> + use<> {
+        let printed = Arc::clone(printed);
+        move |item| {
+            let Item::Summary(text) = item else { panic!("{item:?}") };
+            printed.lock().unwrap().push(text);
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reader_who_does_not_read_holds_up_nobody_and_misses_nothing() {
+        let printed = Arc::default();
+        let (reads, starts_to_read) = mpsc::channel::<()>();
+        let mut print = print_to(&printed);
+        let (feed, mut ended) = start(move |item| {
+            // Never again an error: the sender is gone by then.
+            let _ = starts_to_read.recv();
+            print(item)
+        })
+        .unwrap();
+        let texts: Vec<String> = (0..1_000).map(|number| number.to_string()).collect();
+        for text in &texts {
+            feed.send(Item::Summary(text.clone()));
+        }
+        feed.send(Item::End);
+        assert!(ended.try_recv().is_err());
+        drop(reads);
+        ended.await.unwrap().unwrap();
+        assert_eq!(*printed.lock().unwrap(), texts);
+    }
+
+    #[tokio::test]
+    async fn an_output_that_fails_ends_it() {
+        let (feed, ended) = start(|_| Err(io::ErrorKind::BrokenPipe.into())).unwrap();
+        feed.send(Item::Summary("one".to_owned()));
+        assert_eq!(ended.await.unwrap().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        feed.send(Item::Summary("two".to_owned()));
+    }
+}
