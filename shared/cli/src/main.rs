@@ -16,6 +16,7 @@ mod printer;
 mod sample;
 mod send;
 mod show;
+mod why;
 
 use std::{process::ExitCode, sync::Arc};
 

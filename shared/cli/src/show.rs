@@ -1,7 +1,7 @@
 //! `crossdock show`: what the store knows of a message, an object or a delivery.
 
 use crossdock_core::{
-    hub::{Hub, Route},
+    hub::Hub,
     id::{CollectionKey, MessageId, ObjectKey},
     json::{FieldPath, changes},
     message::MessageRecord,
@@ -14,7 +14,7 @@ use crate::{
     args::Show,
     context::{Environment, Opened},
     failure::Failure,
-    out,
+    out, why,
 };
 
 pub(crate) async fn run(args: Show, environment: Environment) -> Result<(), Failure> {
@@ -64,33 +64,17 @@ fn routes(hub: &Hub, record: &MessageRecord, deliveries: &[Delivery]) -> Vec<Val
         let matched = record.message.routes.contains(&route.name);
         let why = if matched {
             let last = deliveries.iter().filter(|one| one.key.route == route.name).max_by_key(|one| one.key.round);
-            last.map_or("matches; waiting", |one| one.state.as_str())
+            last.map_or("matches; waiting", |one| one.state.as_str()).to_owned()
         } else if record.disabled_routes.contains(&route.name) {
-            "matches, but is disabled"
-        } else if takes_type(route, record.message.message.as_str()) {
-            "its filters do not match"
+            "matches, but is disabled".to_owned()
         } else {
-            "takes other types"
+            why::not(&route.pattern, &record.message)
         };
         json!({"route": route.name, "endpoint": route.to, "matches": matched, "why": why})
     });
     let gone = record.message.routes.iter().filter(|name| hub.route(name).is_none());
     let gone = gone.map(|name| json!({"route": name, "matches": true, "why": "matched, but is no longer in the hub"}));
     known.chain(gone).collect()
-}
-
-/// As the route's pattern says.
-fn takes_type(route: &Route, message: &str) -> bool {
-    let pattern: Value = serde_json::from_str(route.pattern.as_str()).unwrap_or_default();
-    let Some(types) = pattern.get("detail-type").and_then(Value::as_array) else { return true };
-    types.iter().any(|one| match one {
-        Value::String(exact) => exact == message,
-        other => match other.get("prefix").and_then(Value::as_str) {
-            Some(prefix) => message.starts_with(prefix),
-            // A form that only a raw pattern has: it is not for us to say.
-            None => true,
-        },
-    })
 }
 
 fn delivery(delivery: &Delivery) -> Value {
