@@ -32,7 +32,7 @@ pub(crate) async fn run(args: Poll, environment: Environment) -> Result<(), Fail
         show(&poller.preview(&key).await.map_err(|error| Failure::of(format!("{key} cannot be polled"), &error))?);
     } else {
         // Two polls at once would hold one lease.
-        let _lock = StateLock::take_for_a_command(&opened.state)?;
+        let _lock = StateLock::take(&opened.state)?;
         let report = poller.poll(&key).await.map_err(|error| Failure::of(format!("{key} cannot be polled"), &error))?;
         for aside in &report.set_aside {
             out::line(&format!("set aside: {aside}"));

@@ -5,16 +5,11 @@
 //! the ledger knows. A letter that the ledger has overtaken (a crash between dead letter and ledger, and then a delivery)
 //! is only cleared away.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
 use crate::{
     id::{DeliveryKey, EndpointName, MessageId, MessageType},
-    port::{
-        Delivery, DeliveryState, Entry, Home, Ledger, PortError, QueueBody, QueueName, Queues, Received, Settlement,
-    },
+    port::{Delivery, DeliveryState, Home, Ledger, PortError, QueueBody, QueueName, Queues, Received, Settlement},
 };
 
 /// How long dead letters are hidden while they are looked at.
@@ -117,7 +112,7 @@ async fn send_again<H: Home>(
     home: &H,
     endpoint: &EndpointName,
     letter: &DeadLetter,
-    mut body: QueueBody,
+    body: QueueBody,
 ) -> Result<Redriven, PortError> {
     let latest = latest(home, &body.key()).await?;
     if overtaken(latest.as_ref(), &body.key()) {
@@ -127,13 +122,9 @@ async fn send_again<H: Home>(
         // The queue itself gave up on it: the ledger has not heard of the end yet.
         end(home, endpoint, &body, letter, latest).await?;
     }
-    body.round += 1;
-    let text = serde_json::to_string(&body).map_err(|error| PortError::permanent(error.to_string()))?;
-    let entry = Entry { body: text, attributes: BTreeMap::new(), delay: Duration::ZERO };
-    let queue = QueueName::Endpoint(endpoint.clone());
-    let mut answers = home.queues().send(&queue, vec![entry]).await;
-    answers.pop().unwrap_or_else(|| Err(PortError::transient("the queue gave no answer")))?;
-    Ok(Redriven::Sent(body.key()))
+    let key = DeliveryKey { round: body.round + 1, ..body.key() };
+    home.queues().send_one(&QueueName::Endpoint(endpoint.clone()), body.next_round()?).await?;
+    Ok(Redriven::Sent(key))
 }
 
 async fn end<H: Home>(

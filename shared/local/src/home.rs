@@ -188,7 +188,8 @@ pub struct StateLock {
 impl StateLock {
     const NAME: &str = "hub.lock";
 
-    pub(crate) fn take(state: &Path) -> Result<Self, SetupError> {
+    /// For a hub, or for a command that works on the state without being one.
+    pub fn take(state: &Path) -> Result<Self, SetupError> {
         let path = state.join(Self::NAME);
         let failed = |error: io::Error| SetupError::State { path: path.display().to_string(), why: error.to_string() };
         std::fs::create_dir_all(state).map_err(failed)?;
@@ -204,11 +205,6 @@ impl StateLock {
                 Err(SetupError::Taken { state: state.display().to_string(), holder })
             }
         }
-    }
-
-    /// For a command that works on the state without being the hub.
-    pub fn take_for_a_command(state: &Path) -> Result<Self, SetupError> {
-        Self::take(state)
     }
 
     pub(crate) fn announce(&mut self, url: &str) -> io::Result<()> {

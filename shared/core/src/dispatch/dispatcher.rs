@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, future::join_all};
 use serde_json::Value;
@@ -15,8 +15,8 @@ use crate::{
     id::{DeliveryKey, EndpointName},
     message::{Message, MessageRecord},
     port::{
-        Attempt, Delivery, DeliveryState, EndpointClient, EndpointControl, Entry, Home, Ledger, Paused, PortError,
-        QueueBody, QueueName, Queues, Received, Settled, Settlement, VersionStore,
+        Attempt, Delivery, DeliveryState, EndpointClient, EndpointControl, Home, Ledger, Paused, PortError, QueueBody,
+        Received, Settled, Settlement, VersionStore,
     },
     publish::publish,
     route::Router,
@@ -60,8 +60,8 @@ enum Work {
 }
 
 #[derive(Debug)]
-struct Open {
-    body: QueueBody,
+pub(super) struct Open {
+    pub(super) body: QueueBody,
     known: Option<Delivery>,
     control: Arc<EndpointControl>,
     /// The newest version's body, where it is newer than the message's.
@@ -69,7 +69,7 @@ struct Open {
 }
 
 pub struct Dispatcher<H: Home> {
-    home: Arc<H>,
+    pub(super) home: Arc<H>,
     hub: Arc<Hub>,
     router: Arc<Router>,
 }
@@ -243,7 +243,7 @@ impl<H: Home> Dispatcher<H> {
         known: &Delivery,
     ) -> Result<Disposition, PortError> {
         if known.next_round {
-            self.send_next_round(endpoint, &received.body, known.key.round).await?;
+            self.send_next_round(endpoint, &received.body).await?;
         }
         Ok(Disposition::Delete)
     }
@@ -335,12 +335,7 @@ impl<H: Home> Dispatcher<H> {
                 Disposition::Delete
             }
         };
-        let mut answer = outcome.answer.clone();
-        if let (Some(answer), Some(_)) = (&mut answer, &failure) {
-            // A retry will say what is to follow; its messages have the same places and so the same ids.
-            answer.messages.clear();
-        }
-        let messages = self.follow_ups(&open.body.message, &delivery, answer.as_ref(), now).await?;
+        let messages = self.follow_ups(&open.body.message, &delivery, outcome.answer.as_ref(), now).await?;
         let parameters = outcome.answer.as_ref().map(|answer| answer.parameters.clone()).unwrap_or_default();
         // Without an answer, the last one stays.
         delivery.answer = outcome.answer.or(delivery.answer);
@@ -367,7 +362,7 @@ impl<H: Home> Dispatcher<H> {
             tracing::warn!(error = %error, "follow-ups stay pending");
         }
         if delivery.next_round {
-            self.send_next_round(&endpoint.name, &received.body, delivery.key.round).await?;
+            self.send_next_round(&endpoint.name, &received.body).await?;
         }
         Ok(disposition)
     }
@@ -391,7 +386,13 @@ impl<H: Home> Dispatcher<H> {
     }
 
     /// The ledger's record as it stands, with this receive accounted for.
-    fn delivery(&self, endpoint: &EndpointName, received: &Received, open: &Open, now: Timestamp) -> Delivery {
+    pub(super) fn delivery(
+        &self,
+        endpoint: &EndpointName,
+        received: &Received,
+        open: &Open,
+        now: Timestamp,
+    ) -> Delivery {
         let attempts = open.known.as_ref().map(|known| known.attempts.clone()).unwrap_or_default();
         Delivery {
             key: open.body.key(),
@@ -419,100 +420,6 @@ impl<H: Home> Dispatcher<H> {
         };
         let outcome = Outcome::failed("the hub failed while delivering this (panic)".to_owned());
         self.conclude(endpoint, received, open, outcome, self.home.clock().now()).await
-    }
-
-    /// Without an attempt: sends it to the dead-letter queue, records it, and lets go of the entry.
-    async fn dead_letter(
-        &self,
-        endpoint: &EndpointName,
-        received: &Received,
-        open: &Open,
-        why: &str,
-        now: Timestamp,
-    ) -> Result<Disposition, PortError> {
-        let mut delivery = self.delivery(endpoint, received, open, now);
-        delivery.state = DeliveryState::DeadLettered;
-        delivery.reason = Some(why.to_owned());
-        self.send_dead_letter(received, &delivery).await?;
-        self.settle(delivery.clone()).await?;
-        self.observe_end(&delivery, &open.body.message);
-        Ok(Disposition::Delete)
-    }
-
-    async fn dead_letter_unreadable(
-        &self,
-        endpoint: &EndpointName,
-        received: &Received,
-        why: &str,
-    ) -> Result<Disposition, PortError> {
-        let attributes = BTreeMap::from([("reason".to_owned(), why.to_owned())]);
-        self.send_to(&QueueName::DeadLetters(endpoint.clone()), received.body.clone(), attributes).await?;
-        let mut event = HubEvent::new(self.home.clock().now(), EventName::DeliveryDeadLettered).because(why);
-        event.endpoint = Some(endpoint.to_string());
-        self.home.observer().observe(event);
-        Ok(Disposition::Delete)
-    }
-
-    async fn settle(&self, delivery: Delivery) -> Result<Settled, PortError> {
-        let settlement = Settlement { delivery, parameters: Vec::new(), pause: None, messages: Vec::new() };
-        self.home.store().settle(settlement).await
-    }
-
-    async fn send_dead_letter(&self, received: &Received, delivery: &Delivery) -> Result<(), PortError> {
-        let mut attributes = BTreeMap::from([
-            ("reason".to_owned(), delivery.reason.clone().unwrap_or_default()),
-            ("attempts".to_owned(), delivery.attempts.len().to_string()),
-            ("message_id".to_owned(), delivery.key.message.to_string()),
-        ]);
-        if let Some(status) = delivery.attempts.last().and_then(|attempt| attempt.status) {
-            attributes.insert("status".to_owned(), status.to_string());
-        }
-        self.send_to(&QueueName::DeadLetters(delivery.endpoint.clone()), received.body.clone(), attributes).await
-    }
-
-    async fn send_next_round(&self, endpoint: &EndpointName, body: &str, round: u32) -> Result<(), PortError> {
-        let mut next: QueueBody =
-            serde_json::from_str(body).map_err(|error| PortError::permanent(error.to_string()))?;
-        next.round = round + 1;
-        let body = serde_json::to_string(&next).map_err(|error| PortError::permanent(error.to_string()))?;
-        self.send_to(&QueueName::Endpoint(endpoint.clone()), body, BTreeMap::new()).await
-    }
-
-    async fn send_to(
-        &self,
-        queue: &QueueName,
-        body: String,
-        attributes: BTreeMap<String, String>,
-    ) -> Result<(), PortError> {
-        let entry = Entry { body, attributes, delay: Duration::ZERO };
-        let mut answers = self.home.queues().send(queue, vec![entry]).await;
-        answers.pop().unwrap_or_else(|| Err(PortError::transient("the queue gave no answer")))
-    }
-
-    fn observe_attempt(&self, delivery: &Delivery, message: &Message) {
-        let mut event = self.event(EventName::DeliveryAttempted, delivery, message);
-        event.next_attempt_at = delivery.next_attempt_at;
-        event.reason = delivery.attempts.last().and_then(|attempt| attempt.failure.clone());
-        self.home.observer().observe(event);
-    }
-
-    fn observe_end(&self, delivery: &Delivery, message: &Message) {
-        let name = match delivery.state {
-            DeliveryState::Delivered => EventName::DeliverySucceeded,
-            DeliveryState::DeadLettered => EventName::DeliveryDeadLettered,
-            _ => return,
-        };
-        let mut event = self.event(name, delivery, message);
-        event.reason.clone_from(&delivery.reason);
-        self.home.observer().observe(event);
-    }
-
-    fn event(&self, name: EventName, delivery: &Delivery, message: &Message) -> HubEvent {
-        let mut event =
-            HubEvent::new(delivery.updated_at, name).about(message).delivering(&delivery.key, &delivery.endpoint);
-        event.attempt = u32::try_from(delivery.attempts.len()).ok().filter(|attempts| *attempts > 0);
-        event.status = delivery.attempts.last().and_then(|attempt| attempt.status);
-        event
     }
 }
 

@@ -9,6 +9,7 @@
 //! [`Dispatcher`] reads for a whole batch at once and settles entry by entry, so that no entry waits for its neighbours.
 
 mod dispatcher;
+mod ending;
 #[cfg(test)]
 mod golden;
 mod outcome;

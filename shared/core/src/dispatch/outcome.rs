@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Timestamp,
-    answer::{self, Answer, Notification, Terms, Verdict},
+    answer::{self, Answer, FollowUp, Notification, Terms, Verdict},
     hub::Endpoint,
     id::{ContentHash, DeliveryKey, Epoch, MessageId, MessageType},
     message::Message,
@@ -106,8 +106,10 @@ pub(super) fn follow_ups(
         changes: None,
         routes: Vec::new(),
     };
-    let messages =
-        answer.messages.iter().map(|asked| follow(asked.place, asked.message.clone(), asked.payload.clone()));
+    // After a failure a retry will say what is to follow: its messages have the same places and so the same ids.
+    let failed = delivery.attempts.last().is_some_and(|attempt| attempt.failure.is_some());
+    let asked: &[FollowUp] = if failed { &[] } else { &answer.messages };
+    let messages = asked.iter().map(|asked| follow(asked.place, asked.message.clone(), asked.payload.clone()));
     let notifications = answer.notifications.iter().enumerate().map(|(index, notification)| {
         let before = answer.notifications[..index].iter().filter(|other| *other == notification).count();
         let place = NOTIFICATIONS_FROM | said(notification, before);

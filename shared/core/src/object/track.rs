@@ -93,11 +93,6 @@ impl Plan {
     pub fn into_items(self) -> impl Iterator<Item = Planned> {
         self.parents.into_iter().flatten().chain(self.children.into_iter().map(|(_, child)| child))
     }
-
-    /// Parents first.
-    pub fn items(&self) -> impl Iterator<Item = &Planned> {
-        self.parents.iter().flatten().chain(self.children.iter().map(|(_, child)| child))
-    }
 }
 
 /// What was stored.

@@ -26,6 +26,13 @@ fn first_round() -> u32 {
 }
 
 impl QueueBody {
+    /// The same message for the same route, once more.
+    pub fn next_round(mut self) -> Result<Entry, PortError> {
+        self.round += 1;
+        let body = serde_json::to_string(&self).map_err(|error| PortError::permanent(error.to_string()))?;
+        Ok(Entry { body, attributes: BTreeMap::new(), delay: Duration::ZERO })
+    }
+
     pub fn key(&self) -> DeliveryKey {
         DeliveryKey { message: self.message.message_id, route: self.route.clone(), round: self.round }
     }
@@ -70,6 +77,14 @@ pub struct Received {
 pub trait Queues: Send + Sync {
     /// One answer per entry, in order.
     fn send(&self, queue: &QueueName, entries: Vec<Entry>) -> impl Future<Output = Vec<Result<(), PortError>>> + Send;
+
+    /// One entry.
+    fn send_one(&self, queue: &QueueName, entry: Entry) -> impl Future<Output = Result<(), PortError>> + Send {
+        async move {
+            let answer = self.send(queue, vec![entry]).await.pop();
+            answer.unwrap_or_else(|| Err(PortError::transient("the queue gave no answer")))
+        }
+    }
 
     /// Up to `max` (at most 10) visible entries, each hidden for `visibility` from now. Does not wait. An entry whose
     /// receive count has passed the queue's limit goes to the dead-letter queue instead of being returned.

@@ -56,11 +56,10 @@ pub struct CollectionState {
     pub baseline_objects: u64,
     /// Failed polls in a row.
     pub failures: u64,
-    /// The first failure of the streak; part of the notification's id.
+    /// How many streaks of failures there have been; part of the notification's id.
     pub streak: u64,
     /// A `notification:error` was emitted for the streak.
     pub notified: bool,
-    pub next_poll_at: Option<Timestamp>,
 }
 
 /// Who holds a collection's lease.

@@ -89,7 +89,7 @@ fn save_state(
     let saved = connection
         .prepare_cached(
             "UPDATE collections SET lease_until = ?4, bookmark = ?5, started_at = ?6, baseline_done = ?7,
-                baseline_objects = ?8, failures = ?9, streak = ?10, notified = ?11, next_poll_at = ?12
+                baseline_objects = ?8, failures = ?9, streak = ?10, notified = ?11
              WHERE source = ?1 AND collection = ?2 AND lease_owner = ?3",
         )?
         .execute(params![
@@ -104,14 +104,13 @@ fn save_state(
             state.failures.cast_signed(),
             state.streak.cast_signed(),
             state.notified,
-            state.next_poll_at.map(micros),
         ])?;
     Ok(saved == 1)
 }
 
 fn read_state(connection: &Connection, key: &CollectionKey) -> Result<Option<CollectionState>, Failure> {
     let mut statement = connection.prepare_cached(
-        "SELECT bookmark, started_at, baseline_done, baseline_objects, failures, streak, notified, next_poll_at
+        "SELECT bookmark, started_at, baseline_done, baseline_objects, failures, streak, notified
          FROM collections WHERE source = ?1 AND collection = ?2",
     )?;
     let mut rows = statement.query(params![key.source.as_str(), key.collection.as_str()])?;
@@ -127,6 +126,5 @@ fn state(row: &Row<'_>) -> Result<CollectionState, Failure> {
         failures: row.get::<_, i64>(4)?.cast_unsigned(),
         streak: row.get::<_, i64>(5)?.cast_unsigned(),
         notified: row.get(6)?,
-        next_poll_at: optional_time(row.get(7)?)?,
     })
 }

@@ -66,7 +66,6 @@ CREATE TABLE collections (
     -- An unsigned number, bit for bit.
     streak           INTEGER NOT NULL DEFAULT 0,
     notified         INTEGER NOT NULL DEFAULT 0,
-    next_poll_at     INTEGER,
     PRIMARY KEY (source, collection)
 ) STRICT, WITHOUT ROWID;
 

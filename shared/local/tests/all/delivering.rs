@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use crossdock_core::{
-    event::EventName,
     id::MessageId,
     message::Message,
     port::{Clock, Delivery, DeliveryState, Entry, Home, HttpError, Ledger, QueueName, Queues},
@@ -186,15 +185,7 @@ async fn notifications_of_a_failing_endpoint_are_emitted_once() {
     push(&stage, "order:ping").await;
     stage.settle().await;
     assert_eq!(stage.arrived(), ["order:ping"; 3]);
-    let emitted: Vec<String> = stage
-        .world
-        .events
-        .lock()
-        .unwrap()
-        .iter()
-        .filter(|event| event.event == EventName::MessageEmitted)
-        .filter_map(|event| event.message.clone())
-        .collect();
+    let emitted = stage.emitted();
     assert_eq!(emitted, ["order:ping", "notification:warn"]);
 }
 
@@ -357,15 +348,7 @@ async fn only_what_a_delivery_ends_with_follows_from_it() {
     stage.dispatch_once().await;
     stage.clock.advance(Duration::from_secs(11));
     stage.dispatch_once().await;
-    let emitted: Vec<String> = stage
-        .world
-        .events
-        .lock()
-        .unwrap()
-        .iter()
-        .filter(|event| event.event == EventName::MessageEmitted)
-        .filter_map(|event| event.message.clone())
-        .collect();
+    let emitted = stage.emitted();
     // Two different notifications, and the one follow-up of the answer that counted.
     assert_eq!(emitted.iter().filter(|message| *message == "notification:error").count(), 2, "{emitted:?}");
     assert_eq!(emitted.iter().filter(|message| *message == "order:echo").count(), 1, "{emitted:?}");

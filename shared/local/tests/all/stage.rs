@@ -9,7 +9,7 @@ use std::{
 use crossdock_core::{
     Timestamp,
     dispatch::{Dispatcher, Disposition},
-    event::{HubEvent, Observer},
+    event::{EventName, HubEvent, Observer},
     fault::{Faults, Guarded},
     hub::{self, Hub},
     id::{CollectionKey, EndpointName, SecretName},
@@ -336,6 +336,13 @@ impl Stage {
     /// Types of what arrived, in order.
     pub(crate) fn arrived(&self) -> Vec<String> {
         self.seen().iter().map(|seen| seen.message().to_owned()).collect()
+    }
+
+    /// Types of what was put on the bus, in order.
+    pub(crate) fn emitted(&self) -> Vec<String> {
+        let events = self.world.events.lock().unwrap();
+        let emitted = events.iter().filter(|event| event.event == EventName::MessageEmitted);
+        emitted.filter_map(|event| event.message.clone()).collect()
     }
 
     pub(crate) fn answers(&self, answers: impl IntoIterator<Item = Result<EndpointResponse, HttpError>>) {

@@ -79,7 +79,6 @@ pub async fn the_state_comes_back_whole<F: StoreFixture>(fixture: &F) {
         failures: 4,
         streak: u64::MAX,
         notified: true,
-        next_poll_at: Some(at(10)),
     };
     lease(fixture, "one", at(0), at(60)).await.expect("the lease");
     for state in [full, CollectionState::default()] {
