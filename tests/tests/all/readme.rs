@@ -88,9 +88,12 @@ async fn every_command_of_the_readme_works() {
 #[tokio::test(flavor = "multi_thread")]
 async fn at_a_terminal_the_scene_is_shown_and_ctrl_c_ends_it() {
     let folder = TempDir::new().unwrap();
-    let line = format!("{} dev --listen 127.0.0.1:0", crossdock().display());
+    // The shell tells how the hub ended. `script --return` would too, but where the terminal is gone before the process
+    // is, it answers with a status of nobody.
+    let line = format!("trap : INT; '{}' dev --listen 127.0.0.1:0; echo exit status $?", crossdock().display());
     let mut command = Command::new("script");
-    command.args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"]).current_dir(folder.path());
+    command.args(["--quiet", "--flush", "--command", &line, "/dev/null"]).current_dir(folder.path());
+    command.env("SHELL", "/bin/sh");
     command.kill_on_drop(true).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut terminal = command.spawn().unwrap();
     let (mut keys, mut screen) = (terminal.stdin.take().unwrap(), terminal.stdout.take().unwrap());
@@ -111,12 +114,10 @@ async fn at_a_terminal_the_scene_is_shown_and_ctrl_c_ends_it() {
         shows(expected).await;
     }
     keys.write_all(&[CTRL_C]).await.unwrap();
-    let Ok(status) = tokio::time::timeout(PATIENCE, terminal.wait()).await else {
-        // The terminal goes with its end of the line, and takes what runs on it along.
-        panic!("Ctrl-C did not end it:\n{}", text());
-    };
-    assert!(status.unwrap().success(), "{}", text());
     shows("stopped").await;
+    shows("exit status 0").await;
+    // The terminal goes with its end of the line, and takes what runs on it along.
+    drop(terminal);
 }
 
 /// The lines of all `sh` blocks, without comments.
