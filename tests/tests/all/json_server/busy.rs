@@ -31,8 +31,8 @@ const ALIKE: usize = 300;
 const READING: Reading = Reading { every: "200ms", overlap: "0s", sizes: [100, 250] };
 const CLERKS: u64 = 3;
 /// Each clerk goes on for so many steps, and until each way has been polled so often meanwhile.
-const STEPS: usize = 40;
-const POLLS: usize = 3;
+const STEPS: usize = 12;
+const POLLS: usize = 2;
 /// Clerks have their favourites.
 const FAVOURITES: u64 = 8;
 

@@ -14,6 +14,7 @@ use crate::support::{
     now,
     process::Process,
     random::Random,
+    until,
     wait::PATIENCE,
     within,
 };
@@ -103,8 +104,11 @@ impl Shop {
         }
     }
 
-    /// At once: connections break, and what was answered before is in the file.
+    /// At once: connections break. json-server answers before it has written, and a shop that forgets what it said would
+    /// be another story, so the file is waited for.
     pub(super) async fn close(&mut self) {
+        let all = done(&call("GET", format!("{}/db", self.url())).send().await, 200);
+        until("json-server to write its file", || (self.file().as_ref() == Some(&all)).then_some(()), || "").await;
         self.process.kill().await;
     }
 
@@ -115,11 +119,14 @@ impl Shop {
 
     /// What somebody does to the file while the shop is closed.
     pub(super) fn edit(&self, edit: impl FnOnce(&mut Vec<Value>)) {
-        let file = self.bench.path("db.json");
-        let mut all: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-        let Value::Array(orders) = &mut all["orders"] else { panic!("no list in {}", file.display()) };
-        edit(orders);
-        std::fs::write(&file, all.to_string()).unwrap();
+        let mut all = self.file().unwrap();
+        edit(all["orders"].as_array_mut().unwrap());
+        std::fs::write(self.bench.path("db.json"), all.to_string()).unwrap();
+    }
+
+    /// `None` while it is being written.
+    fn file(&self) -> Option<Value> {
+        serde_json::from_slice(&std::fs::read(self.bench.path("db.json")).ok()?).ok()
     }
 
     /// As it is served, text for text.
