@@ -69,21 +69,22 @@ pub(super) fn id(number: u64) -> String {
 
 pub(super) struct Shop {
     binary: PathBuf,
+    options: &'static [&'static str],
     bench: Bench,
     port: u16,
     process: Process,
 }
 
 impl Shop {
-    pub(super) async fn open(binary: PathBuf, orders: &[Value]) -> Self {
+    pub(super) async fn open(binary: PathBuf, options: &'static [&'static str], orders: &[Value]) -> Self {
         let bench = Bench::empty();
         let size = json!(orders).to_string().len() / orders.len();
         assert!((1_500..3_000).contains(&size), "{size} bytes an order");
         std::fs::write(bench.path("db.json"), json!({"orders": orders}).to_string()).unwrap();
         std::fs::write(bench.path("dates.js"), DATES).unwrap();
         let port = free_port();
-        let process = serve(&binary, &bench, port);
-        let shop = Self { binary, bench, port, process };
+        let process = serve(&binary, options, &bench, port);
+        let shop = Self { binary, options, bench, port, process };
         shop.answers().await;
         shop
     }
@@ -113,7 +114,7 @@ impl Shop {
     }
 
     pub(super) async fn open_again(&mut self) {
-        self.process = serve(&self.binary, &self.bench, self.port);
+        self.process = serve(&self.binary, self.options, &self.bench, self.port);
         self.answers().await;
     }
 
@@ -168,9 +169,9 @@ fn free_port() -> u16 {
     ports.find(free).unwrap_or_else(|| panic!("no free port"))
 }
 
-fn serve(binary: &Path, bench: &Bench, port: u16) -> Process {
+fn serve(binary: &Path, options: &[&str], bench: &Bench, port: u16) -> Process {
     let mut command = Command::new(binary);
-    command.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--quiet"]);
+    command.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--quiet"]).args(options);
     command.arg(bench.path("db.json")).arg("--middlewares").arg(bench.path("dates.js"));
     command.current_dir(bench.path(".")).kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
