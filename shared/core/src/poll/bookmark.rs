@@ -60,3 +60,41 @@ impl From<Option<Timestamp>> for Bookmark {
 fn time(text: &str) -> Option<Timestamp> {
     parse_time(TimeFormat::Rfc3339, &Value::String(text.to_owned())).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn collection(keys: &str) -> Collection {
+        let text = format!(
+            "{{hub: a, endpoints: {{e: {{url: http://e.test}}}}, sources: {{s: {{url: http://s.test, collections: {{
+             c: {{type: t, request: {{path: /}}, id: id, every: 1m, {keys}}}}}}}}}}}"
+        );
+        let loaded = crate::hub::load("hub.yaml", &text, &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
+        loaded.hub.sources.values().next().unwrap().collections[0].clone()
+    }
+
+    #[test]
+    fn what_was_written_is_read_again() {
+        let by_time = collection("since: {param: since, field: at}");
+        let by_cursor = collection("pages: {style: cursor, param: after, next: next, resume: true}");
+        let time: Timestamp = "2026-11-21T10:00:00.120Z".parse().unwrap();
+        let style = TimeStyle::of("2026-11-21 11:00:00.000+0100");
+        let cases = [
+            (&by_time, Bookmark::None, None),
+            (&by_time, Bookmark::Time(time), Some("2026-11-21 11:00:00.120+0100")),
+            (&by_cursor, Bookmark::None, None),
+            (&by_cursor, Bookmark::Cursor("2026-11-21".into()), Some("\"2026-11-21\"")),
+            (&by_cursor, Bookmark::Cursor(7.into()), Some("7")),
+        ];
+        for (collection, bookmark, text) in cases {
+            assert_eq!(bookmark.write(style).as_deref(), text);
+            assert_eq!(Bookmark::read(collection, text), bookmark);
+            // Of the other kind it is none.
+            let other = if std::ptr::eq(collection, &by_time) { &by_cursor } else { &by_time };
+            assert_eq!(Bookmark::read(other, text), Bookmark::None);
+        }
+        // As it was stored before styles were known.
+        assert_eq!(Bookmark::read(&by_time, Some("2026-11-21T10:00:00.12Z")), Bookmark::Time(time));
+    }
+}
