@@ -14,6 +14,10 @@
 //! Where the source turns out not to sort, a pass is the whole list after the bookmark, and what an order that was none
 //! made the walk skip is read again from where the poll began. Where it turns out not to filter, the bookmark means
 //! nothing and stays. Not told apart: an order that ascends within every page and yet is not that of time.
+//!
+//! A link or a cursor is a step as a page's number is: nobody knows what it is made of. Only where the hub file vouches for
+//! a source's cursors (`resume`) is the last one the bookmark; there is no order then to be judged, and no pass
+//! (`docs/adr/0012-cursors.md`).
 
 use std::{
     collections::HashSet,
@@ -36,7 +40,8 @@ const MOST_PASSES: u32 = 6;
 /// A source that has no page of that number may give its last one again. Once may also be a shift by just a page.
 const REPEATS: u32 = 2;
 
-/// Pages without items, one after another, each with a new cursor: a source may search on behind them, but not for ever.
+/// Pages without items, one after another, each with another to follow: a source may search on behind them, but not for
+/// ever.
 const MOST_EMPTY: u32 = 1_000;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -54,10 +59,14 @@ pub enum WalkError {
     Circular { path: String },
     #[error("the source's pagination is circular: an answer gives a cursor that has been followed before")]
     CursorAgain,
-    #[error("the same page came {} times under different cursors: does the request send the cursor as the source expects it?", REPEATS + 1)]
+    #[error(
+        "the same page came {} times, each time with another to follow: \
+         the source does not seem to understand how it is asked for the next", REPEATS + 1
+    )]
     PageAgain,
     #[error(
-        "{MOST_EMPTY} pages in a row were empty, each with another cursor: name in `more` where the answer says that there are no more pages"
+        "{MOST_EMPTY} pages in a row were empty, each with another to follow; \
+         where an answer with a cursor says that it is the last, name that place in `more`"
     )]
     Endless,
 }
@@ -305,7 +314,7 @@ impl Walk {
             return Ok(None);
         }
         match (&self.at, &page.onward.next) {
-            (At::Number(number), _) => Ok(self.more_by_number(*number, page)),
+            (At::Number(number), _) => self.more_by_number(*number, page),
             (_, Some(next @ At::Cursor(_))) => self.more_by_cursor(next, page),
             (_, Some(next)) => {
                 let ends = page.rows.is_empty() || self.repeats >= REPEATS || *next == self.at;
@@ -315,31 +324,48 @@ impl Walk {
         }
     }
 
-    fn more_by_number(&self, number: u64, page: &PageFacts) -> Option<At> {
+    fn more_by_number(&self, number: u64, page: &PageFacts) -> Result<Option<At>, WalkError> {
         let Onward { total, more, .. } = page.onward;
         let place = number.saturating_sub(self.first_number()) + 1;
         let ends = match more {
-            Some(more) => !more,
+            Some(true) => {
+                self.goes_on(page)?;
+                false
+            }
+            Some(false) => true,
             // There are rows: a total of none says something else than how many pages there are.
-            None => page.rows.is_empty() || total.is_some_and(|total| total > 0 && place >= total),
+            None => {
+                let last = total.is_some_and(|total| total > 0 && place >= total);
+                page.rows.is_empty() || last || self.repeats >= REPEATS
+            }
         };
-        (!ends && self.repeats < REPEATS).then(|| At::Number(number + 1))
+        Ok((!ends).then(|| At::Number(number + 1)))
     }
 
     /// A source that does not say whether there is more may search on behind an empty page, and may give its last cursor
     /// for ever. A feed that is gone on with later is read to where nothing comes.
     fn more_by_cursor(&self, next: &At, page: &PageFacts) -> Result<Option<At>, WalkError> {
-        let empty = page.rows.is_empty();
+        let known = *next == self.at || self.followed.contains(next);
         let ends = match page.onward.more {
             Some(more) => !more,
-            None => empty && (self.resumes || *next == self.at || self.followed.contains(next)),
+            None => page.rows.is_empty() && (self.resumes || known),
         };
-        match (ends, empty) {
-            (true, _) => Ok(None),
-            _ if self.followed.contains(next) => Err(WalkError::CursorAgain),
-            (false, true) if self.empty >= MOST_EMPTY => Err(WalkError::Endless),
-            (false, false) if self.repeats >= REPEATS => Err(WalkError::PageAgain),
-            _ => Ok(Some(next.clone())),
+        if ends {
+            return Ok(None);
+        }
+        if known {
+            return Err(WalkError::CursorAgain);
+        }
+        self.goes_on(page)?;
+        Ok(Some(next.clone()))
+    }
+
+    /// Whether there may be a page after this one, as it says: to end quietly would be to lose what is there.
+    fn goes_on(&self, page: &PageFacts) -> Result<(), WalkError> {
+        match page.rows.is_empty() {
+            true if self.empty >= MOST_EMPTY => Err(WalkError::Endless),
+            false if self.repeats >= REPEATS => Err(WalkError::PageAgain),
+            _ => Ok(()),
         }
     }
 

@@ -251,9 +251,23 @@ pub(super) const ROWS: &[Row] = &[
             let (page, _) = after(&shop.all(), None);
             Reply::json(200, &items(&page, json!({"next": format!("sealed-{}", shop.tokens), "more": true})))
         },
-        reason: "the same page came 3 times under different cursors: \
-                 does the request send the cursor as the source expects it?",
+        reason: "the same page came 3 times, each time with another to follow: \
+                 the source does not seem to understand how it is asked for the next",
         ..BY_CURSOR
+    },
+    Row {
+        name: "status-206-for-ever",
+        collection: "request: {path: /things}, created: created, items: items, pages: {style: status206, param: page}",
+        good: |shop, request| {
+            let number = page_number(request);
+            let (page, pages) = numbered(&shop.all(), number);
+            Reply::json(if number < pages { 206 } else { 200 }, &items(&page, json!({})))
+        },
+        // The parameter is one it does not know.
+        bad: |shop, _| Reply::json(206, &items(&numbered(&shop.all(), 1).0, json!({}))),
+        reason: "the same page came 3 times, each time with another to follow: \
+                 the source does not seem to understand how it is asked for the next",
+        ..NONE
     },
     Row {
         name: "cursor-missing",

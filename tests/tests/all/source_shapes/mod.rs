@@ -23,12 +23,14 @@ use self::{
 };
 use crate::support::{Bench, Hub, Reply, Request, Server, hub::database};
 
+type Script = dyn Fn(&mut Shop, &Request) -> Reply + Send + Sync;
+
 /// A row of either table, as the hub and the server see it.
 struct Source {
     name: &'static str,
     keys: &'static str,
     collection: &'static str,
-    script: Box<dyn Fn(&mut Shop, &Request) -> Reply + Send + Sync>,
+    script: Box<Script>,
 }
 
 struct Scenery {
