@@ -11,11 +11,16 @@ mod shop;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use crossdock_core::event::{EventName, HubEvent};
 use rusqlite::{Connection, OpenFlags};
+use serde_json::json;
 
 use self::{
     bad::Mark,
@@ -281,4 +286,54 @@ async fn sources_that_misbehave() {
 /// `…` stands for any rest.
 fn says(reason: &str, text: &str) -> bool {
     reason.strip_suffix('…').map_or(reason == text, |beginning| text.starts_with(beginning))
+}
+
+/// Several collections of one source, asked for the first time at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn collections_of_one_source_share_its_token() {
+    let tokens = Arc::new(AtomicU32::new(0));
+    let given = Arc::clone(&tokens);
+    let server = Server::start(move |request| match (request.path(), request.header("authorization")) {
+        ("/token", _) => {
+            given.fetch_add(1, Ordering::SeqCst);
+            Reply::json(200, &json!({"access_token": "open-sesame"})).slowly(Duration::from_millis(10))
+        }
+        (_, Some("Bearer open-sesame")) => Reply::json(200, &json!([])),
+        _ => Reply::status(401),
+    })
+    .await;
+    let collections: Vec<String> = (0..5)
+        .map(|number| format!("c{number}: {{type: t, request: {{path: /c{number}}}, id: id, every: 1s}}"))
+        .collect();
+    let bench = Bench::new(&format!(
+        "hub: tokens\nsources:\n  shop:\n    url: {url}\n    auth: {{oauth2: {{token_url: '{url}/token', client_id: hub, secret: key}}}}\n    \
+         collections: {{{}}}\nendpoints: {{e: {{url: {url}}}}}\n",
+        collections.join(", "),
+        url = server.url(),
+    ))
+    .secret("key", "s3cret");
+    let hub = bench.start().await;
+    for number in 0..5 {
+        let name = format!("c{number}");
+        hub.event(&name, |event| event.event == EventName::PollFinished && event.collection.as_deref() == Some(&*name))
+            .await;
+    }
+    assert_eq!(tokens.load(Ordering::SeqCst), 1, "{:#?}", server.seen());
+    hub.stop().await;
+}
+
+/// A token server is an address like any other.
+#[tokio::test]
+async fn no_token_is_asked_of_an_address_that_is_closed() {
+    let bench = Bench::new(
+        "hub: tokens\nsources:\n  shop:\n    url: http://127.0.0.1:9\n    \
+         auth: {oauth2: {token_url: 'http://169.254.169.254/token', client_id: hub, secret: key}}\n    \
+         collections: {things: {type: thing, request: {path: /}, id: id, every: 1s}}\n\
+         endpoints: {e: {url: http://127.0.0.1:9}}\n",
+    )
+    .secret("key", "s3cret");
+    let done = bench.run(&["poll", "shop/things"]).await;
+    assert!(!done.status.success(), "{done}");
+    let expected = "shop/things cannot be polled: no token from 169.254.169.254: 169.254.169.254 is ";
+    assert!(done.stderr.contains(expected), "{done}");
 }

@@ -14,7 +14,7 @@ use crate::{
         fault::{Place, Report},
         model::{End, Pages, Placeholder, Since, Template, TimeFormat},
         tree::{Content, Node, quote},
-        values::Literal,
+        values::{Count, Literal},
     },
     port::Method,
 };
@@ -139,16 +139,16 @@ fn pages(At { place, value: part, .. }: &At<PagesPart>, mentioned: &Mentioned, r
     match part {
         PagesPart::Number(part) => {
             let param = mentioned.parameter(Placeholder::Page, part.param.as_ref(), place, report);
-            let size = size(part.size.as_ref(), report);
+            let size = part.size.as_ref().map(|size| self::size(size, report));
             let end = part.total.clone().map_or(End::Empty, |field| End::Total(field.0));
             part.style?;
-            Some(Pages::Number { param, first: part.first.map_or(1, |first| first.0), end, size: size? })
+            numbered(param, part.first, end, size)
         }
         PagesPart::Status206(part) => {
             let param = mentioned.parameter(Placeholder::Page, part.param.as_ref(), place, report);
-            let size = size(part.size.as_ref(), report);
+            let size = part.size.as_ref().map(|size| self::size(size, report));
             part.style?;
-            Some(Pages::Number { param, first: part.first.map_or(1, |first| first.0), end: End::Not206, size: size? })
+            numbered(param, part.first, End::Not206, size)
         }
         PagesPart::Link(part) => {
             part.style?;
@@ -167,12 +167,21 @@ fn pages(At { place, value: part, .. }: &At<PagesPart>, mentioned: &Mentioned, r
     }
 }
 
-/// The outer `None`: reported.
-#[expect(clippy::option_option, reason = "absent and refused are two things")]
-fn size(part: Option<&PageSizePart>, report: &mut Report) -> Option<Option<(String, u64)>> {
-    let Some(part) = part else { return Some(None) };
+/// A size that is there and was refused makes no pages.
+fn numbered(param: Option<String>, first: Option<Count>, end: End, size: Option<Option<PageSize>>) -> Option<Pages> {
+    let size = match size {
+        Some(size) => Some(size?),
+        None => None,
+    };
+    Some(Pages::Number { param, first: first.map_or(1, |first| first.0), end, size })
+}
+
+/// The parameter and its value.
+type PageSize = (String, u64);
+
+fn size(part: &PageSizePart, report: &mut Report) -> Option<PageSize> {
     let value = count(part.value.as_ref(), 1..=100_000, report);
-    Some(Some((part.param.clone()?.value, value?)))
+    Some((part.param.clone()?.value, value?))
 }
 
 /// Each query parameter has one owner, and a name.
