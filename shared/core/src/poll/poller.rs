@@ -226,6 +226,7 @@ impl<'a, H: Home> Poller<'a, H> {
         // changes until then would go unseen. Where a source dates all its rows ahead of its own clock, the bookmark
         // lags behind them, and what is newer is read again.
         let mut reached = run.bookmark().time();
+        let mut began = None;
         while let Some((since, at)) = walk.next() {
             let first_contact = run.state.started_at.is_none();
             let page = self.fetch(run, since, at).await?;
@@ -247,12 +248,27 @@ impl<'a, H: Home> Poller<'a, H> {
             reached = reached.max(read.times.iter().filter(|time| **time <= run.now).max().copied());
             walk.after(&PageFacts { times: read.times, rows: read.rows, onward })?;
             run.state.bookmark = walk.bookmark().at_most(reached).write(run.style());
+            // A source that never rests would never be read to its end: what it wrote after the poll began is left to the
+            // next one. Not before there is a baseline, which what was left out would be told apart from.
+            let began = *began.get_or_insert(run.now);
+            if run.state.baseline_done && self.is_past(run, began) {
+                break;
+            }
             // The last page's bookmark is saved with the end of the poll.
             if walk.next().is_some() {
                 self.save(run, self.lease_from(self.now()), None).await?;
             }
         }
         Ok(())
+    }
+
+    fn is_past(&self, run: &Run<'_>, began: Timestamp) -> bool {
+        match run.bookmark() {
+            Bookmark::None => false,
+            Bookmark::Time(time) => time > began,
+            // No time can be told from a cursor: a poll that takes longer than the interval goes on as the next one.
+            Bookmark::Cursor(_) => began.checked_add(run.collection.every).is_ok_and(|next| self.now() >= next),
+        }
     }
 
     async fn fetch(&self, run: &mut Run<'_>, since: Option<Timestamp>, at: &At) -> Result<Page, PollError> {
