@@ -6,7 +6,7 @@ use url::Url;
 use super::{
     poller::PollError,
     request::{self, Asked},
-    token::{Token, Tokens},
+    token::Tokens,
 };
 use crate::{
     hub::{Auth, Limits, Source},
@@ -66,6 +66,7 @@ async fn authorized<H: Home>(
         let request = request::complete(asked, source, limits, home.secrets()).await?;
         return Ok(home.source().fetch(request).await?);
     };
+    let mut again = true;
     loop {
         let token = tokens.get(home, &source.name, oauth2, limits.timeout).await?;
         let mut request = request::complete(asked, source, limits, home.secrets()).await?;
@@ -75,7 +76,9 @@ async fn authorized<H: Home>(
             return Ok(response);
         }
         tokens.give_up(&source.name, &token).await;
-        let Token { fresh: false, .. } = token else { return Ok(response) };
+        if token.fresh || !std::mem::take(&mut again) {
+            return Ok(response);
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -336,4 +336,39 @@ async fn no_token_is_asked_of_an_address_that_is_closed() {
     assert!(!done.status.success(), "{done}");
     let expected = "shop/things cannot be polled: no token from 169.254.169.254: 169.254.169.254 is ";
     assert!(done.stderr.contains(expected), "{done}");
+}
+
+/// A feed that grows faster than it is read: each poll ends all the same, and the next goes on from its cursor.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_that_never_rests_is_read_in_polls() {
+    const QUIET: u32 = 3;
+    let busy = Arc::new(AtomicBool::new(false));
+    let is_busy = Arc::clone(&busy);
+    let server = Server::start(move |request| {
+        let from: u32 = request.query("from").map_or(0, |text| text.parse().unwrap());
+        match from < QUIET || is_busy.load(Ordering::SeqCst) {
+            true => {
+                Reply::json(200, &json!({"items": [{"id": format!("T{}", from % QUIET), "n": from}], "next": from + 1}))
+            }
+            false => Reply::json(200, &json!({"items": [], "next": from})),
+        }
+    })
+    .await;
+    let bench = Bench::new(&format!(
+        "hub: feeds\nsources:\n  shop:\n    url: {url}\n    collections:\n      things: {{type: thing, request: {{path: /}}, \
+         items: items, id: id, pages: {{style: cursor, param: from, next: next, resume: true}}, every: 300ms}}\n\
+         endpoints: {{e: {{url: {url}}}}}\n",
+        url = server.url(),
+    ));
+    let hub = bench.start().await;
+    hub.event("baseline", |event| event.event == EventName::BaselineStored).await;
+    busy.store(true, Ordering::SeqCst);
+    let with_news =
+        |event: &&HubEvent| event.event == EventName::PollFinished && event.count.is_some_and(|count| count > 1);
+    hub.until("polls with news", |events| events.iter().filter(with_news).nth(3).map(|_| ())).await;
+    // One entry after another, each asked for once; the quiet end was asked for at every poll.
+    let mut asked: Vec<u32> = server.seen().iter().filter_map(|request| request.query("from")?.parse().ok()).collect();
+    asked.dedup();
+    assert!(asked.windows(2).all(|pair| pair[1] == pair[0] + 1), "{asked:?}");
+    hub.stop().await;
 }
