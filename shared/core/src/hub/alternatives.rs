@@ -108,34 +108,30 @@ pub(crate) struct BodyPart(pub(crate) Node);
 
 impl Decode for BodyPart {
     fn decode(node: &Node, report: &mut Report) -> Option<Self> {
-        let quoted = placeholders_are_quoted(node, report);
-        let fine = Json::decode(node, report).is_some();
-        (quoted && fine).then(|| Self(node.clone()))
+        refuse_unquoted(node, report);
+        Json::decode(node, report)?;
+        Some(Self(node.clone()))
+    }
+}
+
+fn refuse_unquoted(node: &Node, report: &mut Report) {
+    if let Some(meant) = unquoted(node) {
+        let hint = format!("quote it: {:?}", meant.token());
+        report.suggest(&node.place, "expected text, found a mapping", Some(hint));
+        return;
+    }
+    match &node.content {
+        Content::List(items) => items.iter().for_each(|item| refuse_unquoted(item, report)),
+        Content::Map(entries) => entries.iter().for_each(|entry| refuse_unquoted(&entry.value, report)),
+        _ => {}
     }
 }
 
 /// Without quotes, `{cursor}` is YAML for a mapping in which `cursor` is null.
-fn placeholders_are_quoted(node: &Node, report: &mut Report) -> bool {
-    let parts: Vec<&Node> = match &node.content {
-        Content::List(items) => items.iter().collect(),
-        Content::Map(entries) => {
-            if let [Entry { key, value }] = &entries[..]
-                && value.text() == Some("")
-                && let Some(meant) = Placeholder::named(&key.text)
-            {
-                let hint = format!("quote it: {:?}", meant.token());
-                report.suggest(&node.place, "expected text, found a mapping", Some(hint));
-                return false;
-            }
-            entries.iter().map(|entry| &entry.value).collect()
-        }
-        _ => Vec::new(),
-    };
-    let mut fine = true;
-    for part in parts {
-        fine &= placeholders_are_quoted(part, report);
-    }
-    fine
+pub(crate) fn unquoted(node: &Node) -> Option<Placeholder> {
+    let Content::Map(entries) = &node.content else { return None };
+    let [Entry { key, value }] = &entries[..] else { return None };
+    Placeholder::named(&key.text).filter(|_| value.text() == Some(""))
 }
 
 impl JsonSchema for BodyPart {

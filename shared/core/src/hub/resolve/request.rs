@@ -8,7 +8,7 @@ use url::form_urlencoded;
 use super::{DAY, count, within};
 use crate::{
     hub::{
-        alternatives::{BodyPart, PagesPart},
+        alternatives::{BodyPart, PagesPart, unquoted},
         decode::{At, Named},
         description::{CollectionPart, PageSizePart, SincePart},
         fault::{Place, Report},
@@ -119,6 +119,8 @@ fn collect(node: &Node, found: &mut Vec<(Placeholder, Place)>) {
             }
         }
         Content::List(items) => items.iter().for_each(|item| collect(item, found)),
+        // Refused already, and yet it says what is meant.
+        Content::Map(_) if let Some(meant) = unquoted(node) => found.push((meant, node.place.clone())),
         Content::Map(entries) => entries.iter().for_each(|entry| collect(&entry.value, found)),
         Content::Unusable => {}
     }

@@ -234,9 +234,9 @@ impl Reader {
             let (facts, rows) = self.source.answer(since, at);
             self.seen.extend(rows.iter().map(|row| (row.id, row.revision)));
             match walk.after(&facts) {
-                // Whatever comes to the front of such a list shifts the others to the next page: the poll fails, and is
-                // made again.
-                Err(WalkError::PageAgain) if self.source.ways.order == Order::Descending && self.changes.len() > 0 => {
+                // Rows that come in before those of a page shift them to the next, with one row on a page even three
+                // times running: the poll fails, and is made again.
+                Err(WalkError::PageAgain) if self.changes.len() > 0 => {
                     self.changes.next();
                     return Ok(());
                 }
