@@ -6,6 +6,7 @@ use crossdock_core::{
     dispatch::Dispatcher,
     event::{EventName, HubEvent},
     hub::Hub,
+    poll::Tokens,
     port::Home,
     route::Router,
 };
@@ -77,14 +78,14 @@ impl Running {
 
         let (stop, stopped) = watch::channel(false);
         let mut loops = JoinSet::new();
+        let tokens = Arc::new(Tokens::default());
         for collection in hub.sources.values().flat_map(|source| &source.collections) {
-            let every = collection.every;
             loops.spawn(workers::poll(
                 home.clone(),
                 hub.clone(),
                 router.clone(),
-                collection.key.clone(),
-                every,
+                tokens.clone(),
+                (collection.key.clone(), collection.every),
                 stopped.clone(),
             ));
         }
