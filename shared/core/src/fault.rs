@@ -30,7 +30,7 @@ pub enum Fault {
 #[cfg(feature = "faults")]
 mod plan;
 #[cfg(feature = "faults")]
-pub use plan::{FaultPlan, Faults, Where};
+pub use plan::{FaultPlan, Faults};
 
 #[cfg(not(feature = "faults"))]
 mod absent {

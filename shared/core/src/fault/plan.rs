@@ -47,24 +47,17 @@ pub(super) const CALLS: &[&str] = &[
     "secrets.secret",
 ];
 
-/// Which point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Where {
-    /// The so manieth of the run, counted from 1.
-    Number(u64),
-    /// Every so manieth.
-    Every(u64),
-    /// Before or after the `nth` call of that name, counted from 1. Calls that run at once are counted as they begin
-    /// (before) or end (after).
-    Call { side: Side, call: &'static str, nth: u64 },
-}
-
-/// `stop@137`, `fail@20`, `fail@every:50`, `delay:200@every:10` (milliseconds), `stop@after:endpoint.post`,
-/// `stop@before:versions.commit#3`.
+/// `stop@137`, `fail@20`, `fail@every:50`, `delay:200@every:10` (milliseconds); only points of one call, on one side of
+/// it: `stop@after:endpoint.post`, `stop@before:versions.commit#3`, `fail@before:ledger.settle#every:1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FaultPlan {
     pub fault: Fault,
-    pub at: Where,
+    /// `None`: every point counts. Calls that run at once are counted as they begin (before) or end (after).
+    pub of: Option<(Side, &'static str)>,
+    /// Counted from 1.
+    pub at: u64,
+    /// At every multiple.
+    pub every: bool,
 }
 
 impl FromStr for FaultPlan {
@@ -74,33 +67,30 @@ impl FromStr for FaultPlan {
         let wrong = || {
             format!(
                 "{text:?} is no fault plan: expected stop@WHERE, fail@WHERE or delay:MS@WHERE, where WHERE is N, \
-                 every:N, before:CALL#N or after:CALL#N"
+                 every:N, or one of these behind before:CALL# or after:CALL#"
             )
         };
-        let (what, at) = text.split_once('@').ok_or_else(wrong)?;
+        let (what, place) = text.split_once('@').ok_or_else(wrong)?;
         let fault = match what.split_once(':') {
             None if what == "stop" => Fault::Stop,
             None if what == "fail" => Fault::Fail,
             Some(("delay", millis)) => Fault::Delay(Duration::from_millis(millis.parse().map_err(|_| wrong())?)),
             _ => return Err(wrong()),
         };
-        let count = |text: &str| text.parse().ok().filter(|count| *count > 0).ok_or_else(wrong);
-        let named = |side, named: &str| {
-            let (name, nth) = named.split_once('#').unwrap_or((named, "1"));
-            let nth = count(nth)?;
-            match CALLS.iter().find(|call| **call == name) {
-                Some(call) => Ok(Where::Call { side, call, nth }),
-                None => Err(format!("{text:?}: no port has a call {name:?}; there are {}", CALLS.join(", "))),
+        let (of, count) = match place.split_once(':') {
+            Some((side @ ("before" | "after"), named)) => {
+                let (name, count) = named.split_once('#').unwrap_or((named, "1"));
+                let call = CALLS
+                    .iter()
+                    .find(|call| **call == name)
+                    .ok_or_else(|| format!("{text:?}: no port has a call {name:?}; there are {}", CALLS.join(", ")))?;
+                (Some((if side == "before" { Side::Before } else { Side::After }, *call)), count)
             }
+            _ => (None, place),
         };
-        let at = match at.split_once(':') {
-            None => Where::Number(count(at)?),
-            Some(("every", every)) => Where::Every(count(every)?),
-            Some(("before", call)) => named(Side::Before, call)?,
-            Some(("after", call)) => named(Side::After, call)?,
-            Some(_) => return Err(wrong()),
-        };
-        Ok(Self { fault, at })
+        let (at, every) = count.strip_prefix("every:").map_or((count, false), |at| (at, true));
+        let at = at.parse().ok().filter(|at| *at > 0).ok_or_else(wrong)?;
+        Ok(Self { fault, of, at, every })
     }
 }
 
@@ -158,12 +148,11 @@ impl Faults {
 
 impl Planned {
     fn is_due(&self, number: u64, passing: Side, passed: &str) -> bool {
-        match self.plan.at {
-            Where::Number(at) => number == at,
-            Where::Every(every) => number.is_multiple_of(every),
-            Where::Call { side, call, nth } => {
-                (side, call) == (passing, passed) && self.matched.fetch_add(1, Ordering::Relaxed) + 1 == nth
-            }
-        }
+        let place = match self.plan.of {
+            None => number,
+            Some((side, call)) if (side, call) == (passing, passed) => self.matched.fetch_add(1, Ordering::Relaxed) + 1,
+            Some(_) => return false,
+        };
+        if self.plan.every { place.is_multiple_of(self.plan.at) } else { place == self.plan.at }
     }
 }

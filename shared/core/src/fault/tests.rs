@@ -7,17 +7,17 @@ use crate::id::MessageId;
 
 #[test]
 fn plans_are_read() {
-    let call = |side, call, nth| Where::Call { side, call, nth };
-    for (text, fault, at) in [
-        ("stop@137", Fault::Stop, Where::Number(137)),
-        ("fail@20", Fault::Fail, Where::Number(20)),
-        ("fail@every:50", Fault::Fail, Where::Every(50)),
-        ("delay:200@1", Fault::Delay(Duration::from_millis(200)), Where::Number(1)),
-        ("delay:0@every:10", Fault::Delay(Duration::ZERO), Where::Every(10)),
-        ("stop@after:endpoint.post", Fault::Stop, call(Side::After, "endpoint.post", 1)),
-        ("fail@before:versions.commit#3", Fault::Fail, call(Side::Before, "versions.commit", 3)),
+    for (text, fault, of, at, every) in [
+        ("stop@137", Fault::Stop, None, 137, false),
+        ("fail@20", Fault::Fail, None, 20, false),
+        ("fail@every:50", Fault::Fail, None, 50, true),
+        ("delay:200@1", Fault::Delay(Duration::from_millis(200)), None, 1, false),
+        ("delay:0@every:10", Fault::Delay(Duration::ZERO), None, 10, true),
+        ("stop@after:endpoint.post", Fault::Stop, Some((Side::After, "endpoint.post")), 1, false),
+        ("fail@before:versions.commit#3", Fault::Fail, Some((Side::Before, "versions.commit")), 3, false),
+        ("fail@before:ledger.settle#every:2", Fault::Fail, Some((Side::Before, "ledger.settle")), 2, true),
     ] {
-        assert_eq!(text.parse::<FaultPlan>(), Ok(FaultPlan { fault, at }), "{text}");
+        assert_eq!(text.parse::<FaultPlan>(), Ok(FaultPlan { fault, of, at, every }), "{text}");
     }
     for text in [
         "",
@@ -34,6 +34,7 @@ fn plans_are_read() {
         "stop@after:ledger.settle#0",
         "stop@after:ledger.settle#",
         "stop@before:ledger.settle#x",
+        "stop@before:ledger.settle#every:0",
         "fail@x",
         "crash@1",
         "stop:5@1",
@@ -47,7 +48,7 @@ fn plans_are_read() {
     ] {
         let expected = format!(
             "{text:?} is no fault plan: expected stop@WHERE, fail@WHERE or delay:MS@WHERE, where WHERE is N, every:N, \
-             before:CALL#N or after:CALL#N"
+             or one of these behind before:CALL# or after:CALL#"
         );
         assert_eq!(text.parse::<FaultPlan>(), Err(expected));
     }
@@ -144,6 +145,8 @@ fn a_point_can_be_named_by_its_call() {
     check("fail@after:secrets.secret", [Some("fault point 2 (secrets.secret)"), None, None, None], 4, 0);
     check("fail@before:secrets.secret#3", [None, None, Some("fault point 5 (secrets.secret)"), None], 3, 0);
     check("fail@after:secrets.secret#4", [None, None, None, Some("fault point 8 (secrets.secret)")], 4, 0);
+    let every = [2, 4, 6, 8].map(|number| format!("fault point {number} (secrets.secret)"));
+    check("fail@after:secrets.secret#every:1", every.each_ref().map(|what| Some(what.as_str())), 4, 0);
     check("fail@after:bus.publish", [None; 4], 4, 0);
 }
 
