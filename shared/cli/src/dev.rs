@@ -34,11 +34,12 @@ pub(crate) async fn run(args: Dev, environment: Environment) -> Result<(), Failu
         () = stop.asked() => return Ok(()),
     };
 
-    let gone = {
+    let (gone, failed) = {
         let (home, hub) = (running.home().clone(), running.hub().clone());
         tokio::select! {
-            () = stop.asked() => None,
-            result = &mut printed => Some(result),
+            () = stop.asked() => (None, None),
+            result = &mut printed => (Some(result), None),
+            error = running.failed() => (None, Some(error)),
             never = summarize(&home, &hub, &feed), if live => match never {},
             never = tell_when_played(sample.as_ref()) => match never {},
         }
@@ -57,6 +58,9 @@ pub(crate) async fn run(args: Dev, environment: Environment) -> Result<(), Failu
             printed.await
         }
     };
+    if let Some(error) = failed {
+        return Err(Failure::of("the hub has stopped", &error));
+    }
     out::missed(printed.unwrap_or_else(|_| Err(io::Error::other("the printer is gone"))))
 }
 
