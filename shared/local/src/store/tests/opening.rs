@@ -86,7 +86,7 @@ async fn store_file() -> Vec<u8> {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("hub.db");
     let database = open(&file, 1).await.unwrap();
-    let commits = (0..200).map(|n| commit(&order(&format!("R{n}")), 1)).collect();
+    let commits = (0..1000).map(|n| commit(&order(&format!("R{n}")), 1)).collect();
     assert!(database.commit(commits).await.iter().all(Result::is_ok));
     database.close().await;
     fs::read(&file).unwrap()
@@ -167,14 +167,14 @@ async fn once_damage_has_shown_nothing_is_stored_or_read() {
     let (database, _) = damaged_further_in(&folder).await;
     assert_eq!(database.put(vec![record(message("before"))]).await, [Ok(true)]);
     let mut found = None;
-    for n in 0..200 {
+    for n in 0..1000 {
         found = found.or(database.history(&order(&format!("R{n}"))).await.err());
     }
     let found = found.unwrap();
     assert!(found.what.starts_with("the store's file is damaged: ") && !found.transient, "{found:?}");
     assert_eq!(database.put(vec![record(message("after"))]).await, [Err(found.clone())]);
     assert_eq!(database.messages(&[message_id("before")]).await, Err(found.clone()));
-    assert_eq!(database.commit(vec![commit(&order("R1000"), 1)]).await.len(), 1);
+    assert_eq!(database.commit(vec![commit(&order("R1001"), 1)]).await.len(), 1);
     assert_eq!(database.damaged().await, found);
 }
 
