@@ -50,6 +50,12 @@ impl Bench {
         self
     }
 
+    /// With its state in this folder instead of its own.
+    pub(crate) fn state_in(mut self, folder: &Path) -> Self {
+        self.options = ["--hub", "hub.yaml", "--state", &folder.display().to_string()].map(str::to_owned).to_vec();
+        self
+    }
+
     pub(crate) fn secret(self, name: &str, value: &str) -> Self {
         self.variable(&format!("CROSSDOCK_SECRET_{}", name.to_ascii_uppercase().replace('-', "_")), value)
     }
@@ -209,8 +215,22 @@ impl Hub {
         self.events()
     }
 
+    /// The same by SIGTERM.
+    pub(crate) async fn terminate(mut self) -> Vec<HubEvent> {
+        let status = self.process.terminate().await;
+        assert!(status.success(), "SIGTERM ended the hub with {status}\n{}", self.story());
+        self.events()
+    }
+
     pub(crate) async fn kill(mut self) {
         self.process.kill().await;
+    }
+
+    /// Waits for it to end by itself, which it must do as a failure; what it said last.
+    pub(crate) async fn failed(mut self) -> String {
+        let status = self.process.ended().await;
+        assert!(!status.success(), "{status}\n{}", self.story());
+        self.log()
     }
 
     /// Waits for it to die of a fault; `false` where it does not.

@@ -15,6 +15,7 @@ pub(crate) mod process;
 pub(crate) mod random;
 pub(crate) mod server;
 pub(crate) mod show;
+pub(crate) mod small_disk;
 pub(crate) mod table;
 pub(crate) mod wait;
 
