@@ -5,7 +5,7 @@
 //! the call, or delay it. Crash tests walk the points; what they find must always be recoverable. Without the `faults`
 //! feature the points compile to nothing.
 
-use std::{future::Future, time::Duration};
+use std::{fmt, future::Future, time::Duration};
 
 use secrecy::SecretString;
 
@@ -58,6 +58,16 @@ pub enum Side {
     Before,
     /// Its effect stands, and nobody has heard of it.
     After,
+}
+
+/// As plans are written.
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Before => "before",
+            Self::After => "after",
+        })
+    }
 }
 
 /// A port behind fault points.

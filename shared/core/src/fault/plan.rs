@@ -134,7 +134,7 @@ impl Faults {
         match planned.plan.fault {
             Fault::Stop => {
                 // The only proof that it was this that ended the process.
-                tracing::error!("stopped at fault point {number} ({side:?} {call}), as planned");
+                tracing::error!("fault point {number} ({side}:{call}): stopped, as planned");
                 std::process::abort()
             }
             Fault::Fail => Err(PortError::transient(format!("fault point {number} ({call})"))),

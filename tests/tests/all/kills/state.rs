@@ -23,6 +23,7 @@ pub(super) struct Delivery {
     /// Status by attempt; `None` where no answer came.
     pub(super) attempts: Vec<Option<u64>>,
     pub(super) next_round: bool,
+    pub(super) reason: Option<String>,
 }
 
 /// Message, route and round.
@@ -38,6 +39,8 @@ pub(super) struct State {
     pub(super) deliveries: BTreeMap<Key, Delivery>,
     /// Endpoint, message and route of each dead letter.
     pub(super) dead: Vec<(String, String, String)>,
+    /// Of each collection that has one.
+    pub(super) bookmarks: BTreeMap<String, jiff::Timestamp>,
 }
 
 impl State {
@@ -62,7 +65,11 @@ impl State {
             state.messages.insert(message_id(&get::<Vec<u8>>(row, 0)?), json(&get::<String>(row, 1)?));
             Ok(())
         })?;
-        let deliveries = "SELECT message, route, round, endpoint, state, attempts, next_round FROM deliveries";
+        each(&transaction, "SELECT collection, bookmark FROM collections WHERE bookmark IS NOT NULL", |row| {
+            state.bookmarks.insert(get(row, 0)?, get::<String>(row, 1)?.parse().unwrap());
+            Ok(())
+        })?;
+        let deliveries = "SELECT message, route, round, endpoint, state, attempts, next_round, reason FROM deliveries";
         each(&transaction, deliveries, |row| {
             let attempts = json(&get::<String>(row, 5)?);
             let delivery = Delivery {
@@ -70,6 +77,7 @@ impl State {
                 state: get(row, 4)?,
                 attempts: attempts.as_array().unwrap().iter().map(|attempt| attempt["status"].as_u64()).collect(),
                 next_round: get(row, 6)?,
+                reason: get(row, 7)?,
             };
             state.deliveries.insert((message_id(&get::<Vec<u8>>(row, 0)?), get(row, 1)?, get(row, 2)?), delivery);
             Ok(())
