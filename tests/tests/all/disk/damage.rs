@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use super::{TOKEN, World};
-use crate::support::{client::call, small_disk::SmallDisk};
+use crate::support::{client::call, rows::each, small_disk::SmallDisk};
 
 const PAGE: usize = 4096;
 
@@ -123,42 +123,44 @@ fn restore(state: &Path, backup: &[(String, Vec<u8>)]) {
     }
 }
 
+async fn check(harm: &'static Harm) {
+    let name = harm.name;
+    let mut world = World::new().await;
+    let bench = world.bench();
+    let state = bench.path("state");
+    let hub = bench.start().await;
+    let url = hub.url().await;
+    for _ in 0..20 {
+        assert_eq!(world.push(&url).await.status, 202, "{name}");
+    }
+    if harm.stopped {
+        drop(hub.stop().await)
+    } else {
+        hub.kill().await
+    }
+    let backup = content(&state);
+
+    (harm.done)(&state);
+    let harmed = content(&state);
+    assert!(harmed != backup, "{name}: no harm was done");
+    for _ in 0..2 {
+        let hub = bench.launch(None);
+        let log = hub.failed().await;
+        for said in harm.said {
+            assert!(log.contains(said), "{name}: expected {said:?} in\n{log}");
+        }
+        assert!(content(&state) == harmed, "{name}: the hub changed what it refused");
+    }
+
+    restore(&state, &backup);
+    let hub = bench.start().await;
+    world.reckoning(&state, || format!("{name}\n{}", hub.story())).await;
+    hub.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_state_that_was_harmed_is_not_worked_on() {
-    for harm in HARMS {
-        let name = harm.name;
-        let mut world = World::new().await;
-        let bench = world.bench();
-        let state = bench.path("state");
-        let hub = bench.start().await;
-        let url = hub.url().await;
-        for _ in 0..20 {
-            assert_eq!(world.push(&url).await.status, 202, "{name}");
-        }
-        if harm.stopped {
-            drop(hub.stop().await)
-        } else {
-            hub.kill().await
-        }
-        let backup = content(&state);
-
-        (harm.done)(&state);
-        let harmed = content(&state);
-        assert!(harmed != backup, "{name}: no harm was done");
-        for _ in 0..2 {
-            let hub = bench.launch(None);
-            let log = hub.failed().await;
-            for said in harm.said {
-                assert!(log.contains(said), "{name}: expected {said:?} in\n{log}");
-            }
-            assert!(content(&state) == harmed, "{name}: the hub changed what it refused");
-        }
-
-        restore(&state, &backup);
-        let hub = bench.start().await;
-        world.reckoning(&state, || format!("{name}\n{}", hub.story())).await;
-        hub.stop().await;
-    }
+    each(HARMS.iter().map(|harm| (harm.name.to_owned(), check(harm)))).await;
 }
 
 #[tokio::test]

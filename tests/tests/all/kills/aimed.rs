@@ -2,10 +2,9 @@
 //! must really have died there, nothing that its bookmarks have passed may be missing in what it leaves behind, and
 //! whoever is started on that must bring everything to its right end.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use crossdock_core::event::{EventName, HubEvent};
-use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::{
     Town,
@@ -14,10 +13,7 @@ use super::{
     shop::Happening::{self, Cancellation, ChangeOfMind, Parcel, Payment, Purchase},
     state::State,
 };
-use crate::support::{Hub, hub::database, random::Random, show::dead_letters, until};
-
-/// Rows at a time; most of each is waiting.
-const AT_ONCE: usize = 4;
+use crate::support::{Hub, hub::database, random::Random, rows::each, show::dead_letters, until};
 
 /// A shop with old orders, and a hub that comes to it for the first time.
 const FIRST_CONTACT: &[&str] = &[
@@ -164,7 +160,7 @@ async fn at_redrive(seed: u64, dying: Option<&str>, fault: &str) {
         State::read(&database(&town.bench)).unwrap().dead.is_empty()
     };
     while !redriven().await {
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
     town.temper.lock().unwrap().healed = true;
     town.received.lock().unwrap().redriven = true;
@@ -176,33 +172,10 @@ async fn idle(town: &Town, hub: &Hub) {
     until("peace", || State::is_idle(&file).unwrap().then_some(()), || hub.story()).await;
 }
 
-/// A few rows at a time, and all of them, whatever becomes of some.
-async fn all(rows: impl Iterator<Item = (String, impl Future<Output = ()> + Send + 'static)>) {
-    let permits = Arc::new(Semaphore::new(AT_ONCE));
-    let mut running = JoinSet::new();
-    let mut names = std::collections::HashMap::new();
-    for (name, row) in rows {
-        let permits = Arc::clone(&permits);
-        let task = running.spawn(async move {
-            let _permit = permits.acquire().await.unwrap();
-            row.await;
-        });
-        names.insert(task.id(), name);
-    }
-    assert!(!names.is_empty());
-    let mut failed = Vec::new();
-    while let Some(outcome) = running.join_next_with_id().await {
-        if let Err(error) = outcome {
-            failed.push(names[&error.id()].clone());
-        }
-    }
-    assert!(failed.is_empty(), "these rows failed, for the reasons above: {failed:#?}");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_contact_that_is_cut_off_is_one_all_the_same() {
     let rows = FIRST_CONTACT.iter().enumerate();
-    all(rows.map(|(seed, fault)| ((*fault).to_owned(), at_first_contact(seed as u64, fault)))).await;
+    each(rows.map(|(seed, fault)| ((*fault).to_owned(), at_first_contact(seed as u64, fault)))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -211,7 +184,7 @@ async fn wherever_a_change_is_on_its_way_it_arrives() {
     let row = |(seed, (happenings, fault)): (usize, &'static (&[Happening], &'static str))| {
         (format!("{} of {happenings:?}: {fault}", happenings.len()), at_work(seed as u64, happenings, fault))
     };
-    all(rows.map(row)).await;
+    each(rows.map(row)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -220,5 +193,5 @@ async fn a_redrive_that_is_cut_off_sends_each_letter_once_more_and_no_more() {
     let row = |(seed, (dying, fault)): (usize, &'static (Option<&'static str>, &'static str))| {
         (format!("{dying:?}, then {fault}"), at_redrive(seed as u64, *dying, fault))
     };
-    all(rows.map(row)).await;
+    each(rows.map(row)).await;
 }

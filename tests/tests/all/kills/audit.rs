@@ -1,7 +1,7 @@
 //! The reckoning: what happened in the shop, what the hub's state says of it, and what the endpoints received must be
 //! three accounts of one story. Everything is worked out anew here, from the contract and not from the hub's code.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
@@ -54,16 +54,42 @@ fn payment(order: &str) -> String {
     format!("{order}/P1")
 }
 
+/// The messages by what they come from: a version, or the message whose answer said them.
+#[derive(Default)]
+struct Origins<'a> {
+    /// By collection, id and number.
+    versions: HashMap<(&'a str, &'a str, u64), Vec<&'a Value>>,
+    parents: HashMap<&'a str, Vec<&'a Value>>,
+}
+
+impl<'a> Origins<'a> {
+    fn of(messages: impl Iterator<Item = &'a Value>) -> Self {
+        let mut origins = Self::default();
+        for message in messages {
+            let object = &message["object"];
+            if let Some(parent) = message["parent_id"].as_str() {
+                origins.parents.entry(parent).or_default().push(message);
+            }
+            if let (Some(collection), Some(id)) = (object["collection"].as_str(), object["id"].as_str()) {
+                let version = (collection, id, object["version"].as_u64().unwrap());
+                origins.versions.entry(version).or_default().push(message);
+            }
+        }
+        origins
+    }
+}
+
 /// Panics where the accounts differ.
 pub(super) fn audit(shop: &Shop, state: &State, received: &Received) {
+    let origins = Origins::of(state.messages.values());
     for collection in [ORDERS, SHIPMENTS] {
         for (id, thing) in shop.things(collection) {
             let versions = &state.versions[&(collection.to_owned(), id.clone())];
             chain(&id, versions);
             history(&id, &thing, versions);
-            messages(state, collection, &id, versions);
+            messages(&origins, collection, &id, versions);
             if collection == ORDERS {
-                payments(state, &id, &thing, versions);
+                payments(state, &origins, &id, &thing, versions);
             }
         }
     }
@@ -71,7 +97,7 @@ pub(super) fn audit(shop: &Shop, state: &State, received: &Received) {
     deliveries(state, received.redriven);
     bookmarks(shop, state);
     arrivals(state, received);
-    write_backs(shop, state);
+    write_backs(shop, state, &origins);
 }
 
 /// What changed before the bookmark, or at it, is stored.
@@ -134,18 +160,15 @@ fn expected_types(object_type: &str, versions: &[Version], place: usize) -> Vec<
     general.into_iter().chain(special.map(str::to_owned)).collect()
 }
 
-fn messages(state: &State, collection: &str, id: &str, versions: &[Version]) {
+fn messages(origins: &Origins<'_>, collection: &str, id: &str, versions: &[Version]) {
     let object_type = match collection {
         ORDERS => "order",
         SHIPMENTS => "shipment",
         _ => "payment",
     };
     for place in 0..versions.len() {
-        let of_version = |message: &&Value| {
-            let object = &message["object"];
-            object["collection"] == collection && object["id"] == id && object["version"] == versions[place].number
-        };
-        let found: Vec<&Value> = state.messages.values().filter(of_version).collect();
+        let version = (collection, id, u64::from(versions[place].number));
+        let found = origins.versions.get(&version).map(Vec::as_slice).unwrap_or_default();
         let mut types: Vec<&str> = found.iter().map(|message| message["message"].as_str().unwrap()).collect();
         let mut expected = expected_types(object_type, versions, place);
         types.sort_unstable();
@@ -162,7 +185,7 @@ fn messages(state: &State, collection: &str, id: &str, versions: &[Version]) {
     }
 }
 
-fn payments(state: &State, order: &str, thing: &Thing, versions: &[Version]) {
+fn payments(state: &State, origins: &Origins<'_>, order: &str, thing: &Thing, versions: &[Version]) {
     let id = payment(order);
     let payments = &state.versions[&(PAYMENTS.to_owned(), id.clone())];
     chain(&id, payments);
@@ -175,7 +198,7 @@ fn payments(state: &State, order: &str, thing: &Thing, versions: &[Version]) {
     let places: Vec<Option<usize>> = payments.iter().map(place).collect();
     assert!(places.is_sorted_by(|one, next| one < next) && places[0].is_some(), "{id}: {places:?}");
     assert_eq!(places.last(), Some(&Some(states.len() - 1)), "{id}: the last change is no version");
-    messages(state, PAYMENTS, &id, payments);
+    messages(origins, PAYMENTS, &id, payments);
 }
 
 /// A message is about a version, or follows from an answer to one that is, or tells of a source that cannot be polled.
@@ -306,12 +329,11 @@ fn lasting(message: &Value) -> Value {
 }
 
 /// One answer of the carrier is one message, and what was delivered of those is in the shop.
-fn write_backs(shop: &Shop, state: &State) {
+fn write_backs(shop: &Shop, state: &State, origins: &Origins<'_>) {
     let shipments = shop.things(SHIPMENTS);
     for ((id, route, _), delivery) in &state.deliveries {
         if route == "ship" {
-            let follow_ups: Vec<_> =
-                state.messages.iter().filter(|(_, message)| message["parent_id"] == **id).collect();
+            let follow_ups = origins.parents.get(id.as_str()).map(Vec::as_slice).unwrap_or_default();
             let expected = usize::from(delivery.state == "delivered");
             assert_eq!(follow_ups.len(), expected, "{id} is {}: {follow_ups:#?}", delivery.state);
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::state::State;
-use crate::support::{Bench, Reply, Server, client::call, hub::database};
+use crate::support::{Bench, Reply, Server, client::call, hub::database, rows::each};
 
 const TOKEN: &str = "the-shops-token";
 
@@ -24,7 +24,7 @@ const MESSAGES: &str =
     r#"[{"message": "word:said", "payload": {"n": 1}}, {"message": "word:said", "payload": {"n": 2}}]"#;
 const OBJECTS: &str = r#"{"orders": [{"number": "R1", "payments": [{"id": 1}]}]}"#;
 
-async fn check(fault: &str, body: &str) {
+async fn check(fault: &'static str, body: &'static str) {
     let endpoint = Server::start(|_| Reply::status(200)).await;
     let shop = Server::start(|_| Reply::json(200, &json!([]))).await;
     let bench = Bench::new(&format!(
@@ -89,7 +89,5 @@ fn lasting(mut message: Value) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_push_that_is_cut_off_can_be_sent_again_and_happens_once() {
-    for (fault, body) in ROWS {
-        check(fault, body).await;
-    }
+    each(ROWS.iter().map(|(fault, body)| (format!("{fault} of {body}"), check(fault, body)))).await;
 }

@@ -13,6 +13,7 @@ pub(crate) mod client;
 pub(crate) mod hub;
 pub(crate) mod process;
 pub(crate) mod random;
+pub(crate) mod rows;
 pub(crate) mod server;
 pub(crate) mod show;
 pub(crate) mod small_disk;
