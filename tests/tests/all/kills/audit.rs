@@ -251,10 +251,11 @@ fn deliveries(state: &State, redriven: bool) {
     for (id, message) in &state.messages {
         for route in message["routes"].as_array().unwrap() {
             let route = route.as_str().unwrap().to_owned();
-            if redriven && route == HOPELESS {
-                expected.insert((id.clone(), route.clone(), 2));
-            }
-            expected.insert((id.clone(), route, 1));
+            let first = (id.clone(), route.clone(), 1);
+            // A hub that died before the ledger heard of a dead letter may have delivered it after all.
+            let died = state.deliveries.get(&first).is_some_and(|delivery| delivery.state == "dead_lettered");
+            expected.extend((redriven && route == HOPELESS && died).then(|| (id.clone(), route, 2)));
+            expected.insert(first);
         }
     }
     let known: BTreeSet<_> = state.deliveries.keys().cloned().collect();
@@ -278,10 +279,10 @@ fn deliveries(state: &State, redriven: bool) {
         let earlier = delivery.attempts.len().saturating_sub(1);
         assert!(delivery.attempts[..earlier].iter().all(failed), "{key:?}: {delivery:?}");
         assert!(delivery.attempts.len() <= super::ATTEMPTS, "{key:?}: {delivery:?}");
-        if route == HOPELESS && *round == 1 {
-            assert_eq!(delivery.state, "dead_lettered", "{key:?}: {delivery:?}");
-            assert!(redriven || delivery.attempts.len() == super::ATTEMPTS, "{key:?}: {delivery:?}");
+        if route == HOPELESS && !redriven {
+            assert_eq!((delivery.state.as_str(), delivery.attempts.len()), ("dead_lettered", super::ATTEMPTS));
         }
+        assert!(*round == 1 || delivery.state == "delivered", "{key:?}: {delivery:?}");
     }
     for (endpoint, message, route) in &state.dead {
         assert_eq!(&state.deliveries[&(message.clone(), route.clone(), 1)].endpoint, endpoint);
