@@ -32,6 +32,15 @@ const FIRST_CONTACT: &[&str] = &[
     "stop@after:collections.save#14",
 ];
 
+/// The same, and before the next hub comes the shop's old orders have changed: that is news, their payments are not.
+const FIRST_CONTACT_THEN_CHANGES: &[&str] = &[
+    "stop@after:versions.commit#1",
+    "stop@after:versions.commit#2",
+    "stop@after:versions.commit#3",
+    "stop@after:versions.commit#8",
+    "stop@before:collections.save#14",
+];
+
 /// What happens before the hub starts, and where it dies.
 const AT_WORK: &[(&[Happening], &str)] = &[
     // More than a page of news.
@@ -128,6 +137,15 @@ async fn at_first_contact(seed: u64, fault: &str) {
     assert!(!town.received.lock().unwrap().requests.is_empty());
 }
 
+async fn at_first_contact_then_changes(seed: u64, fault: &str) {
+    let town = calm(seed).await;
+    town.killed(fault).await;
+    for _ in 0..100 {
+        town.shop.happen(ChangeOfMind);
+    }
+    town.comes_to_its_end().await;
+}
+
 async fn at_work(seed: u64, happenings: &[Happening], fault: &str) {
     let town = known(seed).await;
     for happening in happenings {
@@ -172,13 +190,18 @@ async fn idle(town: &Town, hub: &Hub) {
 async fn a_first_contact_that_is_cut_off_is_one_all_the_same() {
     let rows = FIRST_CONTACT.iter().enumerate();
     each(rows.map(|(seed, fault)| ((*fault).to_owned(), at_first_contact(seed as u64, fault)))).await;
+    let rows = FIRST_CONTACT_THEN_CHANGES.iter().enumerate();
+    let row = |(seed, fault): (usize, &'static &str)| {
+        (format!("{fault}, then changes"), at_first_contact_then_changes(seed as u64, fault))
+    };
+    each(rows.map(row)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wherever_a_change_is_on_its_way_it_arrives() {
     let rows = AT_WORK.iter().enumerate();
     let row = |(seed, (happenings, fault)): (usize, &'static (&[Happening], &'static str))| {
-        (format!("{} of {happenings:?}: {fault}", happenings.len()), at_work(seed as u64, happenings, fault))
+        (format!("{} × {:?}: {fault}", happenings.len(), happenings[0]), at_work(seed as u64, happenings, fault))
     };
     each(rows.map(row)).await;
 }
