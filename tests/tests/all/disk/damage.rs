@@ -134,9 +134,9 @@ async fn check(harm: &'static Harm) {
         assert_eq!(world.push(&url).await.status, 202, "{name}");
     }
     if harm.stopped {
-        drop(hub.stop().await)
+        drop(hub.stop().await);
     } else {
-        hub.kill().await
+        hub.kill().await;
     }
     let backup = content(&state);
 
