@@ -172,7 +172,7 @@ impl<H: Home> Dispatcher<H> {
 
     /// One entry, from request to recorded outcome. A panic on the way is this entry's failure and nobody else's.
     pub async fn attempt(&self, endpoint: &EndpointName, job: Job) -> Disposition {
-        let Job { received, work, .. } = job;
+        let Job { received, suspect, work } = job;
         let result = match work {
             Work::Trouble => return Disposition::RetryIn(TROUBLE_WAIT),
             Work::Unreadable(why) => {
@@ -184,7 +184,7 @@ impl<H: Home> Dispatcher<H> {
                     Ok(result) => result,
                     Err(_) => self.record_panic(endpoint, &received, &open).await,
                 };
-                if result.is_err() {
+                if result.is_err() && suspect {
                     // It was no crash, and that may be little enough to be stored where the outcome was not.
                     let now = self.home.clock().now();
                     let _ = self.put_off(endpoint, &received, &open, TROUBLE_WAIT, now).await;

@@ -11,13 +11,14 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 
 use crate::support::{
     Bench, Reply, Server,
     client::{Response, call},
-    now, table, until,
+    now,
+    state::State,
+    table, until,
 };
 
 const TOKEN: &str = "the-shops-token";
@@ -100,13 +101,14 @@ routes:
     async fn reckoning(&self, state: &Path, story: impl Fn() -> String) {
         let orders = self.orders.lock().unwrap().len();
         let settled = || {
-            let ledger = Ledger::read(state)?;
-            let all = self.acknowledged.iter().all(|id| ledger.delivered.contains(id));
-            (all && ledger.orders.len() == orders && ledger.idle).then_some(ledger)
+            // It may be that it cannot be read yet.
+            let found = State::read(&state.join("state.db")).ok()?;
+            let delivered = |id: &String| found.deliveries.keys().any(|(message, _, _)| message == id);
+            let known = found.versions.len() == orders && self.acknowledged.iter().all(delivered);
+            (known && found.idle).then_some(found)
         };
-        let ledger = until("everything to be delivered", settled, story).await;
-        assert_eq!(ledger.dead, Vec::<String>::new(), "dead letters");
-        assert!(ledger.orders.values().all(|versions| *versions == 1), "{:?}", ledger.orders);
+        let found = until("everything to be delivered", settled, story).await;
+        assert!(found.versions.values().all(|versions| versions.len() == 1), "{:#?}", found.versions);
         // One id, one message, and each that is delivered has arrived.
         let mut arrived: BTreeMap<String, Value> = BTreeMap::new();
         for request in self.endpoint.seen() {
@@ -115,45 +117,9 @@ routes:
             let known = arrived.entry(request.webhook_id().to_owned()).or_insert_with(|| body.clone());
             assert_eq!(known["payload"], body["payload"]);
         }
-        for id in &ledger.delivered {
+        for (key @ (id, _, _), delivery) in &found.deliveries {
+            assert_eq!(delivery.state, "delivered", "{key:?}: {delivery:?}");
             assert!(arrived.contains_key(id), "{id} is delivered, says only the hub");
         }
-    }
-}
-
-/// What the hub's file says, read without the hub.
-struct Ledger {
-    idle: bool,
-    delivered: BTreeSet<String>,
-    dead: Vec<String>,
-    /// How many versions each has.
-    orders: BTreeMap<String, u64>,
-}
-
-impl Ledger {
-    /// `None` while the file cannot be read, be it that the disk is full.
-    fn read(state: &Path) -> Option<Self> {
-        let connection = Connection::open_with_flags(state.join("state.db"), OpenFlags::SQLITE_OPEN_READ_WRITE).ok()?;
-        let texts = |sql: &str| -> Option<Vec<String>> {
-            let mut statement = connection.prepare(sql).ok()?;
-            let rows = statement.query_map([], |row| row.get(0)).ok()?;
-            rows.collect::<Result<_, _>>().ok()
-        };
-        let waiting = texts("SELECT queue FROM entries UNION ALL SELECT 'pending' FROM pending")?;
-        let id = |hex: String| {
-            let dashed = |from: usize, to: usize| hex[from..to].to_ascii_lowercase();
-            [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)].map(|(from, to)| dashed(from, to)).join("-")
-        };
-        let delivered = texts("SELECT hex(message) FROM deliveries WHERE state = 'delivered'")?;
-        let mut orders = BTreeMap::new();
-        for order in texts("SELECT o.id FROM versions JOIN objects o USING (object)")? {
-            *orders.entry(order).or_default() += 1;
-        }
-        Some(Self {
-            idle: waiting.is_empty(),
-            delivered: delivered.into_iter().map(id).collect(),
-            dead: texts("SELECT reason FROM deliveries WHERE state = 'dead_lettered'")?,
-            orders,
-        })
     }
 }

@@ -9,9 +9,8 @@ use super::{
     audit::bookmarks,
     both_polled,
     shop::Happening::{self, Cancellation, ChangeOfMind, Parcel, Payment, Purchase},
-    state::State,
 };
-use crate::support::{Hub, hub::database, random::Random, rows::each, show::dead_letters, until};
+use crate::support::{Hub, hub::database, random::Random, rows::each, show::dead_letters, state::State, until};
 
 /// A shop with old orders, and a hub that comes to it for the first time.
 const FIRST_CONTACT: &[&str] = &[

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use super::{
-    shop::{ORDERS, SHIPMENTS, Shop, Thing},
+use super::shop::{ORDERS, SHIPMENTS, Shop, Thing};
+use crate::support::{
+    Request,
     state::{Key, State, Version},
+    table,
 };
-use crate::support::{Request, table};
 
 /// Children of orders.
 const PAYMENTS: &str = "orders.payments";

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::state::State;
-use crate::support::{Bench, Reply, Server, client::call, hub::database, rows::each};
+use crate::support::{Bench, Reply, Server, client::call, hub::database, rows::each, state::State};
 
 const TOKEN: &str = "the-shops-token";
 

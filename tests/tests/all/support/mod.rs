@@ -17,6 +17,7 @@ pub(crate) mod rows;
 pub(crate) mod server;
 pub(crate) mod show;
 pub(crate) mod small_disk;
+pub(crate) mod state;
 pub(crate) mod table;
 pub(crate) mod wait;
 

@@ -6,45 +6,45 @@ use crossdock_core::id::MessageId;
 use rusqlite::{Connection, OpenFlags, Row, types::FromSql};
 use serde_json::Value;
 
-use crate::support::wait::PATIENCE;
+use super::wait::PATIENCE;
 
 #[derive(Debug)]
-pub(super) struct Version {
-    pub(super) number: u32,
-    pub(super) parent: Option<u32>,
-    pub(super) baseline: bool,
-    pub(super) body: Value,
+pub(crate) struct Version {
+    pub(crate) number: u32,
+    pub(crate) parent: Option<u32>,
+    pub(crate) baseline: bool,
+    pub(crate) body: Value,
 }
 
 #[derive(Debug)]
-pub(super) struct Delivery {
-    pub(super) endpoint: String,
-    pub(super) state: String,
+pub(crate) struct Delivery {
+    pub(crate) endpoint: String,
+    pub(crate) state: String,
     /// Status by attempt; `None` where no answer came.
-    pub(super) attempts: Vec<Option<u64>>,
-    pub(super) next_round: bool,
-    pub(super) reason: Option<String>,
+    pub(crate) attempts: Vec<Option<u64>>,
+    pub(crate) next_round: bool,
+    pub(crate) reason: Option<String>,
 }
 
 /// Message, route and round.
-pub(super) type Key = (String, String, u32);
+pub(crate) type Key = (String, String, u32);
 
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(crate) struct State {
     /// Nothing is on its way: no message waits for the bus, no entry for an endpoint.
-    pub(super) idle: bool,
+    pub(crate) idle: bool,
     /// By collection and id, oldest first.
-    pub(super) versions: BTreeMap<(String, String), Vec<Version>>,
-    pub(super) messages: BTreeMap<String, Value>,
-    pub(super) deliveries: BTreeMap<Key, Delivery>,
+    pub(crate) versions: BTreeMap<(String, String), Vec<Version>>,
+    pub(crate) messages: BTreeMap<String, Value>,
+    pub(crate) deliveries: BTreeMap<Key, Delivery>,
     /// Endpoint, message and route of each dead letter.
-    pub(super) dead: Vec<(String, String, String)>,
+    pub(crate) dead: Vec<(String, String, String)>,
     /// Of each collection that has one.
-    pub(super) bookmarks: BTreeMap<String, jiff::Timestamp>,
+    pub(crate) bookmarks: BTreeMap<String, jiff::Timestamp>,
 }
 
 impl State {
-    pub(super) fn read(file: &Path) -> rusqlite::Result<Self> {
+    pub(crate) fn read(file: &Path) -> rusqlite::Result<Self> {
         let mut connection = open(file)?;
         // All of it as of one moment.
         let transaction = connection.transaction()?;
@@ -99,12 +99,12 @@ impl State {
     }
 
     /// [`State::idle`] alone; much quicker than reading it all.
-    pub(super) fn is_idle(file: &Path) -> rusqlite::Result<bool> {
+    pub(crate) fn is_idle(file: &Path) -> rusqlite::Result<bool> {
         let connection = open(file)?;
         idle(&connection)
     }
 
-    pub(super) fn head(&self, collection: &str, id: &str) -> Option<&Version> {
+    pub(crate) fn head(&self, collection: &str, id: &str) -> Option<&Version> {
         self.versions.get(&(collection.to_owned(), id.to_owned()))?.last()
     }
 }
