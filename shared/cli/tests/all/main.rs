@@ -43,6 +43,7 @@ fn every_help_page() {
         &["endpoint", "list"],
         &["endpoint", "pause"],
         &["endpoint", "resume"],
+        &["gc"],
         &["sample"],
     ];
     for page in pages {
