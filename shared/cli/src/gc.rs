@@ -1,6 +1,6 @@
 //! `crossdock gc`: what has expired, and its removal before the hub gets round to it.
 
-use crossdock_core::{hub::Retention, port::Home};
+use crossdock_core::hub::Retention;
 use crossdock_local::{Collector, Expired, Lot};
 use serde_json::{Value, json};
 

@@ -21,6 +21,8 @@ mod readme;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]
+mod soak;
+#[cfg(test)]
 mod sources;
 #[cfg(test)]
 mod support;
