@@ -75,6 +75,7 @@ impl Expired {
 struct Values {
     /// Where in a line.
     seq: i64,
+    now: i64,
     deliveries: i64,
     dead_letters: i64,
     versions: i64,
@@ -89,6 +90,7 @@ impl Values {
         };
         Self {
             seq: 0,
+            now: micros(now),
             deliveries: before(retention.deliveries),
             dead_letters: before(Some(retention.dead_letters)),
             versions: before(retention.versions),
@@ -97,8 +99,9 @@ impl Values {
 }
 
 /// A dead letter whose end the ledger knows: those come with attributes. What the queue itself gave up on is told to the
-/// ledger when it is sent again, and until then it has not ended.
-const OLD_LETTER: &str = "e.queue LIKE '%/dead' AND e.attributes IS NOT NULL AND e.sent_at < :dead_letters";
+/// ledger when it is sent again, and until then it has not ended. Nor does one go that is hidden: somebody has it in hand.
+const OLD_LETTER: &str = "e.queue LIKE '%/dead' AND e.attributes IS NOT NULL
+    AND e.sent_at < :dead_letters AND e.visible_at <= :now";
 
 /// Nothing waits for the message `m` any more. The newest one stays, so that its number is not given to another: what
 /// is being published is known by it.
@@ -323,8 +326,13 @@ fn each(
     mut take: impl FnMut(&Row<'_>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut statement = connection.prepare_cached(sql)?;
-    let Values { seq, deliveries, dead_letters, versions } = values;
-    let named = [(":seq", seq), (":deliveries", deliveries), (":dead_letters", dead_letters), (":versions", versions)];
+    let named = [
+        (":seq", values.seq),
+        (":now", values.now),
+        (":deliveries", values.deliveries),
+        (":dead_letters", values.dead_letters),
+        (":versions", values.versions),
+    ];
     for (name, value) in named {
         if let Some(place) = statement.parameter_index(name)? {
             statement.raw_bind_parameter(place, value)?;

@@ -15,10 +15,15 @@ mod world;
 
 use std::{sync::Arc, time::Duration};
 
+use crossdock_core::event::EventName;
+
 use self::{books::Books, measures::Measures, world::World};
 use crate::support::{
     Bench, Hub, Server, hub::database, random::Random, server::Refusing, setting, show::object, until,
 };
+
+/// Runs of this length have an endpoint that is paused for a while.
+const PAUSABLE: Duration = Duration::from_secs(120);
 
 fn duration() -> Duration {
     let default = if setting("CROSSDOCK_LONG").is_some() { 600 } else { 24 };
@@ -93,8 +98,13 @@ impl Run {
         for place in 0..pauses {
             tokio::time::sleep(pause).await;
             self.look();
-            if place == pauses / 10 {
-                // It has asked to be left alone, and has been since.
+            // What has waited for a paused endpoint goes on a minute after it: too long for a short run.
+            if place == pauses / 10 && lasting >= PAUSABLE {
+                self.world.wants_rest();
+                let asked = self.hub.event("a pause", |event| event.event == EventName::EndpointPaused);
+                assert_eq!(asked.await.endpoint.as_deref(), Some("resting"));
+            }
+            if place == pauses / 5 && lasting >= PAUSABLE {
                 self.bench.run(&["endpoint", "resume", "resting"]).await.ok();
             }
             if place == pauses / 2 {
@@ -147,6 +157,7 @@ async fn memory_and_state_level_off_and_nothing_is_lost() {
 
     run.measures.level_off();
     run.books.balance(&world);
+    assert_eq!(run.books.paused, u64::from(duration() >= PAUSABLE));
     // Nothing is left to remove, and yet a change is told against what was known.
     let left = run.bench.run(&["gc", "--json"]).await.ok().json();
     for (kind, lot) in left["expired"].as_object().unwrap() {

@@ -33,6 +33,8 @@ struct Item {
 
 #[derive(Default)]
 struct State {
+    /// The next message for the endpoint that wants its rest is refused with 410.
+    wants_rest: bool,
     items: Vec<Item>,
     /// By SKU.
     stock: BTreeMap<u64, u64>,
@@ -64,6 +66,11 @@ impl World {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
+    }
+
+    /// From now on an endpoint wants to be left alone.
+    pub(super) fn wants_rest(&self) {
+        self.state().wants_rest = true;
     }
 
     pub(super) fn change(&self, item: u64) {
@@ -165,11 +172,8 @@ impl World {
             "/flapping" if now().as_millisecond() / PHASE % 2 == 0 => {
                 return if state.requests % 2 == 0 { Reply::Reset } else { Reply::status(503) };
             }
-            // The first time only; what comes after it waits until the endpoint is let go on.
-            "/resting" if !state.taken.iter().any(|(_, path)| path == "rested") => {
-                state.taken.insert((String::new(), "rested".to_owned()));
-                return Reply::status(410);
-            }
+            // What comes after it waits until the endpoint is let go on.
+            "/resting" if std::mem::take(&mut state.wants_rest) => return Reply::status(410),
             _ => {}
         }
         state.take(request)

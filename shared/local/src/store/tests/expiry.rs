@@ -134,6 +134,9 @@ async fn a_dead_letter_keeps_its_message_until_it_goes_itself() {
     fixture.clock.set(at(60));
     assert_eq!(fixture.collected().await, [0; 4]);
     fixture.clock.set(at(61));
+    assert_eq!(queues.receive(&dead(), 10, Duration::from_secs(5)).await.unwrap().len(), 3);
+    assert_eq!(fixture.collected().await, [0; 4], "somebody has them in hand");
+    fixture.clock.set(at(66));
     assert_eq!(fixture.collected().await, [2, 0, 0, 0]);
     assert_eq!(queues.counts(&dead()).await.unwrap().visible, 1);
 
