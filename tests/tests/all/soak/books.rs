@@ -64,18 +64,29 @@ impl Books {
         self.messages.contains_key(message)
     }
 
+    /// What must end, by message and route.
+    fn expected(&self) -> BTreeSet<(String, String)> {
+        let deliveries = self
+            .messages
+            .iter()
+            .flat_map(|(id, message)| expected_routes(message).into_iter().map(|route| (id.clone(), route.to_owned())));
+        deliveries.collect()
+    }
+
+    /// What has not ended, as far as the hub has said.
+    pub(super) fn open(&self) -> Vec<(String, String)> {
+        self.expected().into_iter().filter(|key| !self.ended.contains_key(key)).collect()
+    }
+
     /// Panics where the accounts differ.
     pub(super) fn balance(&self, world: &World) {
         self.versions_are_chains_and_each_is_told();
-        let mut expected = BTreeSet::new();
         for (id, message) in &self.messages {
-            let routes = expected_routes(message);
-            assert_eq!(message.routes, routes.len() as u64, "{id}: {message:?}");
-            expected.extend(routes.into_iter().map(|route| (id.clone(), route.to_owned())));
+            assert_eq!(message.routes, expected_routes(message).len() as u64, "{id}: {message:?}");
         }
         // Every message has ended for every one of its routes, once, and for no other.
         let ended: BTreeSet<_> = self.ended.keys().cloned().collect();
-        assert_eq!(ended.symmetric_difference(&expected).collect::<Vec<_>>(), Vec::<&(String, String)>::new());
+        assert_eq!(ended, self.expected());
         let mut rested = 0;
         for ((id, route), ends) in &self.ended {
             let [end] = ends.as_slice() else { panic!("{id} over {route}: {ends:?}") };

@@ -131,6 +131,12 @@ impl Run {
             (counts.messages <= 1 && counts.dead == 0 && counts.versions == counts.objects).then_some(counts)
         };
         let left = until("everything to be forgotten", forgotten, || format!("{:?}", measures::look(&file))).await;
+        // What was done a moment ago may not have been said yet.
+        let told = || {
+            books.read(hub.take_events());
+            books.open().is_empty().then_some(())
+        };
+        until("every delivery's end", told, || hub.log()).await;
         assert_eq!(left.objects, world::OBJECTS, "heads are never forgotten");
     }
 }

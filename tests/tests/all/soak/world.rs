@@ -170,7 +170,7 @@ impl World {
             }
             "/hanging" => return Reply::Silence,
             "/flapping" if now().as_millisecond() / PHASE % 2 == 0 => {
-                return if state.requests % 2 == 0 { Reply::Reset } else { Reply::status(503) };
+                return if state.requests.is_multiple_of(2) { Reply::Reset } else { Reply::status(503) };
             }
             // What comes after it waits until the endpoint is let go on.
             "/resting" if std::mem::take(&mut state.wants_rest) => return Reply::status(410),
@@ -198,7 +198,7 @@ impl State {
             "/quick" => {
                 let item = message["payload"]["item"]["actual"]["number"].as_str().unwrap().to_owned();
                 let receipt = json!({"message": "receipt:made", "payload": {"receipt": {"for": item}}});
-                let receipts = if revision(&message) % 5 == 0 { vec![receipt] } else { Vec::new() };
+                let receipts = if revision(&message).is_multiple_of(5) { vec![receipt] } else { Vec::new() };
                 if self.newest.get(&item).is_none_or(|newest| revision(newest) < revision(&message)) {
                     self.newest.insert(item, message);
                 }
