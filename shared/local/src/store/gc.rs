@@ -70,11 +70,12 @@ impl Expired {
     }
 }
 
-/// What was over before these times has expired; microseconds.
+/// What the statements may name.
 #[derive(Debug, Clone, Copy)]
 struct Values {
     /// Where in a line.
     seq: i64,
+    /// Microseconds, like all that follow: what was over before those times has expired.
     now: i64,
     deliveries: i64,
     dead_letters: i64,
