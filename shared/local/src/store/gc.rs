@@ -27,10 +27,13 @@ use super::{
     failure::Failure,
 };
 
-/// Records that are looked at, and removed at most, at a time.
+/// Records that are looked at in one read.
 const WINDOW: usize = 100;
-/// Pages given back to the file system at a time.
-const PAGES: i64 = 128;
+/// Records removed in one piece of the writer's work. Ids are spread over the indexes, so each one touches pages of its
+/// own, and whoever writes at the same time waits for all of them.
+const PIECE: usize = 20;
+/// Pages given back to the file system in one.
+const PAGES: i64 = 32;
 
 /// Records of one kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -274,8 +277,8 @@ impl Collector {
         loop {
             let window = self.database.read(move |connection| line.window(connection, values)).await?;
             let Window { last: Some(last), expired, young, is_last } = window else { return Ok(done) };
-            if !expired.is_empty() {
-                let removing = move |connection: &Connection| line.remove(connection, &expired, values);
+            for piece in expired.chunks(PIECE).map(<[i64]>::to_vec) {
+                let removing = move |connection: &Connection| line.remove(connection, &piece, values);
                 removed.add(self.database.writer().write(removing).await?);
             }
             all_old &= young == 0;
