@@ -7,6 +7,8 @@ mod check;
 #[cfg(test)]
 mod dependencies;
 #[cfg(test)]
+mod expiry;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod json_server;
