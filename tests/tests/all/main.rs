@@ -9,6 +9,8 @@ mod dependencies;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod expiry;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod json_server;
@@ -24,6 +26,8 @@ mod readme;
 mod scene;
 #[cfg(test)]
 mod source_shapes;
+#[cfg(test)]
+mod soak;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]
