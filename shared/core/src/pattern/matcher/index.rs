@@ -1,0 +1,169 @@
+//! Which combinations an event can match.
+//!
+//! Every combination is filed under one of its conditions, the one that it shares with fewest others: under each of the
+//! texts, numbers, prefixes, suffixes and ranges that the condition takes. An event whose values at the path are none of
+//! those cannot match, and never meets the combination.
+//!
+//! What no value can be looked up for (`anything-but`, `wildcard`, `exists: true`) is filed under the path being there at
+//! all, and `exists: false` under nothing: a combination is filed so only if it has no better condition. The same holds
+//! for what thousands of patterns ask alike. They are looked at one by one, as they would be without an index.
+
+use std::collections::HashMap;
+
+use super::{
+    Condition, Conjunction,
+    affixes::Affixes,
+    fields::{Event, Scalar},
+    ranges::Ranges,
+};
+use crate::pattern::{shape::Leaf, text::Form};
+
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    paths: HashMap<usize, Files>,
+    /// Of combinations that take events without any of their fields.
+    always: Vec<usize>,
+}
+
+/// Combinations by what a value at one path can be.
+#[derive(Debug, Default)]
+struct Files {
+    texts: HashMap<Box<str>, Vec<usize>>,
+    /// By the bits of the double; `comparable` leaves one zero.
+    numbers: HashMap<u64, Vec<usize>>,
+    booleans: [Vec<usize>; 2],
+    nulls: Vec<usize>,
+    prefixes: Affixes,
+    suffixes: Affixes,
+    /// By the text in lower case.
+    ignoring_case: HashMap<Box<str>, Vec<usize>>,
+    ranges: Ranges,
+    /// Whatever the value.
+    any: Vec<usize>,
+}
+
+/// What a leaf is filed under.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Key<'a> {
+    /// This leaf and no other.
+    Leaf(&'a Leaf),
+    Range,
+    Any,
+}
+
+fn key(leaf: &Leaf) -> Key<'_> {
+    match leaf {
+        Leaf::Text(_) | Leaf::Number(_) | Leaf::Boolean(_) | Leaf::Null => Key::Leaf(leaf),
+        Leaf::Form(Form::Prefix | Form::Suffix | Form::EqualsIgnoreCase, _) => Key::Leaf(leaf),
+        Leaf::Range(_) => Key::Range,
+        Leaf::Form(Form::PrefixIgnoreCase | Form::SuffixIgnoreCase | Form::Wildcard, _)
+        | Leaf::OtherTexts(_)
+        | Leaf::OtherNumbers(_)
+        | Leaf::OtherForms(..)
+        | Leaf::Exists(_) => Key::Any,
+    }
+}
+
+impl Index {
+    pub(super) fn new(conditions: &[Condition], combinations: &[Conjunction]) -> Self {
+        let parts = |combination: &Conjunction| -> Vec<&Condition> {
+            combination.parts.iter().filter_map(|part| conditions.get(part.condition)).collect()
+        };
+        let mut sharing: HashMap<(usize, Key<'_>), usize> = HashMap::new();
+        for condition in combinations.iter().flat_map(parts) {
+            for leaf in &condition.leaves {
+                *sharing.entry((condition.path, key(leaf))).or_default() += 1;
+            }
+        }
+        // How many combinations an event that meets the condition would have to be looked at for, about. A number is in
+        // some of the ranges; that a path is there at all says next to nothing.
+        let crowd = |condition: &Condition| -> usize {
+            let of = |leaf| match (key(leaf), sharing.get(&(condition.path, key(leaf))).copied().unwrap_or_default()) {
+                (Key::Leaf(_), sharing) => sharing,
+                (Key::Range, sharing) => sharing / 2 + 1,
+                (Key::Any, _) => combinations.len(),
+            };
+            condition.leaves.iter().map(of).sum()
+        };
+
+        let mut index = Self::default();
+        let mut ranges: HashMap<usize, Vec<(f64, f64, usize)>> = HashMap::new();
+        for (place, combination) in combinations.iter().enumerate() {
+            let parts = parts(combination);
+            let best = parts.iter().filter(|condition| !condition.takes_absence()).min_by_key(|one| crowd(one));
+            let Some(condition) = best else {
+                index.always.push(place);
+                continue;
+            };
+            let files = index.paths.entry(condition.path).or_default();
+            for leaf in &condition.leaves {
+                if let Leaf::Range(range) = leaf {
+                    let ends = (range.lower.at.as_f64(), range.upper.at.as_f64(), place);
+                    ranges.entry(condition.path).or_default().push(ends);
+                } else {
+                    files.add(leaf, place);
+                }
+            }
+        }
+        for (path, ranges) in ranges {
+            index.paths.entry(path).or_default().ranges = Ranges::new(ranges);
+        }
+        index
+    }
+
+    /// Sorted, each once.
+    pub(super) fn candidates(&self, event: &Event<'_>) -> Vec<usize> {
+        let mut found = self.always.clone();
+        for (path, values) in event.paths() {
+            let Some(files) = self.paths.get(&path) else { continue };
+            found.extend(&files.any);
+            for value in values {
+                files.look_up(&value.value, &mut found);
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}
+
+impl Files {
+    fn add(&mut self, leaf: &Leaf, place: usize) {
+        let list = match leaf {
+            Leaf::Text(text) => self.texts.entry(text.as_str().into()).or_default(),
+            Leaf::Number(number) => self.numbers.entry(number.as_f64().to_bits()).or_default(),
+            Leaf::Boolean(value) => &mut self.booleans[usize::from(*value)],
+            Leaf::Null => &mut self.nulls,
+            Leaf::Form(Form::Prefix, text) => return self.prefixes.add(text, place),
+            Leaf::Form(Form::Suffix, text) => return self.suffixes.add(text, place),
+            Leaf::Form(Form::EqualsIgnoreCase, text) => self.ignoring_case.entry(lower(text)).or_default(),
+            _ => &mut self.any,
+        };
+        list.push(place);
+    }
+
+    fn look_up(&self, value: &Scalar<'_>, found: &mut Vec<usize>) {
+        match value {
+            Scalar::Text(text) => {
+                found.extend(self.texts.get(*text).into_iter().flatten());
+                found.extend(self.prefixes.prefixes_of(text));
+                found.extend(self.suffixes.suffixes_of(text));
+                if !self.ignoring_case.is_empty() {
+                    found.extend(self.ignoring_case.get(&lower(text)).into_iter().flatten());
+                }
+            }
+            Scalar::Number(Some(number)) => {
+                found.extend(self.numbers.get(&number.to_bits()).into_iter().flatten());
+                self.ranges.around(*number, |place| found.push(place));
+            }
+            Scalar::Number(None) => {}
+            Scalar::Boolean(value) => found.extend(&self.booleans[usize::from(*value)]),
+            Scalar::Null => found.extend(&self.nulls),
+        }
+    }
+}
+
+/// Character by character, as [`Form::EqualsIgnoreCase`] compares.
+fn lower(text: &str) -> Box<str> {
+    text.chars().flat_map(char::to_lowercase).collect::<String>().into()
+}
