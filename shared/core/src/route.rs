@@ -4,6 +4,8 @@
 //! see, against the same patterns. No pattern looks at the message's own `routes` (the compiler refuses it), so that the
 //! answer is the same before and after it is written into the message.
 
+use std::collections::HashMap;
+
 use crate::{
     hub::Hub,
     id::{EndpointName, MessageId, RouteName},
@@ -25,6 +27,8 @@ pub struct Router {
     matcher: Matcher,
     /// In the hub's order; the matcher's numbers are places in it.
     routes: Vec<Target>,
+    /// Places in `routes`.
+    by_name: HashMap<RouteName, usize>,
 }
 
 #[derive(Debug)]
@@ -42,7 +46,8 @@ impl Router {
             endpoint: route.to.clone(),
             enabled: route.enabled,
         });
-        Self { matcher: Matcher::new(patterns), routes: targets.collect() }
+        let by_name = hub.routes.iter().enumerate().map(|(place, route)| (route.name.clone(), place));
+        Self { matcher: Matcher::new(patterns), routes: targets.collect(), by_name: by_name.collect() }
     }
 
     /// The message with its routes, and beside it the disabled ones that match; both in the hub's order.
@@ -50,7 +55,8 @@ impl Router {
     /// # Errors
     /// The message cannot be written as an event.
     pub fn record(&self, mut message: Message) -> Result<MessageRecord, RouteError> {
-        let (enabled, disabled): (Vec<_>, Vec<_>) = self.matching(&message)?.partition(|target| target.enabled);
+        let matching = self.matching(&message)?;
+        let (enabled, disabled): (Vec<_>, Vec<_>) = self.at(&matching).partition(|target| target.enabled);
         let names = |targets: Vec<&Target>| targets.into_iter().map(|target| target.route.clone()).collect();
         message.routes = names(enabled);
         Ok(MessageRecord { message, disabled_routes: names(disabled) })
@@ -62,16 +68,22 @@ impl Router {
     /// # Errors
     /// The message cannot be written as an event.
     pub fn targets(&self, message: &Message) -> Result<Vec<(RouteName, EndpointName)>, RouteError> {
-        let matching: Vec<&RouteName> = self.matching(message)?.map(|target| &target.route).collect();
-        let promised = |target: &&Target| matching.contains(&&target.route) || message.routes.contains(&target.route);
-        let enabled = self.routes.iter().filter(|target| target.enabled).filter(promised);
+        let mut places = self.matching(message)?;
+        places.extend(message.routes.iter().filter_map(|promised| self.by_name.get(promised)));
+        places.sort_unstable();
+        places.dedup();
+        let enabled = self.at(&places).filter(|target| target.enabled);
         Ok(enabled.map(|target| (target.route.clone(), target.endpoint.clone())).collect())
     }
 
-    fn matching(&self, message: &Message) -> Result<impl Iterator<Item = &Target>, RouteError> {
+    /// Places in the hub's order.
+    fn matching(&self, message: &Message) -> Result<Vec<usize>, RouteError> {
         let event = message.bus_event().map_err(|source| RouteError { message: message.message_id, source })?;
-        let places = self.matcher.matches(&event);
-        Ok(places.into_iter().filter_map(|place| self.routes.get(place)))
+        Ok(self.matcher.matches(&event))
+    }
+
+    fn at(&self, places: &[usize]) -> impl Iterator<Item = &Target> {
+        places.iter().filter_map(|place| self.routes.get(*place))
     }
 }
 

@@ -23,6 +23,7 @@ use crate::support::{
     binary::repository,
     client::{Response, call},
     now,
+    port::free_port,
     process::Process,
     random::Random,
     say, setting, until,
@@ -184,14 +185,6 @@ impl Shop {
 
 fn done(response: &Response, status: u16) {
     assert_eq!(response.status, status, "{response:?}");
-}
-
-/// Outside of the range from which the system gives ports to those that do not care, so that it can be taken again.
-fn free_port() -> u16 {
-    let mut random = Random::from_seed(now().as_nanosecond() as u64);
-    let mut ports = std::iter::repeat_with(|| 20_000 + random.below(10_000) as u16).take(100);
-    let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    ports.find(free).unwrap_or_else(|| panic!("no free port"))
 }
 
 fn serve(binary: &PathBuf, bench: &Bench, port: u16) -> Process {

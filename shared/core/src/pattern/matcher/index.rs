@@ -16,7 +16,11 @@ use super::{
     fields::{Event, Scalar},
     ranges::Ranges,
 };
-use crate::pattern::{shape::Leaf, text::Form};
+use crate::pattern::{
+    number::{Millionths, Range},
+    shape::Leaf,
+    text::Form,
+};
 
 #[derive(Debug, Default)]
 pub(super) struct Index {
@@ -42,55 +46,18 @@ struct Files {
     any: Vec<usize>,
 }
 
-/// What a leaf is filed under.
-#[derive(Debug, PartialEq, Eq, Hash)]
-enum Key<'a> {
-    /// This leaf and no other.
-    Leaf(&'a Leaf),
-    Range,
-    Any,
-}
-
-fn key(leaf: &Leaf) -> Key<'_> {
-    match leaf {
-        Leaf::Text(_) | Leaf::Number(_) | Leaf::Boolean(_) | Leaf::Null => Key::Leaf(leaf),
-        Leaf::Form(Form::Prefix | Form::Suffix | Form::EqualsIgnoreCase, _) => Key::Leaf(leaf),
-        Leaf::Range(_) => Key::Range,
-        Leaf::Form(Form::PrefixIgnoreCase | Form::SuffixIgnoreCase | Form::Wildcard, _)
-        | Leaf::OtherTexts(_)
-        | Leaf::OtherNumbers(_)
-        | Leaf::OtherForms(..)
-        | Leaf::Exists(_) => Key::Any,
-    }
-}
-
 impl Index {
     pub(super) fn new(conditions: &[Condition], combinations: &[Conjunction]) -> Self {
         let parts = |combination: &Conjunction| -> Vec<&Condition> {
             combination.parts.iter().filter_map(|part| conditions.get(part.condition)).collect()
         };
-        let mut sharing: HashMap<(usize, Key<'_>), usize> = HashMap::new();
-        for condition in combinations.iter().flat_map(parts) {
-            for leaf in &condition.leaves {
-                *sharing.entry((condition.path, key(leaf))).or_default() += 1;
-            }
-        }
-        // How many combinations an event that meets the condition would have to be looked at for, about. A number is in
-        // some of the ranges; that a path is there at all says next to nothing.
-        let crowd = |condition: &Condition| -> usize {
-            let of = |leaf| match (key(leaf), sharing.get(&(condition.path, key(leaf))).copied().unwrap_or_default()) {
-                (Key::Leaf(_), sharing) => sharing,
-                (Key::Range, sharing) => sharing / 2 + 1,
-                (Key::Any, _) => combinations.len(),
-            };
-            condition.leaves.iter().map(of).sum()
-        };
+        let crowds = Crowds::of(combinations.iter().flat_map(parts), combinations.len());
 
         let mut index = Self::default();
         let mut ranges: HashMap<usize, Vec<(f64, f64, usize)>> = HashMap::new();
         for (place, combination) in combinations.iter().enumerate() {
             let parts = parts(combination);
-            let best = parts.iter().filter(|condition| !condition.takes_absence()).min_by_key(|one| crowd(one));
+            let best = parts.iter().filter(|condition| !condition.takes_absence()).min_by_key(|one| crowds.at(one));
             let Some(condition) = best else {
                 index.always.push(place);
                 continue;
@@ -124,6 +91,59 @@ impl Index {
         found.sort_unstable();
         found.dedup();
         found
+    }
+}
+
+/// How many combinations an event that meets a condition has to be looked at for, about.
+struct Crowds<'a> {
+    /// By path: how many ask for the very same.
+    sharing: HashMap<(usize, &'a Leaf), usize>,
+    /// By path, each sorted: the lower and the upper ends of all ranges.
+    ends: HashMap<usize, [Vec<Millionths>; 2]>,
+    all: usize,
+}
+
+impl<'a> Crowds<'a> {
+    fn of(conditions: impl Iterator<Item = &'a Condition>, all: usize) -> Self {
+        let mut crowds = Self { sharing: HashMap::new(), ends: HashMap::new(), all };
+        for condition in conditions {
+            for leaf in &condition.leaves {
+                *crowds.sharing.entry((condition.path, leaf)).or_default() += 1;
+                if let Leaf::Range(range) = leaf {
+                    let [lower, upper] = crowds.ends.entry(condition.path).or_default();
+                    lower.push(range.lower.at);
+                    upper.push(range.upper.at);
+                }
+            }
+        }
+        crowds.ends.values_mut().flatten().for_each(|ends| ends.sort_unstable());
+        crowds
+    }
+
+    fn at(&self, condition: &Condition) -> usize {
+        let of = |leaf: &Leaf| match leaf {
+            Leaf::Range(range) => self.overlapping(condition.path, range),
+            Leaf::Text(_) | Leaf::Number(_) | Leaf::Boolean(_) | Leaf::Null => self.sharing(condition.path, leaf),
+            Leaf::Form(Form::Prefix | Form::Suffix | Form::EqualsIgnoreCase, _) => self.sharing(condition.path, leaf),
+            // That a path is there says next to nothing.
+            Leaf::Form(Form::PrefixIgnoreCase | Form::SuffixIgnoreCase | Form::Wildcard, _)
+            | Leaf::OtherTexts(_)
+            | Leaf::OtherNumbers(_)
+            | Leaf::OtherForms(..)
+            | Leaf::Exists(_) => self.all,
+        };
+        condition.leaves.iter().map(of).sum()
+    }
+
+    fn sharing(&self, path: usize, leaf: &Leaf) -> usize {
+        self.sharing.get(&(path, leaf)).copied().unwrap_or_default()
+    }
+
+    fn overlapping(&self, path: usize, range: &Range) -> usize {
+        let Some([lower, upper]) = self.ends.get(&path) else { return 0 };
+        let end_before = upper.partition_point(|end| *end < range.lower.at);
+        let begin_behind = lower.len() - lower.partition_point(|end| *end <= range.upper.at);
+        lower.len() - end_before - begin_behind
     }
 }
 
