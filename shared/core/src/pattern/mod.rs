@@ -34,13 +34,16 @@ pub struct EventPattern {
 /// EventBridge's default limit, in characters.
 const LONGEST: usize = 2_048;
 
+/// How many patterns with wildcards EventBridge takes on a bus.
+pub const MOST_WILDCARDS: usize = 30;
+
 impl EventPattern {
     /// The whole pattern, as EventBridge reads it.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether it is one of the 30 with a wildcard that EventBridge allows on a bus.
+    /// Whether it is one of the [`MOST_WILDCARDS`].
     pub fn uses_wildcard(&self) -> bool {
         let wildcard =
             |leaf: &Leaf| matches!(leaf, Leaf::Form(Form::Wildcard, _) | Leaf::OtherForms(Form::Wildcard, _));

@@ -45,27 +45,29 @@ impl Form {
                 let mut rest = value.chars();
                 begins(pattern.chars(), &mut rest) && rest.next().is_none()
             }
-            Self::Wildcard => {
-                let parts = wildcard_parts(pattern);
-                let Some(((first, last), middle)) = parts
-                    .split_first()
-                    .and_then(|(first, rest)| rest.split_last().map(|(last, middle)| ((first, last), middle)))
-                else {
-                    return parts.first().is_some_and(|only| only == value);
-                };
-                let Some(mut rest) =
-                    value.strip_prefix(first.as_str()).and_then(|rest| rest.strip_suffix(last.as_str()))
-                else {
-                    return false;
-                };
-                middle.iter().all(|part| match rest.find(part.as_str()) {
-                    Some(at) => {
-                        rest = &rest[at + part.len()..];
-                        true
-                    }
-                    None => false,
-                })
+            Self::Wildcard => is_like(pattern, value),
+        }
+    }
+}
+
+/// Whether a value is like a wildcard. Where a part does not fit, the star before it takes one character more.
+fn is_like(pattern: &str, value: &str) -> bool {
+    let (mut wanted, mut rest) = (pattern.chars(), value.chars());
+    // What comes after the last star, and what it has not taken yet.
+    let mut star = None;
+    loop {
+        let next = wanted.next();
+        let literal = if next == Some('\\') { wanted.next() } else { next };
+        if next == Some('*') {
+            star = Some((wanted.clone(), rest.clone()));
+        } else if literal != rest.next() {
+            let Some((after, taken)) = &mut star else { return false };
+            if taken.next().is_none() {
+                return false;
             }
+            (wanted, rest) = (after.clone(), taken.clone());
+        } else if literal.is_none() {
+            return true;
         }
     }
 }

@@ -47,21 +47,24 @@ struct Files {
 }
 
 impl Index {
-    pub(super) fn new(conditions: &[Condition], combinations: &[Conjunction]) -> Self {
-        let parts = |combination: &Conjunction| -> Vec<&Condition> {
-            combination.parts.iter().filter_map(|part| conditions.get(part.condition)).collect()
-        };
-        let crowds = Crowds::of(combinations.iter().flat_map(parts), combinations.len());
+    /// Files the combinations, and puts their conditions in the order in which they tell most.
+    pub(super) fn new(conditions: &[Condition], combinations: &mut [Conjunction]) -> Self {
+        let parts = combinations.iter().flat_map(|combination| &combination.parts);
+        let crowds = Crowds::of(parts.filter_map(|part| conditions.get(part.condition)), combinations.len());
+        let crowds: Vec<usize> = conditions.iter().map(|condition| crowds.at(condition)).collect();
 
         let mut index = Self::default();
         let mut ranges: HashMap<usize, Vec<(f64, f64, usize)>> = HashMap::new();
-        for (place, combination) in combinations.iter().enumerate() {
-            let parts = parts(combination);
-            let best = parts.iter().filter(|condition| !condition.takes_absence()).min_by_key(|one| crowds.at(one));
-            let Some(condition) = best else {
+        for (place, combination) in combinations.iter_mut().enumerate() {
+            combination.telling = combination.parts.iter().map(|part| part.condition).collect();
+            combination.telling.sort_by_key(|condition| crowds.get(*condition));
+            let mut telling = combination.telling.iter().filter_map(|condition| conditions.get(*condition));
+            let Some(condition) = telling.find(|condition| !condition.takes_absence()) else {
                 index.always.push(place);
                 continue;
             };
+            // Where it is looked up, it is known to hold.
+            combination.telling.rotate_left(1);
             let files = index.paths.entry(condition.path).or_default();
             for leaf in &condition.leaves {
                 if let Leaf::Range(range) = leaf {

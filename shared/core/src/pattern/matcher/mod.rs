@@ -59,6 +59,8 @@ struct Conjunction {
     pattern: usize,
     /// In the order of their paths as texts, in which AWS tries them.
     parts: Vec<Part>,
+    /// The same conditions, in the order in which one that fails is found soonest.
+    telling: Vec<usize>,
 }
 
 struct Part {
@@ -100,10 +102,10 @@ impl Matcher {
                         conditions.len() - 1
                     })
                 });
-                combinations.push(Conjunction { pattern, parts });
+                combinations.push(Conjunction { pattern, parts, telling: Vec::new() });
             }
         }
-        let index = Index::new(&conditions, &combinations);
+        let index = Index::new(&conditions, &mut combinations);
         Self { paths, conditions, combinations, index }
     }
 
@@ -123,10 +125,8 @@ impl Matcher {
 
     fn holds(&self, combination: &Conjunction, event: &Event<'_>, standings: &mut [Standing]) -> bool {
         let mut in_arrays = false;
-        for part in &combination.parts {
-            let Some((condition, standing)) =
-                self.conditions.get(part.condition).zip(standings.get_mut(part.condition))
-            else {
+        for place in &combination.telling {
+            let Some((condition, standing)) = self.conditions.get(*place).zip(standings.get_mut(*place)) else {
                 return false;
             };
             if *standing == Standing::Untried {

@@ -16,8 +16,8 @@ use super::{
     fields::{Element, Event},
 };
 
-/// The elements that matched values stand in, sorted.
-type Chosen = Vec<Element>;
+/// The elements that matched values stand in.
+type Chosen = BTreeSet<Element>;
 
 pub(super) fn hold(parts: &[Part], conditions: &[Condition], event: &Event<'_>) -> bool {
     let mut possible: BTreeSet<Chosen> = BTreeSet::from([Chosen::new()]);
@@ -28,10 +28,10 @@ pub(super) fn hold(parts: &[Part], conditions: &[Condition], event: &Event<'_>) 
             values.iter().filter(|found| condition.passes(&found.value)).map(|found| found.trail.as_slice()).collect();
         let mut next = BTreeSet::new();
         for chosen in &possible {
-            let merged = passing.iter().filter_map(|trail| agree(chosen, trail));
-            next.extend(merged.map(|merged| on_the_way(merged, part.shared)));
-            if condition.takes_absence() && !values.iter().any(|found| agree(chosen, &found.trail).is_some()) {
-                next.insert(on_the_way(chosen.clone(), part.shared));
+            let fitting = passing.iter().filter(|trail| fit(chosen, trail));
+            next.extend(fitting.map(|trail| on_the_way(chosen.iter().chain(*trail), part.shared)));
+            if condition.takes_absence() && !values.iter().any(|found| fit(chosen, &found.trail)) {
+                next.insert(on_the_way(chosen.iter(), part.shared));
             }
         }
         if next.is_empty() {
@@ -42,21 +42,13 @@ pub(super) fn hold(parts: &[Part], conditions: &[Condition], event: &Event<'_>) 
     true
 }
 
-/// Both together; `None` if they are different elements of one array.
-fn agree(chosen: &[Element], trail: &[Element]) -> Option<Chosen> {
-    let mut both = chosen.to_vec();
-    for element in trail {
-        match chosen.iter().find(|other| other.array == element.array) {
-            Some(other) if other.index != element.index => return None,
-            Some(_) => {}
-            None => both.push(*element),
-        }
-    }
-    both.sort_unstable();
-    Some(both)
+/// Whether no array has one element here and another there.
+fn fit(chosen: &Chosen, trail: &[Element]) -> bool {
+    let apart = |one: &Element, other: &Element| one.array == other.array && one.index != other.index;
+    !chosen.iter().any(|one| trail.iter().any(|other| apart(one, other)))
 }
 
-fn on_the_way(mut chosen: Chosen, shared: usize) -> Chosen {
-    chosen.retain(|element| element.depth <= shared);
-    chosen
+/// Those of arrays that lead to where the first `shared` names do.
+fn on_the_way<'a>(elements: impl Iterator<Item = &'a Element>, shared: usize) -> Chosen {
+    elements.filter(|element| element.depth <= shared).copied().collect()
 }

@@ -122,11 +122,14 @@ fn leaves() -> impl Strategy<Value = Value> {
         1 => prop::collection::vec(number(), 1..3).prop_map(|numbers| json!({"anything-but": numbers})),
         1 => (prop::sample::select(vec!["=", "<", "<=", ">", ">="]), number()).prop_map(|(sign, at)| json!({"numeric": [sign, at]})),
         1 => (number(), number()).prop_map(|(low, high)| json!({"numeric": [">", low, "<=", high]})),
+        1 => text().prop_map(|text| json!({"prefix": {"equals-ignore-case": text}})),
+        1 => text().prop_map(|text| json!({"suffix": {"equals-ignore-case": text}})),
+        1 => (prop::sample::select(vec!["prefix", "suffix", "equals-ignore-case"]), prop::collection::vec(text(), 1..3))
+            .prop_map(|(form, texts)| json!({"anything-but": {form: texts}})),
+        1 => prop::sample::select(vec!["a*", "*b*", "*a*a*"]).prop_map(|text| json!({"anything-but": {"wildcard": text}})),
+        2 => any::<bool>().prop_map(|exists| json!({"exists": exists})),
     ];
-    prop_oneof![
-        5 => prop::collection::vec(matcher, 1..3).prop_map(Value::from),
-        1 => any::<bool>().prop_map(|exists| json!([{"exists": exists}])),
-    ]
+    prop::collection::vec(matcher, 1..3).prop_map(Value::from)
 }
 
 fn raw() -> impl Strategy<Value = Value> {
@@ -156,6 +159,11 @@ fn raw() -> impl Strategy<Value = Value> {
 
 fn check(patterns: &[crate::pattern::EventPattern], events: &[Value]) -> Result<(), TestCaseError> {
     let matcher = Matcher::new(patterns.iter().enumerate());
+    for pattern in patterns {
+        // What goes to EventBridge is what is matched here.
+        let again = compile_raw(&every(), &serde_json::from_str(pattern.as_str()).unwrap());
+        prop_assert_eq!(again.as_ref(), Ok(pattern));
+    }
     for event in events {
         let expected: Vec<usize> = patterns
             .iter()
@@ -170,11 +178,11 @@ fn check(patterns: &[crate::pattern::EventPattern], events: &[Value]) -> Result<
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn filters(
-        routes in prop::collection::vec((prop::collection::vec(filter(), 0..4), any::<bool>()), 1..6),
+        routes in prop::collection::vec((prop::collection::vec(filter(), 0..4), any::<bool>()), 1..12),
         events in prop::collection::vec(event(), 1..5),
     ) {
         let compiled = routes.iter().filter_map(|(filters, all)| {
@@ -184,7 +192,7 @@ proptest! {
     }
 
     #[test]
-    fn raw_patterns(patterns in prop::collection::vec(raw(), 1..6), events in prop::collection::vec(event(), 1..5)) {
+    fn raw_patterns(patterns in prop::collection::vec(raw(), 1..12), events in prop::collection::vec(event(), 1..5)) {
         let compiled: Vec<_> = patterns.iter().filter_map(|pattern| compile_raw(&every(), pattern).ok()).collect();
         check(&compiled, &events)?;
     }
