@@ -109,10 +109,13 @@ fn matcher(matcher: &Value) -> String {
         ("numeric", Value::Array(bounds)) => numeric(bounds),
         ("exists", Value::Bool(true)) => "something".to_owned(),
         ("exists", _) => "nothing".to_owned(),
+        ("prefix", Value::Object(same)) => format!("{}… in any case", same["equals-ignore-case"]),
+        ("suffix", Value::Object(same)) => format!("…{} in any case", same["equals-ignore-case"]),
         ("prefix", value) => format!("{value}…"),
         ("suffix", value) => format!("…{value}"),
         ("wildcard", value) => format!("like {value}"),
         ("equals-ignore-case", value) => format!("{value} in any case"),
+        ("anything-but", Value::Object(_)) => format!("anything but {}", matcher(value)),
         ("anything-but", value) => format!("anything but {value}"),
         _ => matcher.to_string(),
     }
@@ -194,6 +197,10 @@ mod tests {
         check(&text, "payload.order.actual.total is \"24.99\", expected >= 5 and < 90");
         let sku = json!({"detail": {"payload": {"order": {"actual": {"lines": {"sku": ["C", {"prefix": "D"}]}}}}}});
         check(&sku, "payload.order.actual.lines.sku is \"A\", \"B\", expected \"C\" or \"D\"…");
+        let forms = json!({"detail": {"keys": {"email": [
+            {"anything-but": {"suffix": ".com"}}, {"prefix": {"equals-ignore-case": "B"}},
+        ]}}});
+        check(&forms, "keys.email is \"a@example.com\", expected anything but …\".com\" or \"B\"… in any case");
         check(
             &json!({"detail": {"keys": {"email": [{"exists": false}]}}}),
             "keys.email is \"a@example.com\", expected nothing",

@@ -4,7 +4,7 @@
 //! elements it stands in. As in AWS's matcher, a plain value that is itself an element stands in none for that array, and
 //! a name with a dot in the event is as good as two names.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value};
 
@@ -62,7 +62,7 @@ pub(super) struct Found<'e> {
 /// The values of one event, by path.
 #[derive(Debug, Default)]
 pub(super) struct Event<'e> {
-    found: HashMap<usize, Vec<Found<'e>>>,
+    found: BTreeMap<usize, Vec<Found<'e>>>,
 }
 
 impl<'e> Event<'e> {

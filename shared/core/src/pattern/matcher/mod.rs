@@ -17,7 +17,10 @@ mod index;
 mod ranges;
 mod together;
 
-use std::{cmp::Ordering, collections::HashMap};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, HashMap},
+};
 
 use serde_json::Value;
 
@@ -76,9 +79,8 @@ impl std::fmt::Debug for Matcher {
 }
 
 /// How a condition stands in one event.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 enum Standing {
-    Untried,
     Fails,
     /// One of its values passes, or there are none and there may be none.
     Holds,
@@ -112,7 +114,8 @@ impl Matcher {
     /// The numbers of the patterns that an event matches, sorted, each once.
     pub fn matches(&self, event: &Value) -> Vec<usize> {
         let event = self.paths.read(event);
-        let mut standings = vec![Standing::Untried; self.conditions.len()];
+        // Of those that are tried: room for all of them would have to be cleared for every event.
+        let mut standings = BTreeMap::new();
         let candidates = self.index.candidates(&event).into_iter().filter_map(|place| self.combinations.get(place));
         let mut found: Vec<usize> = candidates
             .filter(|combination| self.holds(combination, &event, &mut standings))
@@ -123,19 +126,14 @@ impl Matcher {
         found
     }
 
-    fn holds(&self, combination: &Conjunction, event: &Event<'_>, standings: &mut [Standing]) -> bool {
+    fn holds(&self, combination: &Conjunction, event: &Event<'_>, standings: &mut BTreeMap<usize, Standing>) -> bool {
         let mut in_arrays = false;
         for place in &combination.telling {
-            let Some((condition, standing)) = self.conditions.get(*place).zip(standings.get_mut(*place)) else {
-                return false;
-            };
-            if *standing == Standing::Untried {
-                *standing = event.standing(condition);
-            }
-            match standing {
+            let Some(condition) = self.conditions.get(*place) else { return false };
+            match standings.entry(*place).or_insert_with(|| event.standing(condition)) {
                 Standing::Holds => {}
                 Standing::HoldsInArrays => in_arrays = true,
-                Standing::Untried | Standing::Fails => return false,
+                Standing::Fails => return false,
             }
         }
         !in_arrays || together::hold(&combination.parts, &self.conditions, event)
