@@ -115,7 +115,7 @@ fn matcher(matcher: &Value) -> String {
         ("suffix", value) => format!("…{value}"),
         ("wildcard", value) => format!("like {value}"),
         ("equals-ignore-case", value) => format!("{value} in any case"),
-        ("anything-but", Value::Object(_)) => format!("anything but {}", matcher(value)),
+        ("anything-but", Value::Object(_)) => format!("anything but {}", self::matcher(value)),
         ("anything-but", value) => format!("anything but {value}"),
         _ => matcher.to_string(),
     }

@@ -45,6 +45,8 @@ pub struct Matcher {
 struct Condition {
     path: usize,
     leaves: Vec<Leaf>,
+    /// How many combinations have it.
+    users: usize,
 }
 
 impl Condition {
@@ -99,10 +101,14 @@ impl Matcher {
             for combination in event_pattern.group.without_or() {
                 let parts = parts(combination, |path, leaves| {
                     let path = paths.add(path);
-                    *known.entry((path, leaves)).or_insert_with(|| {
-                        conditions.push(Condition { path, leaves: leaves.to_vec() });
+                    let place = *known.entry((path, leaves)).or_insert_with(|| {
+                        conditions.push(Condition { path, leaves: leaves.to_vec(), users: 0 });
                         conditions.len() - 1
-                    })
+                    });
+                    if let Some(condition) = conditions.get_mut(place) {
+                        condition.users += 1;
+                    }
+                    place
                 });
                 combinations.push(Conjunction { pattern, parts, telling: Vec::new() });
             }
@@ -114,7 +120,7 @@ impl Matcher {
     /// The numbers of the patterns that an event matches, sorted, each once.
     pub fn matches(&self, event: &Value) -> Vec<usize> {
         let event = self.paths.read(event);
-        // Of those that are tried: room for all of them would have to be cleared for every event.
+        // Of those that several have. Room for all conditions would have to be found and cleared for every event.
         let mut standings = BTreeMap::new();
         let candidates = self.index.candidates(&event).into_iter().filter_map(|place| self.combinations.get(place));
         let mut found: Vec<usize> = candidates
@@ -130,7 +136,11 @@ impl Matcher {
         let mut in_arrays = false;
         for place in &combination.telling {
             let Some(condition) = self.conditions.get(*place) else { return false };
-            match standings.entry(*place).or_insert_with(|| event.standing(condition)) {
+            let standing = match condition.users {
+                1 => event.standing(condition),
+                _ => *standings.entry(*place).or_insert_with(|| event.standing(condition)),
+            };
+            match standing {
                 Standing::Holds => {}
                 Standing::HoldsInArrays => in_arrays = true,
                 Standing::Fails => return false,
