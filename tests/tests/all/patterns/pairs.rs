@@ -243,7 +243,7 @@ pub(super) fn hints(pattern: &Value) -> Vec<Value> {
         Value::String(text) => {
             let filled = text.replace('*', "q");
             let mut texts = vec![text.clone(), format!("{text}z"), format!("z{text}"), text.to_uppercase(), filled];
-            texts.push(text.replace('*', "").replace('\\', ""));
+            texts.push(text.replace(['*', '\\'], ""));
             texts.into_iter().map(Value::from).collect()
         }
         Value::Number(number) => {

@@ -197,7 +197,8 @@ mod tests {
             "lines.sku": null, "sku": "elsewhere",
         });
         let event = paths.read(&event);
-        let seen = |path: usize| -> Vec<(String, Vec<(usize, usize, usize)>)> {
+        type Trail = Vec<(usize, usize, usize)>;
+        let seen = |path: usize| -> Vec<(String, Trail)> {
             let trail = |found: &Found<'_>| found.trail.iter().map(|at| (at.array, at.index, at.depth)).collect();
             event.at(path).iter().map(|found| (format!("{:?}", found.value), trail(found))).collect()
         };
