@@ -187,7 +187,7 @@ pub(crate) fn setup(
     faults: Faults,
 ) -> Setup {
     let state = which.folder(&hub.name);
-    Setup { secrets: environment.secrets(&state), hub, state, observer, allow_loopback: true, faults }
+    Setup { secrets: environment.secrets(&state), hub, state, observer, allow_loopback: true, faults, on_refused: None }
 }
 
 /// What is doubtful about a hub file, for whoever runs the command.

@@ -10,6 +10,7 @@ mod display;
 mod dlq;
 mod endpoint;
 mod failure;
+mod hint;
 mod init;
 mod listen;
 mod out;
