@@ -7,6 +7,8 @@ mod check;
 #[cfg(test)]
 mod dependencies;
 #[cfg(test)]
+mod first_minutes;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod json_server;

@@ -1,7 +1,7 @@
 //! The hub file: what was found, with comments for whoever reads on. What was not found stands there as a comment, ready
 //! to be tried.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use crossdock_core::{
     hub::{TimeField, TimeFormat},
@@ -67,7 +67,7 @@ impl fmt::Display for Draft {
         self.identity(f)?;
         self.times(f)?;
         self.pages(f)?;
-        writeln!(f, "        every: 10s")?;
+        writeln!(f, "        every: 5s")?;
         self.start(f)?;
         if let Some(updated) = &self.updated {
             writeln!(f, "        volatile: [{}] # when nothing else changes, nothing has", path(&updated.path))?;
@@ -112,27 +112,24 @@ impl Draft {
     }
 
     fn times(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const CREATED: &str = "tells new ones from old ones, of which nobody is told";
         match &self.created {
             Some(TimeField { path: at, format: TimeFormat::Rfc3339 }) => {
-                writeln!(f, "        created: {} # tells new ones from old ones, of which nobody is told", path(at))?;
+                writeln!(f, "        created: {} # {CREATED}", path(at))?;
             }
             Some(TimeField { path: at, format }) => {
-                let field = format!("{{field: {}, format: {}}}", path(at), word(*format));
-                writeln!(f, "        created: {field} # tells new ones from old ones, of which nobody is told")?;
+                writeln!(f, "        created: {{field: {}, format: {}}} # {CREATED}", path(at), word(*format))?;
             }
-            None => {
-                writeln!(
-                    f,
-                    "        # No field says when one was created. With `created: FIELD` the hub would know new ones"
-                )?;
-                writeln!(f, "        # from old ones; without it, those that it finds at first are the old ones.")?;
-            }
+            None => comment(
+                f,
+                &[
+                    "No field says when one was created. With `created: FIELD` the hub would know new ones from old ones;",
+                    "without it, those that it finds at first are the old ones.",
+                ],
+            )?,
         }
         let Some(updated) = &self.updated else {
-            return writeln!(
-                f,
-                "        # No field says when one last changed, so that every poll reads the whole list."
-            );
+            return comment(f, &["No field says when one last changed, so that every poll reads the whole list."]);
         };
         let since = |param: &str| {
             let param = scalar(param);
@@ -140,43 +137,41 @@ impl Draft {
         };
         match &self.filter {
             Some(Filter::Inclusive(param)) => {
-                writeln!(
+                comment(
                     f,
-                    "        # Only what has changed since the last poll is asked for. Where the source can sort by this"
-                )?;
-                writeln!(
-                    f,
-                    "        # time, oldest first, let `query` above say so: then it is read in the fewest requests."
+                    &[
+                        "Only what has changed since the last poll is asked for. Where the source can sort by this time, oldest",
+                        "first, let `query` above say so: then it is read in the fewest requests.",
+                    ],
                 )?;
                 writeln!(f, "        {}", since(param))
             }
-            Some(Filter::Exclusive(param)) => {
-                writeln!(
-                    f,
-                    "        # {param} filters by time, but leaves out what changed at that very time, of which a poll"
-                )?;
-                writeln!(
-                    f,
-                    "        # might then miss something. If you can live with that, only changes are asked for with"
-                )?;
-                writeln!(f, "        # {}", since(param))
-            }
-            Some(Filter::NotFound { .. }) | None => {
-                writeln!(
-                    f,
-                    "        # Every poll reads the whole list. If the source has a parameter that leaves out what has not"
-                )?;
-                writeln!(f, "        # changed since a time, name it here:")?;
-                writeln!(f, "        # {}", since("PARAMETER"))
-            }
+            Some(Filter::Exclusive(param)) => comment(
+                f,
+                &[
+                    &format!(
+                        "{param} filters by time, but leaves out what changed at that very time, of which a poll might"
+                    ),
+                    "then miss something. Whoever can live with that asks only for changes with",
+                    &since(param),
+                ],
+            ),
+            Some(Filter::NotFound { .. }) | None => comment(
+                f,
+                &[
+                    "Every poll reads the whole list. If the source has a parameter that leaves out what has not changed since",
+                    "a time, name it here:",
+                    &since("PARAMETER"),
+                ],
+            ),
         }
     }
 
     fn pages(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.paging {
-            Paging::Single => writeln!(
+            Paging::Single => comment(
                 f,
-                "        # The answer holds the whole list, as far as one can see; `pages` is for lists that come in parts."
+                &["The whole list is in one answer, as far as one can see; else `pages` says how it goes on."],
             ),
             Paging::LinkHeader => {
                 writeln!(f, "        pages: {{style: link}} # each answer names the next page in its Link header")
@@ -193,23 +188,23 @@ impl Draft {
             }
             Paging::Number { param, first, end } => {
                 let style = if *end == End::Status206 { "status206" } else { "page" };
-                let mut pages = format!("style: {style}, param: {}", scalar(param));
+                write!(f, "        pages: {{style: {style}, param: {}", scalar(param))?;
                 if *first != 1 {
-                    write!(pages, ", first: {first}")?;
+                    write!(f, ", first: {first}")?;
                 }
                 if let End::Total(total) = end {
-                    write!(pages, ", total: {}", path(total))?;
+                    write!(f, ", total: {}", path(total))?;
                 }
-                writeln!(f, "        pages: {{{pages}}}")
+                writeln!(f, "}}")
             }
-            Paging::Unknown => {
-                writeln!(
-                    f,
-                    "        # There are more pages than the first, and it was not found out how to ask for them. Until this"
-                )?;
-                writeln!(f, "        # says how, the hub sees only the first one:")?;
-                writeln!(f, "        # pages: {{style: page, param: PARAMETER}}")
-            }
+            Paging::Unknown => comment(
+                f,
+                &[
+                    "There are more pages than the first, and it was not found out how the hub can ask for them. Until this",
+                    "says how, it sees only the first one:",
+                    "pages: {style: page, param: PARAMETER}",
+                ],
+            ),
         }
     }
 
@@ -222,8 +217,13 @@ impl Draft {
     }
 }
 
+/// In a collection.
+fn comment(f: &mut fmt::Formatter<'_>, lines: &[&str]) -> fmt::Result {
+    lines.iter().try_for_each(|line| writeln!(f, "        # {line}"))
+}
+
 /// The environment variable of a secret.
-pub(super) fn variable(secret: &str) -> String {
+fn variable(secret: &str) -> String {
     format!("CROSSDOCK_SECRET_{}", secret.to_ascii_uppercase().replace('-', "_"))
 }
 
@@ -248,7 +248,7 @@ fn pairs(list: &[(String, String)]) -> String {
 /// [`from_environment`] made stays what it is.
 fn scalar(text: &str) -> String {
     let body = text.strip_prefix('/').unwrap_or(text);
-    let is_plain = body.starts_with(|c: char| c.is_ascii_alphabetic())
+    let is_plain = body.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && body.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'));
     let is_word_of_yaml =
         ["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&&*text.to_ascii_lowercase());

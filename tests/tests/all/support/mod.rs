@@ -16,6 +16,7 @@ pub(crate) mod random;
 pub(crate) mod server;
 pub(crate) mod show;
 pub(crate) mod table;
+pub(crate) mod terminal;
 pub(crate) mod wait;
 
 pub(crate) use self::{
