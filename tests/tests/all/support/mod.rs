@@ -22,7 +22,7 @@ pub(crate) mod wait;
 pub(crate) use self::{
     hub::{Bench, Hub},
     server::{Reply, Request, Server},
-    wait::until,
+    wait::{until, within},
 };
 
 /// The time, for what the outside world writes into its records.

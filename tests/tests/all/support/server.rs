@@ -116,12 +116,24 @@ impl Drop for Server {
 impl Server {
     /// Each request is written down before `script` is asked what to answer.
     pub(crate) async fn start(script: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at(0, script).await
+    }
+
+    /// On a port that somebody else had, or will have.
+    pub(crate) async fn start_at(port: u16, script: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen: Arc<Mutex<Vec<Request>>> = Arc::default();
         let script: Arc<Script> = Arc::new(script);
         let accepting = tokio::spawn(accept(listener, script, Arc::clone(&seen)));
         Self { url, seen, accepting }
+    }
+
+    /// The port is free when this returns.
+    pub(crate) async fn close(mut self) {
+        self.accepting.abort();
+        let ended = (&mut self.accepting).await;
+        assert!(ended.is_err_and(|error| error.is_cancelled()), "{} listened until now", self.url);
     }
 
     pub(crate) fn url(&self) -> &str {
