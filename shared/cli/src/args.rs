@@ -79,7 +79,7 @@ impl Which {
 #[command(after_help = "Examples:
   crossdock init https://shop.example.com/api/orders
   crossdock init https://shop.example.com/api/orders --items data.orders --id number
-  CROSSDOCK_SECRET_SHOP_TOKEN=… crossdock init https://shop.example.com/api/orders --bearer shop-token")]
+  CROSSDOCK_SECRET_SHOP=… crossdock init https://shop.example.com/orders --bearer shop")]
 pub(crate) struct Init {
     /// The list's address, with the query it needs
     #[arg(value_parser = web_address)]
@@ -187,9 +187,9 @@ pub(crate) struct Dev {
 /// delivery and its answer is kept as a JSON file; headers and parameters that carry credentials are left out of it.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
-  crossdock listen                                    where a hub file from `crossdock init` sends to
-  crossdock listen --route ROUTE                      in place of the endpoint of that route
-  crossdock listen --status 503                       an endpoint in trouble
+  crossdock listen                  for a hub file from `crossdock init`
+  crossdock listen --route ROUTE    in place of the endpoint of that route
+  crossdock listen --status 503     an endpoint in trouble
   crossdock listen --forward http://127.0.0.1:3000 --record deliveries")]
 pub(crate) struct Listen {
     /// Listen where this route's endpoint is, for what this route sends; other paths are answered 404

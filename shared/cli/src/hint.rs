@@ -43,15 +43,15 @@ fn hint(endpoint: &Endpoint, route: &Route, file: &str, request: &EndpointReques
     let name = &endpoint.name;
     let mut text = format!(
         "\nNobody listens at {}, which is the endpoint {name}. What it would have got (told once; it is tried again):\n\n",
-        without_query(&endpoint.url)
+        address(&endpoint.url)
     );
     text.push_str(&shown(request, with_body));
     match here(&endpoint.url) {
-        Some(address) => text.push_str(&format!(
+        Some(here) => text.push_str(&format!(
             "\nTo see what arrives, run this in another terminal:\n\n  crossdock listen --route {} --hub {file}\n\n\
              Or this, a whole endpoint to go on from:\n\n{}",
             route.name,
-            program(address)
+            program(here)
         )),
         None => text.push_str(&format!(
             "\nTo see what arrives here, let the url of {name} be http://{LISTENER} and run this in another terminal:\n\n  \
@@ -63,7 +63,7 @@ fn hint(endpoint: &Endpoint, route: &Route, file: &str, request: &EndpointReques
 
 /// As it goes over the wire, but for credentials and the layout of the body.
 fn shown(request: &EndpointRequest, with_body: bool) -> String {
-    let mut text = format!("POST {}\n", without_query(&request.url));
+    let mut text = format!("POST {}\n", address(&request.url));
     for (name, value) in &request.headers {
         let value = match value {
             HeaderValue::Secret(_) => redact::REDACTED,
@@ -81,10 +81,9 @@ fn shown(request: &EndpointRequest, with_body: bool) -> String {
     format!("{text}\n{body}\n")
 }
 
-/// A query may hold a credential.
-fn without_query(url: &Url) -> String {
-    let rest = if url.query().is_some() { "?…" } else { "" };
-    format!("{}{rest}", &url[..Position::AfterPath])
+/// Without the credentials that its query may hold.
+fn address(url: &Url) -> String {
+    redact::target(&url[..Position::AfterQuery])
 }
 
 /// For a shell, as it stands.
@@ -140,7 +139,7 @@ mod tests {
 
     #[test]
     fn what_was_to_be_sent_and_how_to_receive_it() {
-        fn check(url: &str, with_body: bool, expected: Expect) {
+        fn check(url: &str, with_body: bool, expected: &Expect) {
             let (hub, request) = (hub(), request(url));
             let (endpoint, route) = addressee(&hub, &request.url).unwrap();
             expected.assert_eq(&hint(endpoint, route, "my.yaml", &request, with_body));
@@ -148,49 +147,49 @@ mod tests {
         check(
             "http://127.0.0.1:9100/in/b?key=s3cr3t",
             true,
-            expect![[r#"
+            &expect![[r#"
 
-            Nobody listens at http://127.0.0.1:9100/in?…, which is the endpoint ear. What it would have got (told once; it is tried again):
+                Nobody listens at http://127.0.0.1:9100/in?key=(redacted), which is the endpoint ear. What it would have got (told once; it is tried again):
 
-            POST http://127.0.0.1:9100/in/b?…
-            webhook-id: 5f0c
-            x-api-key: (redacted)
-            x-hub-token: (redacted)
+                POST http://127.0.0.1:9100/in/b?key=(redacted)
+                webhook-id: 5f0c
+                x-api-key: (redacted)
+                x-hub-token: (redacted)
 
-            {
-              "message": "order:new",
-              "parameters": [
                 {
-                  "name": "token",
-                  "value": "(redacted)"
+                  "message": "order:new",
+                  "parameters": [
+                    {
+                      "name": "token",
+                      "value": "(redacted)"
+                    }
+                  ]
                 }
-              ]
-            }
 
-            To see what arrives, run this in another terminal:
+                To see what arrives, run this in another terminal:
 
-              crossdock listen --route two --hub my.yaml
+                  crossdock listen --route two --hub my.yaml
 
-            Or this, a whole endpoint to go on from:
+                Or this, a whole endpoint to go on from:
 
-            node - <<'END'
-            require("http").createServer((request, response) => {
-              let body = "";
-              request.setEncoding("utf8");
-              request.on("data", (part) => { body += part; });
-              request.on("end", () => {
-                const { message, object, changes } = JSON.parse(body);
-                console.log(message, object?.id, changes ?? "");
-                response.end();
-              });
-            }).listen(9100, "127.0.0.1");
-            END
-        "#]],
+                node - <<'END'
+                require("http").createServer((request, response) => {
+                  let body = "";
+                  request.setEncoding("utf8");
+                  request.on("data", (part) => { body += part; });
+                  request.on("end", () => {
+                    const { message, object, changes } = JSON.parse(body);
+                    console.log(message, object?.id, changes ?? "");
+                    response.end();
+                  });
+                }).listen(9100, "127.0.0.1");
+                END
+            "#]],
         );
         check(
             "https://far.example/a",
             false,
-            expect![[r#"
+            &expect![[r#"
 
             Nobody listens at https://far.example/, which is the endpoint far. What it would have got (told once; it is tried again):
 

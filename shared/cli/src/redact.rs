@@ -1,4 +1,4 @@
-//! What is left out of everything that is shown or kept: the values of headers and parameters that carry credentials.
+//! What is left out of everything that is shown or kept: the values of headers, queries and parameters that carry credentials.
 //! By name, since nothing else tells them apart; a name that only sounds like one costs a look at a harmless value.
 
 use serde_json::Value;
@@ -12,13 +12,23 @@ pub(crate) fn is_secret(name: &str) -> bool {
         ["authorization", "token", "secret", "password", "passwd", "cookie", "signature", "credential", "session"];
     let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     // `idempotency-key` and `sort_key` are none.
-    WORDS.iter().any(|word| name.contains(word))
-        || ["apikey", "accesskey", "authkey"].iter().any(|key| name.contains(key))
+    let is_key = name == "key" || ["apikey", "accesskey", "authkey"].iter().any(|key| name.contains(key));
+    is_key || WORDS.iter().any(|word| name.contains(word))
 }
 
 /// A header's value as it may be shown.
 pub(crate) fn header<'a>(name: &str, value: &'a str) -> &'a str {
     if is_secret(name) { REDACTED } else { value }
+}
+
+/// A path with its query as it may be shown.
+pub(crate) fn target(target: &str) -> String {
+    let Some((path, query)) = target.split_once('?') else { return target.to_owned() };
+    let pair = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) if is_secret(name) => format!("{name}={REDACTED}"),
+        _ => pair.to_owned(),
+    };
+    format!("{path}?{}", query.split('&').map(pair).collect::<Vec<_>>().join("&"))
 }
 
 /// A message or an answer as it may be shown: its `parameters` carry what endpoints ask to be sent back, tokens too. They
@@ -53,6 +63,7 @@ mod tests {
         check("x-hub-token", true);
         check("X-API-Key", true);
         check("api_key", true);
+        check("key", true);
         check("webhook-signature", true);
         check("set-cookie", true);
         check("accessToken", true);
@@ -60,6 +71,14 @@ mod tests {
         check("idempotency-key", false);
         check("x-hub-store", false);
         check("content-type", false);
+    }
+
+    #[test]
+    fn queries_are_shown_without_credentials() {
+        let check = |text: &str, expected: &str| assert_eq!(target(text), expected);
+        check("/book", "/book");
+        check("/book?x=1&api_key=s3&y", "/book?x=1&api_key=(redacted)&y");
+        check("/token?", "/token?");
     }
 
     #[test]

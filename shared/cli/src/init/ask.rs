@@ -64,9 +64,8 @@ impl Asker {
             HttpError::Refused(_) => Failure::new(format!("{shown} cannot be asked: {error}; is it running?")),
             error => Failure::of(format!("{shown} cannot be asked"), error),
         })?;
-        let (status, headers) = (response.status, response.headers.clone());
-        let body = read(response).map_err(|why| Failure::new(format!("{shown} {why}")))?;
-        Ok(Answer { url: url.clone(), status, headers, body })
+        let body = read(&response).map_err(|why| Failure::new(format!("{shown} {why}")))?;
+        Ok(Answer { url: url.clone(), status: response.status, headers: response.headers, body })
     }
 
     /// Whether [`Asker::probe`] would ask.
@@ -78,8 +77,8 @@ impl Asker {
     pub(super) async fn probe(&mut self, url: Url) -> Option<Answer> {
         self.left = self.left.checked_sub(1)?;
         let response = self.fetch(url.clone()).await.ok()?;
-        let (status, headers) = (response.status, response.headers.clone());
-        Some(Answer { url, status, headers, body: read(response).ok()? })
+        let body = read(&response).ok()?;
+        Some(Answer { url, status: response.status, headers: response.headers, body })
     }
 
     async fn fetch(&mut self, url: Url) -> Result<SourceResponse, HttpError> {
@@ -97,7 +96,7 @@ impl Asker {
 }
 
 /// The body, or what the source did instead; nothing of the content is repeated.
-fn read(response: SourceResponse) -> Result<Value, String> {
+fn read(response: &SourceResponse) -> Result<Value, String> {
     let status = response.status;
     match status {
         200..=299 => {}
@@ -143,7 +142,7 @@ mod tests {
         fn check(status: u16, headers: &[(&str, &str)], body: &str, expected: &str) {
             let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             let response = SourceResponse { status, headers, body: body.as_bytes().to_vec() };
-            let found = read(response).map_or_else(|why| why, |body| body.to_string());
+            let found = read(&response).map_or_else(|why| why, |body| body.to_string());
             assert!(found.starts_with(expected), "{found}");
         }
         check(200, &[], "\u{feff}[1]", "[1]");

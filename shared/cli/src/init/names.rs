@@ -38,20 +38,13 @@ pub(super) fn collection(list: &str, last_word: &str) -> String {
 
 /// One of them: `order`, `category`, `address`. English only, and right often enough for a name that can be changed.
 pub(super) fn one_of(collection: &str) -> String {
-    let one = if let Some(stem) = collection.strip_suffix("ies").filter(|stem| stem.len() > 1) {
-        format!("{stem}y")
-    } else if let Some(stem) = ["sses", "xes", "ches", "shes"]
-        .iter()
-        .find_map(|end| collection.ends_with(end).then(|| &collection[..collection.len() - "es".len()]))
-    {
-        stem.to_owned()
-    } else {
-        match collection.strip_suffix('s').filter(|stem| !stem.is_empty() && !stem.ends_with(['s', 'u', 'i'])) {
-            Some(stem) => stem.to_owned(),
-            None => collection.to_owned(),
-        }
-    };
-    one
+    if let Some(stem) = collection.strip_suffix("ies").filter(|stem| stem.len() > 1) {
+        return format!("{stem}y");
+    }
+    let without = |ending: &str| collection.strip_suffix(ending);
+    let is_hissing = ["sses", "xes", "ches", "shes"].iter().any(|ending| collection.ends_with(ending));
+    let one = if is_hissing { without("es") } else { without("s").filter(|stem| !stem.ends_with(['s', 'u', 'i'])) };
+    one.filter(|one| !one.is_empty()).unwrap_or(collection).to_owned()
 }
 
 /// The nearest thing that is a name in a hub file: lower case, digits, `-` and `_`, a letter first.

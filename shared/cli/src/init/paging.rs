@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn a_header_may_say_it() {
         let check = |value: &str, expected: bool| {
-            assert_eq!(clues(&[("link", value)], &json!([])).link_header, expected, "{value}")
+            assert_eq!(clues(&[("link", value)], &json!([])).link_header, expected, "{value}");
         };
         check(r#"<https://x/?page=2>; rel="next""#, true);
         check(r#"<https://x/?page=1>; rel="first", <https://x/?page=2>; rel="next""#, true);

@@ -352,14 +352,18 @@ mod tests {
             assert!(text.contains(expected), "{text}");
         };
         check(Paging::LinkHeader, "        pages: {style: link} #");
+        check(number(End::Empty), "        pages: {style: page, param: page}\n");
+        check(Paging::Unknown, "        # pages: ");
+        let check = |paging: Paging, expected: &str| {
+            let text = Draft { paging, ..plain() }.to_string();
+            assert!(text.contains(expected), "{text}");
+        };
         check(Paging::LinkInBody(next()), "        pages: {style: link, next: meta.next} #");
         check(
             Paging::Cursor { param: "after".to_owned(), next: next() },
             "        pages: {style: cursor, param: after, next: meta.next}\n",
         );
-        check(number(End::Empty), "        pages: {style: page, param: page}\n");
         check(number(End::Status206), "        pages: {style: status206, param: page}\n");
-        check(Paging::Unknown, "        # pages: ");
         let check = |filter: Filter, expected: &str| {
             let updated = time("changed on", TimeFormat::Epoch);
             let text = checked(&Draft { created: updated.clone(), updated, filter: Some(filter), ..plain() });

@@ -1,7 +1,7 @@
 //! One delivery and its answer: as lines for whoever looks on, as JSON for machines and for files.
 //!
-//! The JSON is enough to send the delivery again: method, path with its query, headers and body. Values of headers and
-//! parameters that carry credentials are not in it.
+//! The JSON is enough to send the delivery again: method, path with its query, headers and body. Values of headers,
+//! queries and parameters that carry credentials are not in it.
 
 use std::{
     collections::BTreeMap,
@@ -81,7 +81,7 @@ impl Body {
 impl Exchange {
     pub(super) fn new(at: Timestamp, target: &str, headers: &HeaderMap, body: &[u8], answered: Answered) -> Self {
         let headers = headers.iter().map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())));
-        Self { at, target: target.to_owned(), headers: shown(headers), body: Body::of(body), answered }
+        Self { at, target: redact::target(target), headers: shown(headers), body: Body::of(body), answered }
     }
 
     pub(super) fn to_json(&self) -> Value {
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn lines_tell_the_message_its_object_changes_and_parameters() {
-        fn check(body: &str, answered: Answered, expected: Expect) {
+        fn check(body: &str, answered: Answered, expected: &Expect) {
             let shown = exchange(body, answered).to_string();
             // The time is the reader's.
             expected.assert_eq(shown.split_once(' ').unwrap().1);
@@ -237,7 +237,7 @@ mod tests {
         check(
             &updated(),
             Answered::of(StatusCode::OK),
-            expect![[r#"
+            &expect![[r#"
                 order:updated R1  /book?x=1 → 200
                   object   order of orders, version 2
                   changed  /total: 19.99 → \u{9b}2J
@@ -274,11 +274,11 @@ mod tests {
         check(
             "so what",
             Answered::Nothing("connection refused by 127.0.0.1:1".to_owned()),
-            expect![[r#"
+            &expect![[r#"
             no message  /book?x=1 → 502, for there was no answer: connection refused by 127.0.0.1:1
               no JSON  so what"#]],
         );
-        check("[1]", Answered::of(StatusCode::SERVICE_UNAVAILABLE), expect!["no message  /book?x=1 → 503"]);
+        check("[1]", Answered::of(StatusCode::SERVICE_UNAVAILABLE), &expect!["no message  /book?x=1 → 503"]);
     }
 
     #[test]
