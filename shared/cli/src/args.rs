@@ -10,6 +10,7 @@ use crossdock_core::{
     id::{HubName, SecretName, SourceName},
     json::FieldPath,
 };
+use ipnet::IpNet;
 use url::Url;
 
 use crate::redact;
@@ -108,6 +109,10 @@ pub(crate) struct Init {
     /// Send a header, which is written into the file; may be given more than once
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = plain_header)]
     pub(crate) headers: Vec<(String, String)>,
+
+    /// Open a private network that the list is in, such as 10.20.0.0/16, for this and in the file
+    #[arg(long = "network", value_name = "CIDR")]
+    pub(crate) networks: Vec<IpNet>,
 
     /// Ask for the list once, and do not try out how it pages and filters
     #[arg(long)]

@@ -52,7 +52,7 @@ impl Asker {
             headers.push((name.clone(), HeaderValue::Secret(secrets.secret(secret).await?)));
         }
         // As in `dev`: an address that the developer wrote down may be this machine's.
-        let policy = AddressPolicy::new(Vec::new()).allowing_loopback();
+        let policy = AddressPolicy::new(args.networks.clone()).allowing_loopback();
         let client = HttpClient::new(policy, concat!("crossdock/", env!("CARGO_PKG_VERSION")))?;
         Ok(Self { client, headers, asked: 0, left: if args.no_probes { 0 } else { PROBES } })
     }
@@ -62,6 +62,9 @@ impl Asker {
         let shown = &url[..Position::AfterPath];
         let response = self.fetch(url.clone()).await.map_err(|error| match &error {
             HttpError::Refused(_) => Failure::new(format!("{shown} cannot be asked: {error}; is it running?")),
+            HttpError::AddressRefused(why) if why.contains("`networks`") => {
+                Failure::new(format!("{shown} cannot be asked: {why}, which --network does"))
+            }
             error => Failure::of(format!("{shown} cannot be asked"), error),
         })?;
         let body = read(&response).map_err(|why| Failure::new(format!("{shown} {why}")))?;

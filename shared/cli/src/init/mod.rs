@@ -119,6 +119,7 @@ async fn draft(
         schema: format!("{STATE}/{SCHEMA}"),
         name,
         url: args.url[..Position::BeforePath].to_owned(),
+        networks: args.networks.iter().map(ToString::to_string).collect(),
         auth: bearer.or(header),
         headers: args.headers.iter().map(|(name, value)| (name.clone(), write::literal(value))).collect(),
         path,

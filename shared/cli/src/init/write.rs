@@ -23,6 +23,8 @@ pub(super) struct Draft {
     /// Of the hub and of its source.
     pub(super) name: String,
     pub(super) url: String,
+    /// Private ones that may be reached.
+    pub(super) networks: Vec<String>,
     pub(super) auth: Option<Auth>,
     pub(super) headers: Vec<(String, String)>,
     pub(super) path: String,
@@ -52,7 +54,12 @@ impl fmt::Display for Draft {
         writeln!(f, "#")?;
         writeln!(f, "# Written by `crossdock init` after a look at {}. All of it is yours to change;", self.asked)?;
         writeln!(f, "# `crossdock check` says what is wrong with it.")?;
-        writeln!(f, "\nhub: {name}\n\nsources:\n  {name}:\n    url: {}", scalar(&self.url))?;
+        writeln!(f, "\nhub: {name}")?;
+        if !self.networks.is_empty() {
+            let networks: Vec<String> = self.networks.iter().map(|network| scalar(network)).collect();
+            writeln!(f, "\n# Every other private network is closed.\nnetworks: [{}]", networks.join(", "))?;
+        }
+        writeln!(f, "\nsources:\n  {name}:\n    url: {}", scalar(&self.url))?;
         self.credentials(f)?;
         writeln!(f, "    collections:\n      {collection}:")?;
         writeln!(f, "        type: {object_type} # its messages are {object_type}:new, {object_type}:updated, …")?;
@@ -286,6 +293,7 @@ mod tests {
             schema: ".crossdock/hub.schema.json".to_owned(),
             name: "shop".to_owned(),
             url: "https://shop.example.com".to_owned(),
+            networks: Vec::new(),
             auth: None,
             headers: Vec::new(),
             path: "/orders".to_owned(),
@@ -318,6 +326,7 @@ mod tests {
     #[test]
     fn a_file_with_all_that_can_be_found() {
         let draft = Draft {
+            networks: vec!["10.20.0.0/16".to_owned(), "fd00:1::/32".to_owned()],
             auth: Some(Auth::Bearer("shop-token".to_owned())),
             headers: vec![("x-tenant".to_owned(), "7, ${x} \"a\"".to_owned())]
                 .into_iter()

@@ -70,6 +70,10 @@ async fn what_makes_no_hub_file_is_said() {
             "expected the name of a secret after the colon",
         ),
         (vec!["http://169.254.169.254/latest".to_owned()], "no setting opens it"),
+        (
+            vec!["http://10.1.2.3/orders".to_owned()],
+            "it opens when `networks` in the hub file names it, which --network does",
+        ),
     ] {
         let all: Vec<&str> = ["init"].into_iter().chain(arguments.iter().map(String::as_str)).collect();
         let done = bench.run_exactly(&all).await;

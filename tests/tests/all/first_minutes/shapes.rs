@@ -158,6 +158,72 @@ const SHAPES: &[Shape] = &[
         ],
         said: ["by the parameter _page, tried out", "none of"],
     },
+    Shape {
+        name: "pages by cursor",
+        target: "/orders",
+        answer: |request, orders| {
+            let rows: Vec<Value> = orders.iter().map(plain).collect();
+            let number =
+                request.query("page_token").map_or(1, |token| token.strip_prefix("t-").unwrap().parse().unwrap());
+            let next = (!page(&rows, number + 1).is_empty()).then(|| format!("t-{}", number + 1));
+            Reply::json(200, &json!({"orders": page(&rows, number), "next_page_token": next}))
+        },
+        written: &[
+            "type: order",
+            "request: {path: /orders}",
+            "items: orders",
+            "id: id",
+            "created: created_at",
+            "pages: {style: cursor, param: page_token, next: next_page_token}",
+            "every: 5s",
+            "start: now",
+            "volatile: [updated_at]",
+        ],
+        said: ["by the parameter page_token with what is at next_page_token, tried out", "none of"],
+    },
+    Shape {
+        name: "pages by a URL in the body",
+        target: "/orders",
+        answer: |request, orders| {
+            let rows: Vec<Value> = orders.iter().map(plain).collect();
+            let number = number(request, "p");
+            let next = (!page(&rows, number + 1).is_empty()).then(|| format!("/orders?p={}", number + 1));
+            Reply::json(200, &json!({"orders": page(&rows, number), "links": {"self": "/orders", "next": next}}))
+        },
+        written: &[
+            "type: order",
+            "request: {path: /orders}",
+            "items: orders",
+            "id: id",
+            "created: created_at",
+            "pages: {style: link, next: links.next}",
+            "every: 5s",
+            "start: now",
+            "volatile: [updated_at]",
+        ],
+        said: ["by the URL at links.next", "none of"],
+    },
+    Shape {
+        name: "pages by number while the answer is a 206",
+        target: "/orders",
+        answer: |request, orders| {
+            let rows: Vec<Value> = orders.iter().map(plain).collect();
+            let number = number(request, "page");
+            let status = if page(&rows, number + 1).is_empty() { 200 } else { 206 };
+            Reply::json(status, &json!(page(&rows, number)))
+        },
+        written: &[
+            "type: order",
+            "request: {path: /orders}",
+            "id: id",
+            "created: created_at",
+            "pages: {style: status206, param: page}",
+            "every: 5s",
+            "start: now",
+            "volatile: [updated_at]",
+        ],
+        said: ["by the parameter page, tried out", "none of"],
+    },
 ];
 
 #[tokio::test(flavor = "multi_thread")]
