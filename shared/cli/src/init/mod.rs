@@ -55,19 +55,14 @@ pub(crate) async fn run(args: Init, environment: &Environment) -> Result<(), Fai
     let secrets = environment.secrets(&Path::new(STATE).join(&name));
     let mut asker = Asker::new(&args, &secrets).await?;
     let answer = asker.list(&args.url).await?;
-    let (mut draft, variables, objects) = draft(&args, name, &mut asker, &answer).await?;
+    let (draft, variables, objects) = draft(&args, name, &mut asker, &answer).await?;
 
+    let text = draft.to_string();
     let lookup = |name: &str| {
         let given = variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
         given.or_else(|| environment.variable(name))
     };
-    let checked = |text: String| hub::load(&output.to_string(), &text, &lookup).map(|_| text);
-    let text = checked(draft.to_string()).or_else(|_| {
-        // A source may go on in a way that this hub does not.
-        draft.paging = Paging::Unknown;
-        checked(draft.to_string())
-    });
-    let text = text.map_err(|faults| {
+    hub::load(&output.to_string(), &text, &lookup).map_err(|faults| {
         Failure::new(format!(
             "what was found makes no hub file; nothing was written. crossdock check would say\n{faults}"
         ))

@@ -363,10 +363,6 @@ mod tests {
         check(Paging::LinkHeader, "        pages: {style: link} #");
         check(number(End::Empty), "        pages: {style: page, param: page}\n");
         check(Paging::Unknown, "        # pages: ");
-        let check = |paging: Paging, expected: &str| {
-            let text = Draft { paging, ..plain() }.to_string();
-            assert!(text.contains(expected), "{text}");
-        };
         check(Paging::LinkInBody(next()), "        pages: {style: link, next: meta.next} #");
         check(
             Paging::Cursor { param: "after".to_owned(), next: next() },
