@@ -7,6 +7,8 @@ mod check;
 #[cfg(test)]
 mod dependencies;
 #[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod expiry;
 #[cfg(test)]
 mod isolation;
@@ -22,6 +24,8 @@ mod push;
 mod readme;
 #[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod source_shapes;
 #[cfg(test)]
 mod soak;
 #[cfg(test)]

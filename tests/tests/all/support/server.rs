@@ -66,6 +66,11 @@ pub(crate) enum Reply {
         headers: Vec<(&'static str, String)>,
         body: Vec<u8>,
     },
+    /// A whole answer, a piece at a time.
+    Slow {
+        bytes: Vec<u8>,
+        pause: Duration,
+    },
     /// These bytes, and the end of the connection.
     Bytes(Vec<u8>),
     /// The head of an answer, and a body that never ends.
@@ -98,6 +103,27 @@ impl Reply {
         }
         self
     }
+
+    /// In twenty pieces, with a pause before each.
+    pub(crate) fn slowly(self, pause: Duration) -> Self {
+        match self {
+            Self::Answer { status, headers, body } => Self::Slow { bytes: written(status, &headers, &body), pause },
+            other => other,
+        }
+    }
+}
+
+fn written(status: u16, headers: &[(&'static str, String)], body: &[u8]) -> Vec<u8> {
+    let mut head = format!("HTTP/1.1 {status} Scripted\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    // RFC 9110 §8.6: no length with a 204.
+    if status != 204 {
+        head.push_str(&format!("content-length: {}\r\n", body.len()));
+    }
+    head.push_str("\r\n");
+    [head.as_bytes(), body].concat()
 }
 
 type Script = dyn Fn(&Request) -> Reply + Send + Sync;
@@ -190,17 +216,12 @@ async fn serve(stream: TcpStream, script: Arc<Script>) -> io::Result<()> {
             reply = *late;
         }
         match reply {
-            Reply::Answer { status, headers, body } => {
-                let mut head = format!("HTTP/1.1 {status} Scripted\r\n");
-                for (name, value) in headers {
-                    head.push_str(&format!("{name}: {value}\r\n"));
+            Reply::Answer { status, headers, body } => stream.write_all(&written(status, &headers, &body)).await?,
+            Reply::Slow { bytes, pause } => {
+                for piece in bytes.chunks(bytes.len().div_ceil(20)) {
+                    tokio::time::sleep(pause).await;
+                    stream.write_all(piece).await?;
                 }
-                // RFC 9110 §8.6: no length with a 204.
-                if status != 204 {
-                    head.push_str(&format!("content-length: {}\r\n", body.len()));
-                }
-                head.push_str("\r\n");
-                stream.write_all(&[head.as_bytes(), &body].concat()).await?;
             }
             Reply::Bytes(bytes) => {
                 stream.write_all(&bytes).await?;

@@ -5,6 +5,7 @@
 
 mod endpoint;
 mod http;
+mod request;
 mod route;
 mod rules;
 mod source;
@@ -25,6 +26,8 @@ use crate::{id::InvalidName, json::canonical};
 
 /// What a Lambda function has at most, and so the longest request.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// What a queue keeps something for at most (SQS: `MessageRetentionPeriod`).
 const LONGEST_QUEUED: Duration = Duration::from_secs(14 * 24 * 60 * 60);
