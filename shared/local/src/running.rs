@@ -6,6 +6,7 @@ use crossdock_core::{
     dispatch::Dispatcher,
     event::{EventName, HubEvent},
     hub::Hub,
+    poll::Tokens,
     port::{Home, PortError},
     route::Router,
 };
@@ -77,14 +78,14 @@ impl Running {
 
         let (stop, stopped) = watch::channel(false);
         let mut loops = JoinSet::new();
+        let tokens = Arc::new(Tokens::default());
         for collection in hub.sources.values().flat_map(|source| &source.collections) {
-            let every = collection.every;
             loops.spawn(workers::poll(
                 home.clone(),
                 hub.clone(),
                 router.clone(),
-                collection.key.clone(),
-                every,
+                tokens.clone(),
+                (collection.key.clone(), collection.every),
                 stopped.clone(),
             ));
         }
@@ -97,6 +98,7 @@ impl Running {
             loops.spawn(workers::dispatch(home.clone(), dispatcher, served, GRACE, stopped.clone()));
         }
         loops.spawn(workers::sweep(home.clone(), stopped.clone()));
+        loops.spawn(workers::expire(home.clone(), hub.retention, stopped.clone()));
         let server = intake::serve(listener, home.clone(), hub.clone(), router.clone(), stopped);
 
         let started = HubEvent::new(home.clock().now(), EventName::HubStarted);

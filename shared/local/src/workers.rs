@@ -4,9 +4,9 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use crossdock_core::{
     dispatch::{Dispatcher, Disposition, Job},
-    hub::{Endpoint, Hub},
+    hub::{Endpoint, Hub, Retention},
     id::{CollectionKey, EndpointName},
-    poll::{PollError, Poller},
+    poll::{PollError, Poller, Tokens},
     port::{Home, LeaseOwner, QueueName, Queues, Received},
     publish::publish_stale,
     route::Router,
@@ -18,7 +18,7 @@ use tokio::{
     time::MissedTickBehavior,
 };
 
-use crate::home::LocalHome;
+use crate::{home::LocalHome, store::Collector};
 
 /// How often what a crash left pending is looked for.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -35,18 +35,18 @@ async fn stopping(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
-/// Polls one collection at its interval. A poll is cut off when the hub stops: whatever it has stored stays, and the
-/// bookmark is not past it.
+/// Polls one collection at its interval, or later where the source asks for it. A poll is cut off when the hub stops:
+/// whatever it has stored stays, and the bookmark is not past it.
 pub(crate) async fn poll(
     home: Arc<LocalHome>,
     hub: Arc<Hub>,
     router: Arc<Router>,
-    key: CollectionKey,
-    every: Duration,
+    tokens: Arc<Tokens>,
+    (key, every): (CollectionKey, Duration),
     mut stopped: watch::Receiver<bool>,
 ) {
     // One process per state folder: the lease of a run that a crash cut short is this run's own.
-    let poller = Poller::new(&*home, &hub, &router, LeaseOwner("local".to_owned()));
+    let poller = Poller::new(&*home, &hub, &router, LeaseOwner("local".to_owned())).sharing(tokens);
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -57,7 +57,13 @@ pub(crate) async fn poll(
         tokio::select! {
             () = stopping(&mut stopped) => return,
             result = AssertUnwindSafe(poller.poll(&key)).catch_unwind() => match result {
-                Ok(result) => report(&key, result),
+                Ok(result) => {
+                    let asked = result.as_ref().err().and_then(PollError::retry_after);
+                    report(&key, result);
+                    if let Some(wait) = asked.filter(|wait| *wait > every) {
+                        ticks.reset_after(wait);
+                    }
+                }
                 // The lease runs out or is taken again; the bookmark is where it was.
                 Err(_) => tracing::error!(collection = %key, "a poll panicked; it is tried again"),
             },
@@ -93,6 +99,40 @@ pub(crate) async fn sweep(home: Arc<LocalHome>, mut stopped: watch::Receiver<boo
             tracing::warn!(error = %error, "pending messages could not be published");
         }
     }
+}
+
+/// Removes what has expired. A run that is cut off goes on with the next one.
+pub(crate) async fn expire(home: Arc<LocalHome>, retention: Retention, mut stopped: watch::Receiver<bool>) {
+    let mut collector = Collector::new(home.database().clone(), retention);
+    let mut ticks = tokio::time::interval(between_runs(&retention));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stopping(&mut stopped) => return,
+            _ = ticks.tick() => {}
+        }
+        let removed = tokio::select! {
+            () = stopping(&mut stopped) => return,
+            removed = collector.run() => removed,
+        };
+        match removed {
+            Ok(removed) => tracing::debug!(
+                messages = removed.messages.count,
+                deliveries = removed.deliveries.count,
+                dead_letters = removed.dead_letters.count,
+                versions = removed.versions.count,
+                "removed what had expired"
+            ),
+            Err(error) => tracing::warn!(error = %error, "what has expired could not be removed"),
+        }
+    }
+}
+
+/// A tenth of the shortest term, so that nothing is kept for much longer than it must be; an hour at most.
+fn between_runs(retention: &Retention) -> Duration {
+    let terms = [retention.deliveries, Some(retention.dead_letters), retention.versions];
+    let shortest = terms.into_iter().flatten().min().unwrap_or_default();
+    (shortest / 10).clamp(Duration::from_secs(1), Duration::from_secs(3600))
 }
 
 /// How one endpoint's queue is served.

@@ -9,6 +9,8 @@ mod dependencies;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod expiry;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod json_server;
@@ -22,6 +24,10 @@ mod push;
 mod readme;
 #[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod source_shapes;
+#[cfg(test)]
+mod soak;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]

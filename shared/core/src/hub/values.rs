@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     decode::{Decode, choice, parsed},
     fault::Report,
-    model::{KeyKind, Start, TimeFormat},
+    model::{ClientAuth, KeyKind, Start, TimeFormat},
     scalar::{self, Scalar, has_leading_zero, old_boolean},
     tree::{Content, Node},
 };
@@ -18,6 +18,7 @@ use crate::{
     id::{EndpointName, HubName, InvalidName, MessageType, ObjectType, RouteName, SecretName},
     json::FieldPath,
     pattern::{Combine, Operator, TypePattern},
+    port::Method,
 };
 
 /// Where a variable may stand for the value.
@@ -77,8 +78,10 @@ pub(crate) fn slug<T: FromStr<Err = InvalidName>>(text: &str) -> Option<String> 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Span(pub(crate) Duration);
 
-/// Longer than any limit of a hub, short enough that no sum of them overflows.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+impl Span {
+    /// Longer than any limit of a hub, short enough that no sum of them overflows.
+    pub(crate) const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+}
 
 impl Decode for Span {
     fn decode(node: &Node, report: &mut Report) -> Option<Self> {
@@ -100,7 +103,7 @@ impl Decode for Span {
             };
             let number: u64 = number.parse().map_err(|_| None)?;
             let span = Duration::from_millis(number.checked_mul(millis).ok_or(None)?);
-            if span <= LONGEST { Ok(Self(span)) } else { Err(Some("at most 366d".to_owned())) }
+            if span <= Self::LONGEST { Ok(Self(span)) } else { Err(Some("at most 366d".to_owned())) }
         })
     }
 }
@@ -303,6 +306,8 @@ macro_rules! choices {
 choices! {
     TimeFormat, "TimeFormat", "a time format":
         "rfc3339" => Self::Rfc3339, "epoch" => Self::Epoch, "epoch_ms" => Self::EpochMs;
+    Method, "Method", "a method": "GET" => Self::Get, "POST" => Self::Post;
+    ClientAuth, "ClientAuth", "how the client's credentials are sent": "basic" => Self::Basic, "body" => Self::Body;
     KeyKind, "KeyKind", "a kind of value":
         "number" => Self::Number, "string" => Self::String, "boolean" => Self::Boolean;
     Combine, "Match", "how the filters are combined": "all" => Self::All, "any" => Self::Any;

@@ -10,14 +10,16 @@
 //!
 //! Times are kept to the microsecond.
 //!
-//! Deliberately absent: any retry, any knowledge of routes or deliveries beyond what the ports say, and any cleaning
-//! up of old records.
+//! What is over is forgotten after the terms that the hub sets ([`gc`]).
+//!
+//! Deliberately absent: any retry, and any knowledge of routes or deliveries beyond what the ports say.
 
 mod bus;
 mod codec;
 mod collections;
 mod damage;
 mod failure;
+mod gc;
 mod job;
 mod ledger;
 mod open;
@@ -38,6 +40,7 @@ use rusqlite::Connection;
 
 pub use self::{
     bus::{LocalBus, Targets},
+    gc::{Collector, Expired, Lot},
     open::OpenError,
     queues::{LocalQueues, QueueCounts, QueueSettings},
     stats::{DeliveryCounts, Stats},

@@ -28,11 +28,10 @@ use crate::support::{Bench, Hub, Reply, Request, Server, now, random::Random, un
 const ORDERS: u64 = 2_000;
 /// As many orders share one time: more than two pages of them.
 const ALIKE: usize = 300;
-const READING: Reading = Reading { every: "200ms", overlap: "0s", sizes: [100, 250] };
+const READING: Reading = Reading { every: "500ms", overlap: "0s", sizes: [100, 250] };
 const CLERKS: u64 = 3;
-/// Each clerk goes on for so many steps, and until each way has been polled so often meanwhile.
-const STEPS: usize = 40;
-const POLLS: usize = 3;
+/// Each clerk goes on for so many steps, and until each way has finished a poll meanwhile.
+const STEPS: usize = 12;
 /// Clerks have their favourites.
 const FAVOURITES: u64 = 8;
 
@@ -167,7 +166,7 @@ async fn rush(shop: &Shop, hub: &Hub, clerks: &mut [Clerk; CLERKS as usize]) {
     let so_far = hub.events().len();
     let [first, second, third] = clerks;
     let polled = async {
-        both_since(hub, so_far, EventName::PollFinished, POLLS).await;
+        both_since(hub, so_far, EventName::PollFinished, 1).await;
         enough.store(true, Ordering::Relaxed);
     };
     tokio::join!(polled, first.work(shop, &enough), second.work(shop, &enough), third.work(shop, &enough));
@@ -271,7 +270,8 @@ async fn a_busy_shop_loses_nothing_and_says_nothing_twice() {
     }
     let mut clerks: [Clerk; CLERKS as usize] = std::array::from_fn(|place| Clerk::new(place as u64, random.split()));
 
-    let mut shop = Shop::open(binary, &orders).await;
+    // Compressing and unpacking so much, unoptimised, would take longer than all the rest; the other test reads gzip.
+    let mut shop = Shop::open(binary, &["--no-gzip"], &orders).await;
     let newest = Newest::default();
     let noted = newest.clone();
     let endpoint = Server::start(move |request| {
@@ -305,7 +305,8 @@ async fn a_busy_shop_loses_nothing_and_says_nothing_twice() {
 
     let events = hub.stop().await;
     let aside = |event: &HubEvent| event.event == EventName::RecordSetAside;
-    assert!(!events[..so_far].is_empty() && !events[broken..].iter().any(aside), "a good record was set aside");
+    assert!(events[..broken].iter().any(aside), "the nonsense with rows in it was heard");
+    assert!(!events[broken..].iter().any(aside), "a good record was set aside");
     for way in WAYS {
         check(way, &clerks, &endpoint);
     }

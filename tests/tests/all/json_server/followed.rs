@@ -37,7 +37,7 @@ async fn a_shop_nobody_here_wrote_is_followed_change_by_change() {
     let Some(binary) = json_server() else { return };
     let mut random = Random::from_seed(2013);
     let orders: Vec<Value> = (0..ORDERS).map(|number| order(number, &mut random)).collect();
-    let mut shop = Shop::open(binary, &orders).await;
+    let mut shop = Shop::open(binary, &[], &orders).await;
     let endpoint = Server::start(|_| Reply::status(200)).await;
     let bench = Bench::new(&hub_file(&shop.url(), endpoint.url(), &READING));
     let hub = bench.start().await;

@@ -14,6 +14,7 @@ use crate::support::{
     now,
     process::Process,
     random::Random,
+    until,
     wait::PATIENCE,
     within,
 };
@@ -68,21 +69,22 @@ pub(super) fn id(number: u64) -> String {
 
 pub(super) struct Shop {
     binary: PathBuf,
+    options: &'static [&'static str],
     bench: Bench,
     port: u16,
     process: Process,
 }
 
 impl Shop {
-    pub(super) async fn open(binary: PathBuf, orders: &[Value]) -> Self {
+    pub(super) async fn open(binary: PathBuf, options: &'static [&'static str], orders: &[Value]) -> Self {
         let bench = Bench::empty();
         let size = json!(orders).to_string().len() / orders.len();
         assert!((1_500..3_000).contains(&size), "{size} bytes an order");
         std::fs::write(bench.path("db.json"), json!({"orders": orders}).to_string()).unwrap();
         std::fs::write(bench.path("dates.js"), DATES).unwrap();
         let port = free_port();
-        let process = serve(&binary, &bench, port);
-        let shop = Self { binary, bench, port, process };
+        let process = serve(&binary, options, &bench, port);
+        let shop = Self { binary, options, bench, port, process };
         shop.answers().await;
         shop
     }
@@ -103,23 +105,29 @@ impl Shop {
         }
     }
 
-    /// At once: connections break, and what was answered before is in the file.
+    /// At once: connections break. json-server answers before it has written, and a shop that forgets what it said would
+    /// be another story, so the file is waited for.
     pub(super) async fn close(&mut self) {
+        let all = done(&call("GET", format!("{}/db", self.url())).send().await, 200);
+        until("json-server to write its file", || (self.file().as_ref() == Some(&all)).then_some(()), || "").await;
         self.process.kill().await;
     }
 
     pub(super) async fn open_again(&mut self) {
-        self.process = serve(&self.binary, &self.bench, self.port);
+        self.process = serve(&self.binary, self.options, &self.bench, self.port);
         self.answers().await;
     }
 
     /// What somebody does to the file while the shop is closed.
     pub(super) fn edit(&self, edit: impl FnOnce(&mut Vec<Value>)) {
-        let file = self.bench.path("db.json");
-        let mut all: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-        let Value::Array(orders) = &mut all["orders"] else { panic!("no list in {}", file.display()) };
-        edit(orders);
-        std::fs::write(&file, all.to_string()).unwrap();
+        let mut all = self.file().unwrap();
+        edit(all["orders"].as_array_mut().unwrap());
+        std::fs::write(self.bench.path("db.json"), all.to_string()).unwrap();
+    }
+
+    /// `None` while it is being written.
+    fn file(&self) -> Option<Value> {
+        serde_json::from_slice(&std::fs::read(self.bench.path("db.json")).ok()?).ok()
     }
 
     /// As it is served, text for text.
@@ -161,9 +169,9 @@ fn free_port() -> u16 {
     ports.find(free).unwrap_or_else(|| panic!("no free port"))
 }
 
-fn serve(binary: &Path, bench: &Bench, port: u16) -> Process {
+fn serve(binary: &Path, options: &[&str], bench: &Bench, port: u16) -> Process {
     let mut command = Command::new(binary);
-    command.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--quiet"]);
+    command.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--quiet"]).args(options);
     command.arg(bench.path("db.json")).arg("--middlewares").arg(bench.path("dates.js"));
     command.current_dir(bench.path(".")).kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
