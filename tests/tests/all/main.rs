@@ -19,6 +19,8 @@ mod kills;
 #[cfg(test)]
 mod layout;
 #[cfg(test)]
+mod patterns;
+#[cfg(test)]
 mod push;
 #[cfg(test)]
 mod readme;
