@@ -38,6 +38,7 @@ pub(crate) enum Command {
     Poll(Poll),
     Send(Send),
     Endpoint(Endpoint),
+    Gc(Gc),
     Sample(Sample),
 }
 
@@ -351,6 +352,27 @@ pub(crate) enum EndpointCommand {
         #[command(flatten)]
         which: Which,
     },
+}
+
+/// Show what the hub need not remember any more, and remove it.
+///
+/// What is over expires as `retention` in the hub file says: messages with their deliveries, dead letters, replaced
+/// versions. A running hub removes it by itself. Whatever still waits, and the newest version of an object, never expires.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  crossdock gc            say what would be removed
+  crossdock gc --apply    remove it")]
+pub(crate) struct Gc {
+    /// Remove it
+    #[arg(long)]
+    pub(crate) apply: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) which: Which,
 }
 
 /// Run the sample store and the sample endpoints alone.

@@ -10,6 +10,7 @@ mod display;
 mod dlq;
 mod endpoint;
 mod failure;
+mod gc;
 mod hint;
 mod init;
 mod listen;
@@ -62,6 +63,7 @@ async fn run(command: Command, environment: Environment) -> Result<ExitCode, Fai
         Command::Poll(args) => poll::run(args, environment).await?,
         Command::Send(args) => send::run(args, environment).await?,
         Command::Endpoint(args) => endpoint::run(args, environment).await?,
+        Command::Gc(args) => gc::run(args, environment).await?,
         Command::Sample(args) => sample::run(args).await?,
     }
     Ok(ExitCode::SUCCESS)

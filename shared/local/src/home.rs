@@ -13,7 +13,7 @@ use crossdock_core::{
     fault::{Faults, Guarded},
     hub::Hub,
     port::{Clock, Home, Random},
-    route::{RouteError, Router},
+    route::Router,
 };
 use crossdock_http::{AddressPolicy, BuildError, HttpClient};
 
@@ -52,8 +52,6 @@ pub enum SetupError {
     Open(#[from] OpenError),
     #[error(transparent)]
     Client(#[from] BuildError),
-    #[error(transparent)]
-    Route(#[from] RouteError),
     #[error("{path}: {why}{}", advice(why))]
     State { path: String, why: io::Error },
     #[error(
@@ -103,7 +101,7 @@ impl LocalHome {
         if !claimed {
             claim(&state, &hub)?;
         }
-        let router = Arc::new(Router::new(&hub)?);
+        let router = Arc::new(Router::new(&hub));
         let queues = LocalQueues::new(database.clone(), QueueSettings { max_receive_count: MAX_RECEIVE_COUNT });
         let bus = LocalBus::new(queues.clone(), targets(router.clone()));
         let policy = AddressPolicy::new(hub.networks.clone());

@@ -11,6 +11,7 @@
 pub(crate) mod binary;
 pub(crate) mod client;
 pub(crate) mod hub;
+pub(crate) mod port;
 pub(crate) mod process;
 pub(crate) mod random;
 pub(crate) mod rows;
