@@ -98,6 +98,7 @@ impl Running {
             loops.spawn(workers::dispatch(home.clone(), dispatcher, served, GRACE, stopped.clone()));
         }
         loops.spawn(workers::sweep(home.clone(), stopped.clone()));
+        loops.spawn(workers::expire(home.clone(), hub.retention, stopped.clone()));
         let server = intake::serve(listener, home.clone(), hub.clone(), router.clone(), stopped);
 
         let started = HubEvent::new(home.clock().now(), EventName::HubStarted);

@@ -20,6 +20,7 @@ pub(crate) mod show;
 pub(crate) mod small_disk;
 pub(crate) mod state;
 pub(crate) mod table;
+pub(crate) mod terminal;
 pub(crate) mod wait;
 
 pub(crate) use self::{
