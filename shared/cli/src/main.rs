@@ -11,9 +11,13 @@ mod dlq;
 mod endpoint;
 mod failure;
 mod gc;
+mod hint;
+mod init;
+mod listen;
 mod out;
 mod poll;
 mod printer;
+mod redact;
 mod sample;
 mod send;
 mod show;
@@ -50,7 +54,9 @@ fn main() -> ExitCode {
 
 async fn run(command: Command, environment: Environment) -> Result<ExitCode, Failure> {
     match command {
+        Command::Init(args) => init::run(args, &environment).await?,
         Command::Dev(args) => dev::run(args, environment).await?,
+        Command::Listen(args) => listen::run(args, &environment).await?,
         Command::Check(args) => return check::run(&args, &environment),
         Command::Show(args) => show::run(args, environment).await?,
         Command::Dlq(args) => dlq::run(args, environment).await?,

@@ -166,7 +166,7 @@ async fn object(
     }
     Ok(json!({
         "source": key.collection.source, "collection": key.collection.collection, "id": key.id,
-        "expired_versions": history.first().map_or(0, |oldest| oldest.number - 1),
+        "expired_versions": history.first().map_or(0, |oldest| oldest.number.saturating_sub(1)),
         "versions": versions.collect::<Vec<_>>(), "messages": emitted,
     }))
 }

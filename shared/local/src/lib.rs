@@ -8,12 +8,14 @@
 mod home;
 mod intake;
 mod outside;
+mod refused;
 mod running;
 mod store;
 mod workers;
 
 pub use home::{LocalHome, Setup, SetupError, StateLock};
 pub use outside::{LocalSecrets, OsRandom, SystemClock};
+pub use refused::{OnRefused, Telling};
 pub use running::{Options, Running, StartError};
 pub use store::{
     Collector, Database, DeliveryCounts, Expired, LocalBus, LocalQueues, Lot, OpenError, QueueCounts, QueueSettings,

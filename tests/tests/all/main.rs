@@ -11,6 +11,8 @@ mod disk;
 #[cfg(test)]
 mod expiry;
 #[cfg(test)]
+mod first_minutes;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod json_server;
@@ -19,15 +21,17 @@ mod kills;
 #[cfg(test)]
 mod layout;
 #[cfg(test)]
+mod patterns;
+#[cfg(test)]
 mod push;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]
-mod source_shapes;
-#[cfg(test)]
 mod soak;
+#[cfg(test)]
+mod source_shapes;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]

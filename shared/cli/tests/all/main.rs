@@ -31,7 +31,9 @@ fn every_help_page() {
     let folder = tempfile::tempdir().unwrap();
     let pages: &[&[&str]] = &[
         &[],
+        &["init"],
         &["dev"],
+        &["listen"],
         &["check"],
         &["show"],
         &["dlq"],

@@ -2,7 +2,7 @@
 //!
 //! What is guaranteed: a call that answered `Ok` survives a crash and a power cut (write-ahead log, synchronous=FULL).
 //! A read sees everything that was acknowledged before it began. Several processes may have the same file open; one
-//! that looks never stops the one that works.
+//! that looks never stops the one that works. Once damage to the file has shown, every call fails ([`damage`]).
 //!
 //! Who works: one thread that writes, committing for all callers at once ([`writer`]); a few threads that read
 //! ([`readers`]). Callers turn typed values into rows before they hand work over, so that the writer does nothing but

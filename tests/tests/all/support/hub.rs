@@ -122,9 +122,14 @@ impl Bench {
         Done { what, status: output.status, stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
+    /// A command that goes on until it is told to end.
+    pub(crate) fn process(&self, arguments: &[&str]) -> Process {
+        Process::spawn(self.command(arguments))
+    }
+
     /// The sample's servers in a process of their own, as `crossdock sample` starts them.
     pub(crate) fn sample(&self) -> Process {
-        Process::spawn(self.command(&["sample", "--state", "sample"]))
+        self.process(&["sample", "--state", "sample"])
     }
 }
 
