@@ -13,7 +13,7 @@ use crate::{
     event::{EventName, HubEvent},
     hub::{Endpoint, Hub, Route},
     id::{DeliveryKey, EndpointName},
-    message::{Message, MessageRecord},
+    message::{Envelope, MessageRecord},
     port::{
         Attempt, Delivery, DeliveryState, EndpointClient, EndpointControl, Home, Ledger, Paused, PortError, QueueBody,
         Received, Settled, Settlement, VersionStore,
@@ -150,7 +150,7 @@ impl<H: Home> Dispatcher<H> {
         bodies: &[&QueueBody],
     ) -> Result<(Arc<EndpointControl>, Vec<(Option<Delivery>, Option<Value>)>), PortError> {
         let keys: Vec<DeliveryKey> = bodies.iter().map(|body| body.key()).collect();
-        let objects: Vec<_> = bodies.iter().map(|body| body.message.object_key()).collect();
+        let objects: Vec<_> = bodies.iter().map(|body| body.message.envelope.object_key()).collect();
         let asked: Vec<_> = objects.iter().flatten().cloned().collect();
         let opened = self.home.store().open(endpoint, &keys, &asked).await?;
 
@@ -160,7 +160,7 @@ impl<H: Home> Dispatcher<H> {
             .zip(objects)
             .map(|(body, key)| {
                 let (key, head) = (key?, heads.next().flatten());
-                newer_than(&body.message, head).map(|number| VersionRef { key, number })
+                newer_than(&body.message.envelope, head).map(|number| VersionRef { key, number })
             })
             .collect();
         let refs: Vec<VersionRef> = newer.iter().flatten().cloned().collect();
@@ -207,7 +207,7 @@ impl<H: Home> Dispatcher<H> {
         if unexplained(received, open.known.as_ref()) >= POISON {
             return self.dead_letter(name, received, open, "poison", now).await;
         }
-        let message = &open.body.message;
+        let message = &open.body.message.envelope;
         if message.hops > self.hub.limits.hops {
             let why = format!("loop: {} answers led here, the limit is {}", message.hops, self.hub.limits.hops);
             return self.dead_letter(name, received, open, &why, now).await;
@@ -217,9 +217,11 @@ impl<H: Home> Dispatcher<H> {
         }
 
         let sent = outgoing::parameters(route, &open.control.parameters);
-        let body = outgoing::body(message, open.current.as_ref(), &sent);
         let target = outgoing::Target { hub: &self.hub, endpoint, route };
-        let request = outgoing::request(target, &key, message, body, now, self.home.secrets()).await;
+        let request = match outgoing::body(&open.body.message, open.current.as_ref(), &sent) {
+            Ok(body) => outgoing::request(target, &key, message, body, now, self.home.secrets()).await,
+            Err(error) => Err(PortError::permanent(format!("the message cannot be shown: {}", unreadable(&error)))),
+        };
         let outcome = match request {
             // A secret that is not there is the operator's to mend; the schedule gives them time.
             Err(error) => Outcome::failed(error.to_string()),
@@ -335,12 +337,12 @@ impl<H: Home> Dispatcher<H> {
                 Disposition::Delete
             }
         };
-        let messages = self.follow_ups(&open.body.message, &delivery, outcome.answer.as_ref(), now).await?;
+        let messages = self.follow_ups(&open.body.message.envelope, &delivery, outcome.answer.as_ref(), now).await?;
         let parameters = outcome.answer.as_ref().map(|answer| answer.parameters.clone()).unwrap_or_default();
         // Without an answer, the last one stays.
         delivery.answer = outcome.answer.or(delivery.answer);
 
-        self.observe_attempt(&delivery, &open.body.message);
+        self.observe_attempt(&delivery, &open.body.message.envelope);
         if delivery.state == DeliveryState::DeadLettered {
             self.send_dead_letter(received, &delivery).await?;
         }
@@ -353,7 +355,7 @@ impl<H: Home> Dispatcher<H> {
                 messages.into_iter().zip(new).filter_map(|(message, new)| new.then_some(message)).collect()
             }
         };
-        self.observe_end(&delivery, &open.body.message);
+        self.observe_end(&delivery, &open.body.message.envelope);
         if let Some(paused) = pause {
             let event = HubEvent::new(now, EventName::EndpointPaused).because(paused.reason);
             self.home.observer().observe(HubEvent { endpoint: Some(endpoint.name.to_string()), ..event });
@@ -369,7 +371,7 @@ impl<H: Home> Dispatcher<H> {
 
     async fn follow_ups(
         &self,
-        parent: &Message,
+        parent: &Envelope,
         delivery: &Delivery,
         answer: Option<&crate::answer::Answer>,
         now: Timestamp,
@@ -414,7 +416,7 @@ impl<H: Home> Dispatcher<H> {
         received: &Received,
         open: &Open,
     ) -> Result<Disposition, PortError> {
-        tracing::error!(endpoint = %name, message.id = %open.body.message.message_id, "a delivery panicked");
+        tracing::error!(endpoint = %name, message.id = %open.body.message.envelope.message_id, "a delivery panicked");
         let Some(endpoint) = self.hub.endpoints.get(name) else {
             return Ok(Disposition::RetryIn(TROUBLE_WAIT));
         };
@@ -438,7 +440,7 @@ fn unexplained(received: &Received, known: Option<&Delivery>) -> u32 {
 }
 
 /// The head's number, where the message's version is not the newest any more.
-fn newer_than(message: &Message, head: Option<Head>) -> Option<u64> {
+fn newer_than(message: &Envelope, head: Option<Head>) -> Option<u64> {
     let (object, head) = (message.object.as_ref()?, head?);
     (head.version > object.version).then_some(head.version)
 }
