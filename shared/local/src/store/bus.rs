@@ -76,7 +76,7 @@ impl Bus for LocalBus {
         let copies: Vec<_> =
             messages.iter().zip(stored).map(|(message, stored)| self.copies(message, stored)).collect();
         let woken: BTreeSet<QueueName> = copies.iter().flatten().flatten().map(|(queue, _)| queue.clone()).collect();
-        let publishing = self.queues.database().writer().write_each(copies, |connection, copies| {
+        let publishing = self.queues.database().writer().write_each_relaxed(copies, |connection, copies| {
             for (queue, row) in copies {
                 store_entry(connection, &stored_name(&queue), &row)?;
             }

@@ -36,7 +36,7 @@ impl Ledger for Database {
     async fn settle(&self, settlement: Settlement) -> Result<Settled, PortError> {
         let now = micros(self.clock().now());
         let row = SettlementRow::of(settlement)?;
-        self.writer().write(move |connection| settle(connection, &row, now)).await
+        self.writer().write_relaxed(move |connection| settle(connection, &row, now)).await
     }
 
     async fn deliveries_of(&self, message: MessageId) -> Result<Vec<Delivery>, PortError> {

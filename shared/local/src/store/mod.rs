@@ -24,6 +24,7 @@ mod outbox;
 mod queues;
 mod readers;
 mod stats;
+mod sync;
 mod versions;
 mod writer;
 

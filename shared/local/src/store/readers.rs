@@ -42,7 +42,7 @@ impl Readers {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, PortError> {
-        hand_over(&self.orders, move |connection| {
+        hand_over(&self.orders, false, move |connection| {
             let transaction = connection.unchecked_transaction()?;
             let outcome = work(&transaction)?;
             transaction.commit()?;

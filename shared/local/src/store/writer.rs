@@ -1,8 +1,8 @@
 //! Group commit: one thread owns the one connection that writes.
 //!
-//! Making a transaction durable costs one wait for the disk, however much is in it. So the thread takes everything that
-//! waits for it, runs it in one transaction, commits, and only then answers everybody. While it waits for the disk the
-//! next group gathers; an idle store commits a single piece of work at once.
+//! A transaction has its price, however little is in it. So the thread takes everything that waits for it, runs it in one
+//! transaction, commits, and only then answers everybody; those who asked for durability when the disk has it too, for
+//! which [`sync`](super::sync) waits and the writer does not. An idle store commits a single piece of work at once.
 //!
 //! Each item runs in a savepoint of its own: one that fails is undone alone. A commit that fails fails all of its
 //! group, and nothing of it was stored.
@@ -25,6 +25,7 @@ use rusqlite::Connection;
 use super::{
     failure::{Failure, port_error},
     job::{Job, Order, hand_over},
+    sync::Syncer,
 };
 
 /// Bounds how long the first of a group waits for the last, and how many pages one commit holds back.
@@ -54,24 +55,51 @@ impl Writer {
         let (orders, waiting) = mpsc::channel();
         let counters = Arc::new(Counters::default());
         let counting = Arc::clone(&counters);
+        let syncer = Syncer::start(&connection)?;
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || write_until_stopped(connection, &waiting, &counting))?;
+            .spawn(move || write_until_stopped(connection, &waiting, &counting, syncer))?;
         Ok(Self { orders, thread: Mutex::new(Some(thread)), counters })
     }
 
-    /// One piece of work: all of it, or nothing.
+    /// One piece of work: all of it, or nothing. Durable when this returns.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, PortError> {
-        hand_over(&self.orders, move |connection| in_savepoint(connection, work)).await
+        hand_over(&self.orders, true, move |connection| in_savepoint(connection, work)).await
+    }
+
+    /// The same, committed and not yet durable when this returns: a power cut may undo it, with all that came after it.
+    pub(super) async fn write_relaxed<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, PortError> {
+        hand_over(&self.orders, false, move |connection| in_savepoint(connection, work)).await
     }
 
     /// One piece of work per item, each all or nothing; one answer per item, in order. An item that was found bad
-    /// before is its own answer.
+    /// before is its own answer. Durable when this returns.
     pub(super) async fn write_each<I: Send + 'static, T: Send + 'static>(
         &self,
+        items: Vec<Result<I, PortError>>,
+        work: impl Fn(&Connection, I) -> Result<T, Failure> + Send + 'static,
+    ) -> Vec<Result<T, PortError>> {
+        self.each(true, items, work).await
+    }
+
+    /// The same, committed and not yet durable when this returns.
+    pub(super) async fn write_each_relaxed<I: Send + 'static, T: Send + 'static>(
+        &self,
+        items: Vec<Result<I, PortError>>,
+        work: impl Fn(&Connection, I) -> Result<T, Failure> + Send + 'static,
+    ) -> Vec<Result<T, PortError>> {
+        self.each(false, items, work).await
+    }
+
+    async fn each<I: Send + 'static, T: Send + 'static>(
+        &self,
+        durable: bool,
         items: Vec<Result<I, PortError>>,
         work: impl Fn(&Connection, I) -> Result<T, Failure> + Send + 'static,
     ) -> Vec<Result<T, PortError>> {
@@ -94,7 +122,9 @@ impl Writer {
             }
             Ok(outcomes)
         };
-        hand_over(&self.orders, all).await.unwrap_or_else(|error| (0..count).map(|_| Err(error.clone())).collect())
+        hand_over(&self.orders, durable, all)
+            .await
+            .unwrap_or_else(|error| (0..count).map(|_| Err(error.clone())).collect())
     }
 
     pub(super) fn counts(&self) -> WriteCounts {
@@ -136,7 +166,12 @@ fn in_savepoint<T>(
     outcome
 }
 
-fn write_until_stopped(connection: Connection, orders: &mpsc::Receiver<Order>, counters: &Counters) {
+fn write_until_stopped(
+    connection: Connection,
+    orders: &mpsc::Receiver<Order>,
+    counters: &Counters,
+    syncer: Option<Syncer>,
+) {
     let mut stopping = false;
     while !stopping && let Ok(Order::Do(first)) = orders.recv() {
         let mut group = vec![first];
@@ -156,9 +191,19 @@ fn write_until_stopped(connection: Connection, orders: &mpsc::Receiver<Order>, c
             counters.commits.fetch_add(1, Ordering::Relaxed);
             counters.operations.fetch_add(operations, Ordering::Relaxed);
         }
-        for job in group {
+        let for_the_disk = |job: &Box<dyn Job>| outcome.is_ok() && syncer.is_some() && job.durable();
+        let (later, now): (Vec<_>, Vec<_>) = group.into_iter().partition(for_the_disk);
+        if outcome.is_ok()
+            && let Some(syncer) = &syncer
+        {
+            syncer.flush(later);
+        }
+        for job in now {
             job.answer(outcome.clone());
         }
+    }
+    if let Some(syncer) = syncer {
+        syncer.stop();
     }
     // Another process may be reading; then the write-ahead log stays, and the next opening picks it up.
     let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));

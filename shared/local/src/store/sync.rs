@@ -1,0 +1,73 @@
+//! The wait for the disk, beside the writer.
+//!
+//! A commit is in the write-ahead log when the writer has made it: readers see it, and a crash of the process does not
+//! lose it. A power cut may, until the log is flushed. One thread flushes it for all commits that wait, one flush after
+//! the other, while the writer goes on with the next; whoever asked for durability is answered after the flush, all
+//! others before it. Their commits are flushed just the same, and at most one flush later.
+//!
+//! What a power cut leaves is a beginning of the log, whole commits in their order (frames carry a running checksum,
+//! <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>). So what was built on a lost commit is lost with it.
+//! SQLite itself flushes the log before it moves it into the database (synchronous=NORMAL).
+//!
+//! After a flush that failed nobody knows what is on the disk, and a later one that succeeds proves nothing: from then on
+//! durability is refused until the store is opened again.
+
+use std::{fs::File, io, sync::mpsc, thread};
+
+use crossdock_core::port::PortError;
+use rusqlite::Connection;
+
+use super::job::Job;
+
+type Answers = Vec<Box<dyn Job>>;
+
+pub(super) struct Syncer {
+    commits: mpsc::Sender<Answers>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Syncer {
+    /// `None` for a store in memory. The log is there from the first look at a database in WAL mode on, and stays while a
+    /// connection is open.
+    pub(super) fn start(connection: &Connection) -> io::Result<Option<Self>> {
+        let Some(database) = connection.path().filter(|path| !path.is_empty()) else { return Ok(None) };
+        // Some systems flush only what is open for writing.
+        let log = File::options().write(true).open(format!("{database}-wal"))?;
+        let (commits, made) = mpsc::channel();
+        let work = move || flush_until_closed(&made, || log.sync_data());
+        let thread = thread::Builder::new().name("store-syncer".to_owned()).spawn(work)?;
+        Ok(Some(Self { commits, thread }))
+    }
+
+    /// A commit was made: to be flushed, and then these to be answered.
+    pub(super) fn flush(&self, then: Answers) {
+        let _ = self.commits.send(then);
+    }
+
+    /// After everything is flushed and answered. Blocks.
+    pub(super) fn stop(self) {
+        drop(self.commits);
+        let _ = self.thread.join();
+    }
+}
+
+fn flush_until_closed(commits: &mpsc::Receiver<Answers>, flush: impl Fn() -> io::Result<()>) {
+    let mut outcome = Ok(());
+    while let Ok(first) = commits.recv() {
+        let waiting: Vec<Answers> = std::iter::once(first).chain(commits.try_iter()).collect();
+        if outcome.is_ok() {
+            outcome = flush().map_err(|error| {
+                PortError::transient(format!(
+                    "the disk did not make a write durable ({error}); start again when it can be trusted"
+                ))
+            });
+        }
+        for job in waiting.into_iter().flatten() {
+            job.answer(outcome.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "sync_tests.rs"]
+mod tests;
