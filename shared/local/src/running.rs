@@ -11,7 +11,7 @@ use crossdock_core::{
 };
 use tokio::{
     net::TcpListener,
-    sync::watch,
+    sync::{mpsc, watch},
     task::{JoinHandle, JoinSet},
 };
 
@@ -97,7 +97,9 @@ impl Running {
             loops.spawn(workers::dispatch(home.clone(), dispatcher, served, GRACE, stopped.clone()));
         }
         loops.spawn(workers::sweep(home.clone(), stopped.clone()));
-        let server = intake::serve(listener, home.clone(), hub.clone(), router.clone(), stopped);
+        let (pushed, to_publish) = mpsc::unbounded_channel();
+        loops.spawn(workers::publish_pushed(home.clone(), to_publish, stopped.clone()));
+        let server = intake::serve(listener, home.clone(), hub.clone(), router.clone(), pushed, stopped);
 
         let started = HubEvent::new(home.clock().now(), EventName::HubStarted);
         home.observer().observe(started.because(format!("{} listens on http://{address}", hub.name)));

@@ -113,7 +113,7 @@ fn use_log(connection: &Connection) -> rusqlite::Result<()> {
 fn tune(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(64);
     // KiB when negative.
-    connection.pragma_update(None, "cache_size", -32_000)
+    connection.pragma_update(None, "cache_size", -6_000)
 }
 
 fn schema_version(connection: &Connection) -> rusqlite::Result<i64> {
