@@ -25,3 +25,7 @@ deny:
 # Writes golden files anew; read the difference before you commit it
 update-golden:
     UPDATE_EXPECT=1 cargo test --workspace --exclude crossdock-tests --features crossdock-cli/faults
+
+# Seconds from `git clone` to the first delivery, with nothing downloaded or compiled before
+cold-start *arguments:
+    tests/tools/cold-start {{arguments}}

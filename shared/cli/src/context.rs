@@ -145,7 +145,7 @@ impl Opened {
             },
         };
         let hub = Arc::new(file.load(&environment)?.hub);
-        let setup = setup(which, hub.clone(), &environment, Arc::new(Unobserved), Faults::default());
+        let setup = setup(which, hub.clone(), &environment, Arc::new(Unobserved))?;
         let (home, router) = LocalHome::open(setup).await?;
         Ok(Self { state: which.folder(&hub.name), hub, router, home })
     }
@@ -179,17 +179,34 @@ pub(crate) fn setup(
     hub: Arc<Hub>,
     environment: &Environment,
     observer: Arc<dyn Observer>,
-    faults: Faults,
-) -> Setup {
+) -> Result<Setup, Failure> {
     let state = which.folder(&hub.name);
-    Setup {
+    Ok(Setup {
         secrets: LocalSecrets::new(environment.0.clone(), &state.join("secrets")),
         hub,
         state,
         observer,
         allow_loopback: true,
-        faults,
+        faults: faults(environment)?,
+    })
+}
+
+/// `CROSSDOCK_FAULT` plans a fault, for crash tests.
+#[cfg(feature = "faults")]
+fn faults(environment: &Environment) -> Result<Faults, Failure> {
+    match environment.variable("CROSSDOCK_FAULT") {
+        None => Ok(Faults::default()),
+        Some(plan) => {
+            let plan = plan.parse().map_err(|why: String| Failure::new(format!("CROSSDOCK_FAULT: {why}")))?;
+            Ok(Faults::planned(plan, Arc::new(|wait| Box::pin(tokio::time::sleep(wait)))))
+        }
     }
+}
+
+#[cfg(not(feature = "faults"))]
+#[expect(clippy::unnecessary_wraps, reason = "with fault points the plan may be unreadable")]
+fn faults(_: &Environment) -> Result<Faults, Failure> {
+    Ok(Faults::default())
 }
 
 /// What is doubtful about a hub file, for whoever runs the command.

@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use crossdock_core::{fault::Faults, hub::Hub};
+use crossdock_core::hub::Hub;
 use crossdock_local::{LocalHome, Options, Running};
 use crossdock_sample::Sample;
 use tokio::{
@@ -34,11 +34,12 @@ pub(crate) async fn run(args: Dev, environment: Environment) -> Result<(), Failu
         () = stop.asked() => return Ok(()),
     };
 
-    let gone = {
+    let (gone, failed) = {
         let (home, hub) = (running.home().clone(), running.hub().clone());
         tokio::select! {
-            () = stop.asked() => None,
-            result = &mut printed => Some(result),
+            () = stop.asked() => (None, None),
+            result = &mut printed => (Some(result), None),
+            error = running.failed() => (None, Some(error)),
             never = summarize(&home, &hub, &feed), if live => match never {},
             never = tell_when_played(sample.as_ref()) => match never {},
         }
@@ -57,6 +58,9 @@ pub(crate) async fn run(args: Dev, environment: Environment) -> Result<(), Failu
             printed.await
         }
     };
+    if let Some(error) = failed {
+        return Err(Failure::of("the hub has stopped", &error));
+    }
     out::missed(printed.unwrap_or_else(|_| Err(io::Error::other("the printer is gone"))))
 }
 
@@ -77,7 +81,7 @@ async fn start(args: &Dev, environment: Environment, feed: Feed) -> Result<(Runn
     let loaded = file.load(&environment)?;
     say_notes(&loaded);
     out::note(&format!("{}: URLs in this file may lead to this machine itself; on AWS none may", file.name()));
-    let setup = setup(&args.which, Arc::new(loaded.hub), &environment, Arc::new(feed), faults(&environment)?);
+    let setup = setup(&args.which, Arc::new(loaded.hub), &environment, Arc::new(feed))?;
     let options = Options { listen: args.listen.unwrap_or(LISTEN), any_port: args.listen.is_none() };
     Ok((Running::start(setup, options).await?, sample))
 }
@@ -167,22 +171,4 @@ impl Told {
             _ = self.terminate.recv() => {}
         }
     }
-}
-
-/// `CROSSDOCK_FAULT` plans a fault, for crash tests.
-#[cfg(feature = "faults")]
-fn faults(environment: &Environment) -> Result<Faults, Failure> {
-    match environment.variable("CROSSDOCK_FAULT") {
-        None => Ok(Faults::default()),
-        Some(plan) => {
-            let plan = plan.parse().map_err(|why: String| Failure::new(format!("CROSSDOCK_FAULT: {why}")))?;
-            Ok(Faults::planned(plan, Arc::new(|wait| Box::pin(tokio::time::sleep(wait)))))
-        }
-    }
-}
-
-#[cfg(not(feature = "faults"))]
-#[expect(clippy::unnecessary_wraps, reason = "with fault points the plan may be unreadable")]
-fn faults(_: &Environment) -> Result<Faults, Failure> {
-    Ok(Faults::default())
 }

@@ -15,7 +15,8 @@ use std::{
 
 use serde_json::Value;
 use terminal_size::{Width, terminal_size_of};
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{context::Environment, failure::Failure};
 
@@ -24,13 +25,25 @@ const CLEAR: &str = "\r\x1b[2K";
 
 static SUMMARY: Mutex<String> = Mutex::new(String::new());
 
-/// Logs go to the error output, warnings and worse unless CROSSDOCK_LOG (or RUST_LOG) says otherwise.
+/// Logs go to the error output, warnings and worse unless CROSSDOCK_LOG (or RUST_LOG) says otherwise: a level, levels by
+/// module, or both: `info,crossdock_http=debug`.
 pub(crate) fn start_logging(environment: &Environment) {
     let set = |name| environment.variable(name).filter(|value| !value.is_empty());
-    let wanted = set("CROSSDOCK_LOG").or_else(|| set("RUST_LOG")).unwrap_or_default();
-    let filter = EnvFilter::builder().with_default_directive(tracing::Level::WARN.into()).parse_lossy(wanted);
+    let wanted = set("CROSSDOCK_LOG").or_else(|| set("RUST_LOG"));
+    let warnings = Targets::new().with_default(LevelFilter::WARN);
+    let read = wanted.as_deref().map(str::parse::<Targets>);
+    let (filter, fault) = match read {
+        None => (warnings, None),
+        Some(Ok(filter)) => (filter, None),
+        Some(Err(fault)) => (warnings, Some(fault)),
+    };
     let colours = io::stderr().is_terminal() && set("NO_COLOR").is_none();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(|| LogWriter).init();
+    let lines = fmt::layer().with_ansi(colours).with_writer(|| LogWriter);
+    tracing_subscriber::registry().with(filter).with(lines).init();
+    if let Some(fault) = fault {
+        let found = wanted.unwrap_or_default();
+        tracing::warn!(found, %fault, "CROSSDOCK_LOG cannot be read, expected levels like info,crossdock_http=debug");
+    }
 }
 
 pub(crate) fn is_terminal() -> bool {

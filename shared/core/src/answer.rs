@@ -11,6 +11,7 @@ use crate::{
     json::{DEEPEST, is_too_deep},
     object::record_kind,
     port::EndpointResponse,
+    retry::retry_after,
 };
 
 /// What an answer carried, as the ledger keeps it.
@@ -108,20 +109,12 @@ pub fn verdict(response: &EndpointResponse, answer: &Answer, acknowledged: &[Str
         },
         300..=399 => failed(format!("answered {status}; redirects are not followed"), None),
         410 => Verdict::Gone { why: "answered 410: the endpoint is gone".to_owned() },
-        429 | 502 | 503 | 504 => failed(format!("answered {status}"), retry_after(response, terms.now)),
+        429 | 502 | 503 | 504 => {
+            let asked = response.header("retry-after").and_then(|value| retry_after(value, terms.now));
+            failed(format!("answered {status}"), asked)
+        }
         _ => failed(format!("answered {status}"), None),
     }
-}
-
-/// Seconds or an HTTP date (RFC 9110 §10.2.3).
-fn retry_after(response: &EndpointResponse, now: Timestamp) -> Option<Duration> {
-    let value = response.header("retry-after")?.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More than a number can hold is a long time too.
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
-    }
-    let at = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
-    Duration::try_from(at.duration_since(now)).ok()
 }
 
 /// An answer's body, read as far as it can be, and the ids it acknowledges: a mail service may have a `message_id` of its

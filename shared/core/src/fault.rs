@@ -1,10 +1,11 @@
 //! Numbered fault points around every port call.
 //!
 //! [`Guarded`] wraps a port; every call passes one point before it and one after it, counted over the whole run. At a
-//! chosen point the wrapper can stop the process as a power cut would, fail the call, or delay it. Crash tests walk the
-//! points; what they find must always be recoverable. Without the `faults` feature the points compile to nothing.
+//! chosen point, by its number or by the name of its call, the wrapper can stop the process as a power cut would, fail
+//! the call, or delay it. Crash tests walk the points; what they find must always be recoverable. Without the `faults`
+//! feature the points compile to nothing.
 
-use std::{future::Future, time::Duration};
+use std::{fmt, future::Future, time::Duration};
 
 use secrecy::SecretString;
 
@@ -27,109 +28,13 @@ pub enum Fault {
 }
 
 #[cfg(feature = "faults")]
-mod injected {
-    use std::{
-        str::FromStr,
-        sync::{
-            Arc,
-            atomic::{AtomicU64, Ordering},
-        },
-        time::Duration,
-    };
-
-    use super::{Fault, PortError};
-
-    type Sleep = Arc<dyn Fn(Duration) -> futures_util::future::BoxFuture<'static, ()> + Send + Sync>;
-
-    /// The plan of a run: one fault at one point, or at every multiple of it.
-    #[derive(Clone, Default)]
-    pub struct Faults(Option<Arc<Plan>>);
-
-    struct Plan {
-        fault: Fault,
-        at: u64,
-        every: bool,
-        passed: AtomicU64,
-        sleep: Sleep,
-    }
-
-    impl std::fmt::Debug for Faults {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            match &self.0 {
-                None => f.write_str("no faults"),
-                Some(plan) => write!(f, "{:?} at {}, {} passed", plan.fault, plan.at, self.passed()),
-            }
-        }
-    }
-
-    /// `stop@137`, `fail@20`, `fail@every:50`, `delay:200@every:10` (milliseconds).
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub struct FaultPlan {
-        pub fault: Fault,
-        /// Counted from 1.
-        pub at: u64,
-        /// At every multiple.
-        pub every: bool,
-    }
-
-    impl FromStr for FaultPlan {
-        type Err = String;
-        fn from_str(text: &str) -> Result<Self, String> {
-            let wrong = || format!("{text:?} is no fault plan: expected stop@N, fail@N, delay:MS@N, or @every:N");
-            let (what, at) = text.split_once('@').ok_or_else(wrong)?;
-            let (at, every) = at.strip_prefix("every:").map_or((at, false), |at| (at, true));
-            let fault = match what.split_once(':') {
-                None if what == "stop" => Fault::Stop,
-                None if what == "fail" => Fault::Fail,
-                Some(("delay", millis)) => Fault::Delay(Duration::from_millis(millis.parse().map_err(|_| wrong())?)),
-                _ => return Err(wrong()),
-            };
-            let at = at.parse().ok().filter(|at| *at > 0).ok_or_else(wrong)?;
-            Ok(Self { fault, at, every })
-        }
-    }
-
-    impl Faults {
-        pub fn planned(plan: FaultPlan, sleep: Sleep) -> Self {
-            Self(Some(Arc::new(Plan {
-                fault: plan.fault,
-                at: plan.at,
-                every: plan.every,
-                passed: AtomicU64::new(0),
-                sleep,
-            })))
-        }
-
-        /// How many points have been passed.
-        pub fn passed(&self) -> u64 {
-            self.0.as_ref().map_or(0, |plan| plan.passed.load(Ordering::Relaxed))
-        }
-
-        pub(super) async fn point(&self, call: &'static str) -> Result<(), PortError> {
-            let Some(plan) = &self.0 else { return Ok(()) };
-            let number = plan.passed.fetch_add(1, Ordering::Relaxed) + 1;
-            let due = if plan.every { number.is_multiple_of(plan.at) } else { number == plan.at };
-            if !due {
-                return Ok(());
-            }
-            match plan.fault {
-                Fault::Stop => std::process::abort(),
-                Fault::Fail => Err(PortError::transient(format!("fault point {number} ({call})"))),
-                Fault::Delay(wait) => {
-                    (plan.sleep)(wait).await;
-                    Ok(())
-                }
-            }
-        }
-    }
-}
-
+mod plan;
 #[cfg(feature = "faults")]
-pub use injected::{FaultPlan, Faults};
+pub use plan::{FaultPlan, Faults};
 
 #[cfg(not(feature = "faults"))]
 mod absent {
-    use super::PortError;
+    use super::{PortError, Side};
 
     /// No faults.
     #[derive(Debug, Clone, Default)]
@@ -137,7 +42,7 @@ mod absent {
 
     impl Faults {
         #[inline]
-        pub(super) async fn point(&self, _: &'static str) -> Result<(), PortError> {
+        pub(super) async fn point(&self, _: Side, _: &'static str) -> Result<(), PortError> {
             Ok(())
         }
     }
@@ -145,6 +50,25 @@ mod absent {
 
 #[cfg(not(feature = "faults"))]
 pub use absent::Faults;
+
+/// On which side of a call a point lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Nothing of the call has happened.
+    Before,
+    /// Its effect stands, and nobody has heard of it.
+    After,
+}
+
+/// As plans are written.
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Before => "before",
+            Self::After => "after",
+        })
+    }
+}
 
 /// A port behind fault points.
 #[derive(Debug, Clone, Default)]
@@ -168,9 +92,9 @@ impl<P> Guarded<P> {
         call: &'static str,
         run: impl Future<Output = Result<T, E>> + Send,
     ) -> Result<T, E> {
-        self.faults.point(call).await?;
+        self.faults.point(Side::Before, call).await?;
         let answer = run.await;
-        self.faults.point(call).await?;
+        self.faults.point(Side::After, call).await?;
         answer
     }
 
@@ -182,11 +106,11 @@ impl<P> Guarded<P> {
         run: impl Future<Output = Vec<Result<T, E>>> + Send,
     ) -> Vec<Result<T, E>> {
         let failed = |error: PortError| (0..items).map(|_| Err(error.clone().into())).collect();
-        if let Err(error) = self.faults.point(call).await {
+        if let Err(error) = self.faults.point(Side::Before, call).await {
             return failed(error);
         }
         let answers = run.await;
-        match self.faults.point(call).await {
+        match self.faults.point(Side::After, call).await {
             Ok(()) => answers,
             Err(error) => failed(error),
         }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Timestamp;
+
 /// The waits between attempts; one attempt more than waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryPolicy {
@@ -51,6 +53,21 @@ impl RetryPolicy {
             None => wait,
         })
     }
+}
+
+/// What a `Retry-After` asks for: seconds or an HTTP date (RFC 9110 §10.2.3). Some servers write `2.0`.
+pub(crate) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+    let value = value.trim();
+    let (whole, fraction) = value.split_once('.').unwrap_or((value, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits(whole) && digits(fraction) {
+        // More than a number can hold is a long time too.
+        let seconds: u64 = whole.parse().unwrap_or(u64::MAX);
+        let begun = fraction.bytes().any(|digit| digit != b'0');
+        return Some(Duration::from_secs(seconds.saturating_add(begun.into())));
+    }
+    let at = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
+    Duration::try_from(at.duration_since(now)).ok()
 }
 
 #[cfg(test)]

@@ -19,6 +19,15 @@ pub fn join(base: &Url, path: &str) -> Url {
     url
 }
 
+/// What `target`, absolute or relative, means on a page at `base`; `None` where that is another scheme, host or port.
+/// Credentials in it are left out: what goes with a request is the hub file's to say.
+pub fn same_origin(base: &Url, target: &str) -> Option<Url> {
+    let mut url = base.join(target).ok().filter(|url| url.origin() == base.origin())?;
+    url.set_fragment(None);
+    url.set_username("").and_then(|()| url.set_password(None)).ok()?;
+    Some(url)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

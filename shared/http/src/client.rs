@@ -10,6 +10,7 @@ use crossdock_core::port::{
 };
 use reqwest::{Client, RequestBuilder};
 use rustls::ClientConfig;
+use secrecy::ExposeSecret;
 use tokio::time::timeout;
 use url::Url;
 
@@ -118,7 +119,7 @@ impl HttpClient {
         };
         let mut out = self.sources.request(method, url.clone()).headers(headers::outgoing(request.headers)?);
         if let Some(body) = request.body {
-            out = out.body(body);
+            out = out.body(body.expose_secret().to_owned());
         }
         let Answer { status, headers, body } = self.exchange(out, url, request.max_body).await?;
         match body.cut {

@@ -13,8 +13,8 @@
 //! - Connections are kept and used again, but never across URL origins: a connection to loopback that the hub file opened
 //!   cannot serve a URL that came from an answer.
 //!
-//! Deliberately absent: redirects, proxies, cookies, referers, retries (the queue does those), HTTP/2, private certificate
-//! authorities, and any reading of the environment.
+//! Deliberately absent: redirects (the core follows those that a source may give), proxies, cookies, referers, retries
+//! (the queue does those), HTTP/2, private certificate authorities, and any reading of the environment.
 
 mod body;
 mod client;

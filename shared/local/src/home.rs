@@ -51,8 +51,13 @@ pub enum SetupError {
     Client(#[from] BuildError),
     #[error(transparent)]
     Route(#[from] RouteError),
-    #[error("{path}: {why}")]
-    State { path: String, why: String },
+    #[error("{path}: {why}{}", advice(why))]
+    State { path: String, why: io::Error },
+    #[error(
+        "{file} is empty, and there was a store in it before: put a backup in its place, or delete it, with the -wal \
+         beside it, to begin with an empty store"
+    )]
+    Emptied { file: String },
     #[error(
         "the state in {state} belongs to the hub {found}, and this hub file is about {expected}; \
          give each hub a folder of its own with --state"
@@ -84,9 +89,16 @@ impl LocalHome {
     /// Opens the state and makes the clients. Does not take the state's lock: looking is allowed while a hub runs.
     pub async fn open(setup: Setup) -> Result<(Self, Arc<Router>), SetupError> {
         let Setup { hub, state, secrets, observer, allow_loopback, faults } = setup;
-        claim(&state, &hub)?;
+        let claimed = is_claimed(&state, &hub)?;
+        let file = database_of(&state);
+        if claimed && std::fs::metadata(&file).is_ok_and(|file| file.len() == 0) {
+            return Err(SetupError::Emptied { file: file.display().to_string() });
+        }
         let (clock, random) = (SystemClock, OsRandom);
-        let database = Database::open(&state.join("state.db"), Arc::new(clock), &random).await?;
+        let database = Database::open(&file, Arc::new(clock), &random).await?;
+        if !claimed {
+            claim(&state, &hub)?;
+        }
         let router = Arc::new(Router::new(&hub)?);
         let queues = LocalQueues::new(database.clone(), QueueSettings { max_receive_count: MAX_RECEIVE_COUNT });
         let bus = LocalBus::new(queues.clone(), targets(router.clone()));
@@ -154,23 +166,43 @@ impl Home for LocalHome {
     }
 }
 
-/// A state belongs to the hub that was first run on it: two hubs on one store would deliver each other's messages.
-fn claim(state: &Path, hub: &Hub) -> Result<(), SetupError> {
-    let path = state.join("hub");
-    let failed = |error: io::Error| SetupError::State { path: path.display().to_string(), why: error.to_string() };
-    std::fs::create_dir_all(state).map_err(failed)?;
+pub(crate) fn database_of(state: &Path) -> PathBuf {
+    state.join("state.db")
+}
+
+/// What to do about an error of the file system, where that can be said.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room on the disk and start again",
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "; the state folder and the files in it must be writable for whoever runs this"
+        }
+        _ => "",
+    }
+}
+
+/// Names the hub that a state belongs to: two hubs on one store would deliver each other's messages. It is written once
+/// the store has been made.
+const CLAIM: &str = "hub";
+
+fn is_claimed(state: &Path, hub: &Hub) -> Result<bool, SetupError> {
+    std::fs::create_dir_all(state).map_err(|why| SetupError::State { path: state.display().to_string(), why })?;
+    let path = state.join(CLAIM);
     match std::fs::read_to_string(&path) {
-        Ok(found) if found == hub.name.as_str() => Ok(()),
+        Ok(found) if found == hub.name.as_str() => Ok(true),
         // Cut off while it was first written.
-        Ok(found) if found.is_empty() => std::fs::write(&path, hub.name.as_str()).map_err(failed),
+        Ok(found) if found.is_empty() => Ok(false),
         Ok(found) => {
             Err(SetupError::OtherHub { state: state.display().to_string(), found, expected: hub.name.to_string() })
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            std::fs::write(&path, hub.name.as_str()).map_err(failed)
-        }
-        Err(error) => Err(failed(error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(why) => Err(SetupError::State { path: path.display().to_string(), why }),
     }
+}
+
+fn claim(state: &Path, hub: &Hub) -> Result<(), SetupError> {
+    let path = state.join(CLAIM);
+    std::fs::write(&path, hub.name.as_str()).map_err(|why| SetupError::State { path: path.display().to_string(), why })
 }
 
 /// The bus copies by the same patterns that the writer foresaw the routes by.
@@ -182,6 +214,7 @@ fn targets(router: Arc<Router>) -> Arc<Targets> {
 /// listens; the lock goes with the process, however it ends.
 #[derive(Debug)]
 pub struct StateLock {
+    path: PathBuf,
     file: File,
 }
 
@@ -191,12 +224,12 @@ impl StateLock {
     /// For a hub, or for a command that works on the state without being one.
     pub fn take(state: &Path) -> Result<Self, SetupError> {
         let path = state.join(Self::NAME);
-        let failed = |error: io::Error| SetupError::State { path: path.display().to_string(), why: error.to_string() };
+        let failed = |why: io::Error| SetupError::State { path: path.display().to_string(), why };
         std::fs::create_dir_all(state).map_err(failed)?;
         let mut file =
             File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
         match patiently(&file) {
-            Ok(()) => Ok(Self { file }),
+            Ok(()) => Ok(Self { path, file }),
             Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
             Err(std::fs::TryLockError::WouldBlock) => {
                 let mut at = String::new();
@@ -207,10 +240,13 @@ impl StateLock {
         }
     }
 
-    pub(crate) fn announce(&mut self, url: &str) -> io::Result<()> {
-        self.file.set_len(0)?;
-        self.file.rewind()?;
-        self.file.write_all(url.as_bytes())
+    pub(crate) fn announce(&mut self, url: &str) -> Result<(), SetupError> {
+        let mut write = || {
+            self.file.set_len(0)?;
+            self.file.rewind()?;
+            self.file.write_all(url.as_bytes())
+        };
+        write().map_err(|why| SetupError::State { path: self.path.display().to_string(), why })
     }
 }
 

@@ -6,7 +6,8 @@ use crossdock_core::{
     dispatch::Dispatcher,
     event::{EventName, HubEvent},
     hub::Hub,
-    port::Home,
+    poll::Tokens,
+    port::{Home, PortError},
     route::Router,
 };
 use tokio::{
@@ -16,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    home::{LocalHome, Setup, SetupError, StateLock, running_at},
+    home::{LocalHome, Setup, SetupError, StateLock, database_of, running_at},
     intake,
     workers::{self, Served},
 };
@@ -40,9 +41,7 @@ pub enum StartError {
     #[error("cannot listen on {address}: {why}")]
     Listen { address: SocketAddr, why: io::Error },
     #[error("the queues could not be made ready: {0}")]
-    Queues(#[from] crossdock_core::port::PortError),
-    #[error("the state folder could not be written: {0}")]
-    State(io::Error),
+    Queues(#[from] PortError),
 }
 
 pub struct Running {
@@ -66,25 +65,27 @@ impl Running {
     pub async fn start(setup: Setup, options: Options) -> Result<Self, StartError> {
         let mut lock = StateLock::take(&setup.state)?;
         let hub = setup.hub.clone();
+        let file = database_of(&setup.state);
         let (home, router) = LocalHome::open(setup).await?;
+        home.database().check(&file).await.map_err(SetupError::from)?;
         let home = Arc::new(home);
         // Whoever had these in flight is gone: the lock is ours.
         home.local_queues().release_in_flight().await?;
 
         let listener = listen(&options).await?;
         let address = listener.local_addr().map_err(|why| StartError::Listen { address: options.listen, why })?;
-        lock.announce(&format!("http://{address}")).map_err(StartError::State)?;
+        lock.announce(&format!("http://{address}"))?;
 
         let (stop, stopped) = watch::channel(false);
         let mut loops = JoinSet::new();
+        let tokens = Arc::new(Tokens::default());
         for collection in hub.sources.values().flat_map(|source| &source.collections) {
-            let every = collection.every;
             loops.spawn(workers::poll(
                 home.clone(),
                 hub.clone(),
                 router.clone(),
-                collection.key.clone(),
-                every,
+                tokens.clone(),
+                (collection.key.clone(), collection.every),
                 stopped.clone(),
             ));
         }
@@ -125,6 +126,11 @@ impl Running {
     /// Where the hub that runs on this state folder listens; `None` where none runs.
     pub fn url(state: &Path) -> Option<String> {
         running_at(state)
+    }
+
+    /// Waits for what the hub cannot go on after: damage to its store.
+    pub async fn failed(&self) -> PortError {
+        self.home.database().damaged().await
     }
 
     /// Finishes attempts in flight or gives them back, and closes the store.

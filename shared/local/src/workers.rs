@@ -7,7 +7,7 @@ use crossdock_core::{
     hub::{Endpoint, Hub},
     id::{CollectionKey, EndpointName},
     message::MessageRecord,
-    poll::{PollError, Poller},
+    poll::{PollError, Poller, Tokens},
     port::{Home, LeaseOwner, QueueName, Queues, Received},
     publish::{publish, publish_stale},
     route::Router,
@@ -40,18 +40,18 @@ async fn stopping(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
-/// Polls one collection at its interval. A poll is cut off when the hub stops: whatever it has stored stays, and the
-/// bookmark is not past it.
+/// Polls one collection at its interval, or later where the source asks for it. A poll is cut off when the hub stops:
+/// whatever it has stored stays, and the bookmark is not past it.
 pub(crate) async fn poll(
     home: Arc<LocalHome>,
     hub: Arc<Hub>,
     router: Arc<Router>,
-    key: CollectionKey,
-    every: Duration,
+    tokens: Arc<Tokens>,
+    (key, every): (CollectionKey, Duration),
     mut stopped: watch::Receiver<bool>,
 ) {
     // One process per state folder: the lease of a run that a crash cut short is this run's own.
-    let poller = Poller::new(&*home, &hub, &router, LeaseOwner("local".to_owned()));
+    let poller = Poller::new(&*home, &hub, &router, LeaseOwner("local".to_owned())).sharing(tokens);
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -62,7 +62,13 @@ pub(crate) async fn poll(
         tokio::select! {
             () = stopping(&mut stopped) => return,
             result = AssertUnwindSafe(poller.poll(&key)).catch_unwind() => match result {
-                Ok(result) => report(&key, result),
+                Ok(result) => {
+                    let asked = result.as_ref().err().and_then(PollError::retry_after);
+                    report(&key, result);
+                    if let Some(wait) = asked.filter(|wait| *wait > every) {
+                        ticks.reset_after(wait);
+                    }
+                }
                 // The lease runs out or is taken again; the bookmark is where it was.
                 Err(_) => tracing::error!(collection = %key, "a poll panicked; it is tried again"),
             },

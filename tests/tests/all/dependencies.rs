@@ -1,5 +1,6 @@
 //! What depends on what, asked of cargo itself (docs/ARCHITECTURE.md): dependencies point inward, the core knows nothing
-//! of the outside world, the local hub carries no AWS, and whatever is built in has a licence that deny.toml allows.
+//! of the outside world, the local hub carries no AWS, whatever is built in has a licence that deny.toml allows, and
+//! docs/dependencies.md says what it is for.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -220,6 +221,48 @@ fn licence_expressions() {
     check("SSPL-1.0 OR MIT AND GPL-2.0", false);
     check("(MIT OR GPL-2.0) AND (GPL-2.0 OR AGPL-3.0-only)", false);
     check("MIT Apache-2.0", false);
+}
+
+/// `docs/dependencies.md` says of each direct dependency what it is for, and of nothing else.
+#[test]
+fn every_dependency_has_its_reason() {
+    let document = repository_file("docs/dependencies.md");
+    let (built_in, for_tests) = document.split_once("## For tests").unwrap();
+    let [built_in, for_tests] = [built_in, for_tests].map(reasons);
+    let graph = Graph::read();
+    let (mut in_command, mut in_tests) = (BTreeSet::new(), BTreeSet::new());
+    for id in &graph.members {
+        let package = &graph.packages[id];
+        let member = package.name.strip_prefix(PREFIX).unwrap();
+        for need in &package.needs {
+            let name = &graph.packages[&need.id].name;
+            // What is needed by the testkit is needed by tests.
+            let list = if need.dev_only || member == "testkit" { &mut in_tests } else { &mut in_command };
+            if !name.starts_with(PREFIX) {
+                list.insert((name.clone(), member.to_owned()));
+            }
+        }
+    }
+    for (what, found, expected) in [("the command", built_in, in_command), ("tests", for_tests, in_tests)] {
+        let missing: Vec<_> = expected.difference(&found).collect();
+        let stale: Vec<_> = found.difference(&expected).collect();
+        assert!(
+            missing.is_empty() && stale.is_empty(),
+            "{what}: without a reason: {missing:?}, no longer used: {stale:?}"
+        );
+    }
+}
+
+/// Each row's crate with each of those that use it.
+fn reasons(document: &str) -> BTreeSet<(String, String)> {
+    let rows = document.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| crate |"));
+    rows.flat_map(|row| {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [name, users, why] = cells[..] else { panic!("found {row}, expected three cells") };
+        assert!(!why.is_empty(), "{row}");
+        users.split(", ").map(|user| (name.to_owned(), user.to_owned())).collect::<Vec<_>>()
+    })
+    .collect()
 }
 
 /// Whoever installs the tools asks the registry of their own choice.

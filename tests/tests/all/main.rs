@@ -7,6 +7,8 @@ mod check;
 #[cfg(test)]
 mod dependencies;
 #[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod json_server;
@@ -20,6 +22,8 @@ mod push;
 mod readme;
 #[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod source_shapes;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]

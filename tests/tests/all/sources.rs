@@ -355,7 +355,7 @@ async fn nonsense_from_a_source_fails_the_poll_and_nothing_else() {
     let whole = json!([{"id": "T1"}]).to_string();
     let half = b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n[{\"id\":".to_vec();
     let nonsense = [
-        ("HTML with 200", Reply::text(200, "text/html", "<h1>Down for maintenance</h1>"), "not JSON"),
+        ("HTML with 200", Reply::text(200, "text/html", "<h1>Down for maintenance</h1>"), "is HTML"),
         ("HTML with 500", Reply::text(500, "text/html", "<h1>Oops</h1>"), "answered 500"),
         ("a redirect", Reply::status(302).with("location", "/things"), "answered 302"),
         ("an object", Reply::json(200, &json!({"things": []})), "expected a list"),

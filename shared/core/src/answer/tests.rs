@@ -92,7 +92,11 @@ fn retry_after_is_seconds_or_a_date() {
         ("Sat, 21 Nov 2026 09:00:00 GMT", None),
         ("-5", None),
         ("+5", None),
-        ("1.5", None),
+        // No standard has it, and servers do it.
+        ("1.5", Some(2)),
+        ("2.0", Some(2)),
+        ("2.", None),
+        (".5", None),
         ("soon", None),
         ("", None),
     ];

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{
     outcome::{Outcome, follow_ups, paused_wait},
     outgoing,
+    poison::{finished, is_poison, is_suspect},
 };
 use crate::{
     Timestamp,
@@ -23,10 +24,6 @@ use crate::{
     version::{Head, VersionRef},
 };
 
-/// Receives that ended in nothing the ledger knows of, past which an entry is handled alone.
-const SUSPECT: u32 = 5;
-/// And past which it is dead-lettered as poison.
-const POISON: u32 = 10;
 /// How long an entry for a route that the hub does not have is kept for a deploy to catch up.
 const UNKNOWN_ROUTE_PATIENCE: Duration = Duration::from_secs(3600);
 const UNKNOWN_ROUTE_WAIT: Duration = Duration::from_secs(60);
@@ -62,7 +59,7 @@ enum Work {
 #[derive(Debug)]
 pub(super) struct Open {
     pub(super) body: QueueBody,
-    known: Option<Delivery>,
+    pub(super) known: Option<Delivery>,
     control: Arc<EndpointControl>,
     /// The newest version's body, where it is newer than the message's.
     current: Option<Value>,
@@ -136,7 +133,7 @@ impl<H: Home> Dispatcher<H> {
                     },
                 };
                 let suspect = match &work {
-                    Work::Deliver(open) => unexplained(&received, open.known.as_ref()) >= SUSPECT,
+                    Work::Deliver(open) => is_suspect(&received, open.known.as_ref()),
                     Work::Unreadable(_) | Work::Trouble => false,
                 };
                 Job { received, suspect, work }
@@ -175,7 +172,7 @@ impl<H: Home> Dispatcher<H> {
 
     /// One entry, from request to recorded outcome. A panic on the way is this entry's failure and nobody else's.
     pub async fn attempt(&self, endpoint: &EndpointName, job: Job) -> Disposition {
-        let Job { received, work, .. } = job;
+        let Job { received, suspect, work } = job;
         let result = match work {
             Work::Trouble => return Disposition::RetryIn(TROUBLE_WAIT),
             Work::Unreadable(why) => {
@@ -183,10 +180,16 @@ impl<H: Home> Dispatcher<H> {
             }
             Work::Deliver(open) => {
                 let delivery = AssertUnwindSafe(self.deliver(endpoint, &received, &open)).catch_unwind().await;
-                match delivery {
+                let result = match delivery {
                     Ok(result) => result,
                     Err(_) => self.record_panic(endpoint, &received, &open).await,
+                };
+                if result.is_err() && suspect {
+                    // It was no crash, and that may be little enough to be stored where the outcome was not.
+                    let now = self.home.clock().now();
+                    let _ = self.put_off(endpoint, &received, &open, TROUBLE_WAIT, now).await;
                 }
+                result
             }
         };
         result.unwrap_or_else(|error| {
@@ -204,7 +207,7 @@ impl<H: Home> Dispatcher<H> {
         let (Some(route), Some(endpoint)) = (self.route(name, &key), self.hub.endpoints.get(name)) else {
             return self.unknown_route(name, received, open, now).await;
         };
-        if unexplained(received, open.known.as_ref()) >= POISON {
+        if is_poison(open.known.as_ref()) {
             return self.dead_letter(name, received, open, "poison", now).await;
         }
         let message = &open.body.message.envelope;
@@ -214,6 +217,11 @@ impl<H: Home> Dispatcher<H> {
         }
         if let Some(paused) = &open.control.paused {
             return self.put_off(name, received, open, paused_wait(paused.since, now), now).await;
+        }
+        if is_suspect(received, open.known.as_ref())
+            && let Settled::AlreadyEnded(known) = self.begin(name, received, open, now).await?
+        {
+            return self.clear(name, received, &known).await;
         }
 
         let sent = outgoing::parameters(route, &open.control.parameters);
@@ -395,12 +403,11 @@ impl<H: Home> Dispatcher<H> {
         open: &Open,
         now: Timestamp,
     ) -> Delivery {
-        let attempts = open.known.as_ref().map(|known| known.attempts.clone()).unwrap_or_default();
         Delivery {
             key: open.body.key(),
             endpoint: endpoint.clone(),
             state: DeliveryState::Retrying,
-            attempts,
+            attempts: finished(open.known.as_ref()),
             receives: received.receive_count,
             updated_at: now,
             next_attempt_at: None,
@@ -432,11 +439,6 @@ fn unreadable(error: &serde_json::Error) -> String {
         _ => "not JSON",
     };
     format!("{kind}, line {} column {}", error.line(), error.column())
-}
-
-/// Receives, this one aside, of which the ledger knows nothing: each of them may have been a crash.
-fn unexplained(received: &Received, known: Option<&Delivery>) -> u32 {
-    received.receive_count.saturating_sub(1).saturating_sub(known.map_or(0, |known| known.receives))
 }
 
 /// The head's number, where the message's version is not the newest any more.

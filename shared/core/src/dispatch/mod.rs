@@ -14,5 +14,6 @@ mod ending;
 mod golden;
 mod outcome;
 mod outgoing;
+mod poison;
 
 pub use dispatcher::{Dispatcher, Disposition, Job};

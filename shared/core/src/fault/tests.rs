@@ -7,15 +7,17 @@ use crate::id::MessageId;
 
 #[test]
 fn plans_are_read() {
-    let plan = |fault, at, every| Ok(FaultPlan { fault, at, every });
-    for (text, expected) in [
-        ("stop@137", plan(Fault::Stop, 137, false)),
-        ("fail@20", plan(Fault::Fail, 20, false)),
-        ("fail@every:50", plan(Fault::Fail, 50, true)),
-        ("delay:200@1", plan(Fault::Delay(Duration::from_millis(200)), 1, false)),
-        ("delay:0@every:10", plan(Fault::Delay(Duration::ZERO), 10, true)),
+    for (text, fault, of, at, every) in [
+        ("stop@137", Fault::Stop, None, 137, false),
+        ("fail@20", Fault::Fail, None, 20, false),
+        ("fail@every:50", Fault::Fail, None, 50, true),
+        ("delay:200@1", Fault::Delay(Duration::from_millis(200)), None, 1, false),
+        ("delay:0@every:10", Fault::Delay(Duration::ZERO), None, 10, true),
+        ("stop@after:endpoint.post", Fault::Stop, Some((Side::After, "endpoint.post")), 1, false),
+        ("fail@before:versions.commit#3", Fault::Fail, Some((Side::Before, "versions.commit")), 3, false),
+        ("fail@before:ledger.settle#every:2", Fault::Fail, Some((Side::Before, "ledger.settle")), 2, true),
     ] {
-        assert_eq!(text.parse::<FaultPlan>(), expected, "{text}");
+        assert_eq!(text.parse::<FaultPlan>(), Ok(FaultPlan { fault, of, at, every }), "{text}");
     }
     for text in [
         "",
@@ -28,6 +30,11 @@ fn plans_are_read() {
         "stop@every:0",
         "stop@every:",
         "stop@every",
+        "stop@at:ledger.settle",
+        "stop@after:ledger.settle#0",
+        "stop@after:ledger.settle#",
+        "stop@before:ledger.settle#x",
+        "stop@before:ledger.settle#every:0",
         "fail@x",
         "crash@1",
         "stop:5@1",
@@ -39,9 +46,37 @@ fn plans_are_read() {
         "stop@1 ",
         "stop@1@2",
     ] {
-        let expected = format!("{text:?} is no fault plan: expected stop@N, fail@N, delay:MS@N, or @every:N");
+        let expected = format!(
+            "{text:?} is no fault plan: expected stop@WHERE, fail@WHERE or delay:MS@WHERE, where WHERE is N, every:N, \
+             or one of these behind before:CALL# or after:CALL#"
+        );
         assert_eq!(text.parse::<FaultPlan>(), Err(expected));
     }
+}
+
+#[test]
+fn a_plan_for_a_call_that_there_is_not_is_refused() {
+    for text in ["stop@after:ledger.setle", "stop@before:settle", "stop@before:"] {
+        let error = text.parse::<FaultPlan>().unwrap_err();
+        assert!(error.starts_with(&format!("{text:?}: no port has a call ")), "{error}");
+        assert!(error.contains("ledger.settle, "), "{error}");
+    }
+}
+
+/// The list that plans are held against is the one of the calls that are guarded.
+#[test]
+fn every_guarded_call_can_be_named() {
+    let source = include_str!("../fault.rs");
+    let guarded: Vec<&str> = ["guard(\"", "guard_each(\""]
+        .iter()
+        .flat_map(|start| source.split(start).skip(1))
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    let in_order = |mut names: Vec<&'static str>| {
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(in_order(guarded), in_order(plan::CALLS.to_vec()));
 }
 
 /// Notes what reaches it: the number of items of each call.
@@ -102,6 +137,17 @@ fn a_point_fails_before_a_call_or_after_it() {
     check("fail@every:3", [None, Some(&every[0]), None, Some(&every[1])], 2, 0);
     check("delay:5@every:2", [None; 4], 4, 4);
     check("delay:5@3", [None; 4], 4, 1);
+}
+
+#[test]
+fn a_point_can_be_named_by_its_call() {
+    check("fail@before:secrets.secret", [Some("fault point 1 (secrets.secret)"), None, None, None], 3, 0);
+    check("fail@after:secrets.secret", [Some("fault point 2 (secrets.secret)"), None, None, None], 4, 0);
+    check("fail@before:secrets.secret#3", [None, None, Some("fault point 5 (secrets.secret)"), None], 3, 0);
+    check("fail@after:secrets.secret#4", [None, None, None, Some("fault point 8 (secrets.secret)")], 4, 0);
+    let every = [2, 4, 6, 8].map(|number| format!("fault point {number} (secrets.secret)"));
+    check("fail@after:secrets.secret#every:1", every.each_ref().map(|what| Some(what.as_str())), 4, 0);
+    check("fail@after:bus.publish", [None; 4], 4, 0);
 }
 
 fn message() -> Message {

@@ -6,8 +6,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{
     decode::{At, AtLeastOne, Decode, choice},
-    description::{BasicPart, DerivePart, HeaderPart, LinkPagesPart, NumberPagesPart, SecretPart},
+    description::{
+        BasicPart, CursorPagesPart, DerivePart, HeaderPart, LinkPagesPart, NumberPagesPart, OAuth2Part, SecretPart,
+        Status206PagesPart,
+    },
     fault::{Report, did_you_mean, one_of},
+    template::Placeholder,
     tree::{Content, Entry, Node, quote},
     values::{Field, Json, Span},
 };
@@ -47,14 +51,17 @@ pub(crate) enum AuthPart {
     Bearer(SecretPart),
     Basic(BasicPart),
     Header(HeaderPart),
+    OAuth2(Box<OAuth2Part>),
 }
+
+const WAYS: [&str; 4] = ["bearer", "basic", "header", "oauth2"];
 
 impl Decode for AuthPart {
     fn decode(node: &Node, report: &mut Report) -> Option<Self> {
-        let entries = node.entries("one of bearer, basic or header", report)?;
+        let entries = node.entries(&format!("one of {}", one_of(&WAYS)), report)?;
         let ways: Vec<Option<Self>> = entries.iter().map(|entry| way(entry, report)).collect();
         if ways.len() != 1 {
-            report.fault(&node.place, format!("expected exactly one of bearer, basic or header, found {}", ways.len()));
+            report.fault(&node.place, format!("expected exactly one of {}, found {}", one_of(&WAYS), ways.len()));
             return None;
         }
         ways.into_iter().next().flatten()
@@ -62,15 +69,11 @@ impl Decode for AuthPart {
 }
 
 fn way(Entry { key, value }: &Entry, report: &mut Report) -> Option<AuthPart> {
-    const WAYS: [&str; 3] = ["bearer", "basic", "header"];
     match key.text.as_str() {
         "bearer" => SecretPart::decode(value, report).map(AuthPart::Bearer),
         "basic" => BasicPart::decode(value, report).map(AuthPart::Basic),
         "header" => HeaderPart::decode(value, report).map(AuthPart::Header),
-        "oauth2" => {
-            report.fault(&key.place, "oauth2 is not supported yet; expected bearer, basic or header");
-            None
-        }
+        "oauth2" => OAuth2Part::decode(value, report).map(|part| AuthPart::OAuth2(Box::new(part))),
         unknown => {
             let message = format!("unknown key {}; expected {}", quote(unknown), one_of(&WAYS));
             report.suggest(&key.place, message, did_you_mean(unknown, WAYS));
@@ -90,11 +93,56 @@ impl JsonSchema for AuthPart {
                 "bearer": generator.subschema_for::<SecretPart>(),
                 "basic": generator.subschema_for::<BasicPart>(),
                 "header": generator.subschema_for::<HeaderPart>(),
+                "oauth2": generator.subschema_for::<OAuth2Part>(),
             },
             "additionalProperties": false,
             "minProperties": 1,
             "maxProperties": 1,
         })
+    }
+}
+
+/// Any JSON, with the place of each part: some of its texts stand for something.
+#[derive(Debug, Clone)]
+pub(crate) struct BodyPart(pub(crate) Node);
+
+impl Decode for BodyPart {
+    fn decode(node: &Node, report: &mut Report) -> Option<Self> {
+        refuse_unquoted(node, report);
+        Json::decode(node, report)?;
+        Some(Self(node.clone()))
+    }
+}
+
+fn refuse_unquoted(node: &Node, report: &mut Report) {
+    if let Some(meant) = unquoted(node) {
+        let hint = format!("quote it: {:?}", meant.token());
+        report.suggest(&node.place, "expected text, found a mapping", Some(hint));
+        return;
+    }
+    match &node.content {
+        Content::List(items) => items.iter().for_each(|item| refuse_unquoted(item, report)),
+        Content::Map(entries) => entries.iter().for_each(|entry| refuse_unquoted(&entry.value, report)),
+        _ => {}
+    }
+}
+
+/// Without quotes, `{cursor}` is YAML for a mapping in which `cursor` is null.
+pub(crate) fn unquoted(node: &Node) -> Option<Placeholder> {
+    let Content::Map(entries) = &node.content else { return None };
+    let [Entry { key, value }] = &entries[..] else { return None };
+    Placeholder::named(&key.text).filter(|_| value.text() == Some(""))
+}
+
+impl JsonSchema for BodyPart {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Body".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({})
     }
 }
 
@@ -129,25 +177,41 @@ impl<T: JsonSchema> JsonSchema for PathOr<T> {
 #[derive(Debug, Clone)]
 pub(crate) enum PagesPart {
     Number(Box<NumberPagesPart>),
-    Link,
+    Link(Box<LinkPagesPart>),
+    Cursor(Box<CursorPagesPart>),
+    Status206(Box<Status206PagesPart>),
 }
 
 #[derive(Debug, Clone, Copy)]
 enum PageStyle {
     Number,
     Link,
+    Cursor,
+    Status206,
 }
+
+const STYLES: [(&str, PageStyle); 4] = [
+    ("page", PageStyle::Number),
+    ("link", PageStyle::Link),
+    ("cursor", PageStyle::Cursor),
+    ("status206", PageStyle::Status206),
+];
 
 impl Decode for PagesPart {
     fn decode(node: &Node, report: &mut Report) -> Option<Self> {
         node.entries("a mapping", report)?;
         let Some(style) = node.get("style") else {
-            report.fault(&node.place, r#"the key "style" is missing; expected page or link"#);
+            let words = one_of(&STYLES.map(|(word, _)| word));
+            report.fault(&node.place, format!("the key \"style\" is missing; expected {words}"));
             return None;
         };
-        match choice(style, "a style of pages", &[("page", PageStyle::Number), ("link", PageStyle::Link)], report)? {
+        match choice(style, "a style of pages", &STYLES, report)? {
             PageStyle::Number => NumberPagesPart::decode(node, report).map(|part| Self::Number(Box::new(part))),
-            PageStyle::Link => LinkPagesPart::decode(node, report)?.style.map(|LinkStyle| Self::Link),
+            PageStyle::Link => LinkPagesPart::decode(node, report).map(|part| Self::Link(Box::new(part))),
+            PageStyle::Cursor => CursorPagesPart::decode(node, report).map(|part| Self::Cursor(Box::new(part))),
+            PageStyle::Status206 => {
+                Status206PagesPart::decode(node, report).map(|part| Self::Status206(Box::new(part)))
+            }
         }
     }
 }
@@ -158,7 +222,12 @@ impl JsonSchema for PagesPart {
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "anyOf": [generator.subschema_for::<NumberPagesPart>(), generator.subschema_for::<LinkPagesPart>()],
+            "anyOf": [
+                generator.subschema_for::<NumberPagesPart>(),
+                generator.subschema_for::<LinkPagesPart>(),
+                generator.subschema_for::<CursorPagesPart>(),
+                generator.subschema_for::<Status206PagesPart>(),
+            ],
         })
     }
 }
@@ -191,6 +260,8 @@ macro_rules! style {
 
 style!(NumberStyle, "page");
 style!(LinkStyle, "link");
+style!(CursorStyle, "cursor");
+style!(Status206Style, "status206");
 
 #[derive(Debug, Clone)]
 pub(crate) enum RetriesPart {

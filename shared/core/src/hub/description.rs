@@ -3,15 +3,19 @@
 
 use super::{
     address::{BaseUrl, Network, RequestPath, ServicePath},
-    alternatives::{AuthPart, LinkStyle, NumberStyle, PagesPart, PathOr, Pattern, RetriesPart, Rule},
+    alternatives::{
+        AuthPart, BodyPart, CursorStyle, LinkStyle, NumberStyle, PagesPart, PathOr, Pattern, RetriesPart, Rule,
+        Status206Style,
+    },
     decode::{At, AtLeastOne, Named, described},
-    model::{KeyKind, Start, TimeFormat},
+    model::{ClientAuth, KeyKind, Start, TimeFormat},
     values::{Count, Field, Flag, Json, Literal, Size, Span},
 };
 use crate::{
     id::{HubName, MessageType, ObjectType, RouteName, SecretName},
     json::FieldPath,
     pattern::{Combine, Operator, TypePattern},
+    port::Method,
 };
 
 described! {
@@ -47,10 +51,12 @@ described! {
     SourcePart {
         /// Its base URL, http or https, without credentials.
         required "url" url: BaseUrl,
-        /// How requests authenticate: exactly one of bearer, basic, header.
+        /// How requests authenticate: exactly one of bearer, basic, header, oauth2.
         optional "auth" auth: AuthPart,
         /// Headers sent with every request.
         optional "headers" headers: Named<Literal>,
+        /// Redirects are followed, at most 5 in a row and never to another scheme, host or port; false by default.
+        optional "follow_redirects" follow_redirects: Flag,
         /// Lets the source push, with the secret as its bearer token.
         optional "push" push: SecretPart,
         /// The lists that are polled, by name.
@@ -79,6 +85,22 @@ described! {
         required "secret" secret: SecretName,
     }
 
+    /// A token for requests, got with the client's own credentials (OAuth 2.0 client credentials, RFC 6749 §4.4).
+    OAuth2Part {
+        /// Where tokens are given out, http or https, without credentials.
+        required "token_url" token_url: BaseUrl,
+        /// Who the hub is to the token server.
+        required "client_id" client_id: At<String>,
+        /// The name of the secret that holds the client's secret.
+        required "secret" secret: SecretName,
+        /// What the token is to allow, words separated by blanks.
+        optional "scope" scope: At<String>,
+        /// Which service the token is for, where the token server asks for it.
+        optional "audience" audience: At<String>,
+        /// How id and secret are sent: in a `basic` authorization header (default) or as fields of the `body`.
+        optional "client_auth" client_auth: ClientAuth,
+    }
+
     /// One list of a source.
     CollectionPart {
         /// What one of its objects is: `order`. First word of its messages' types.
@@ -92,9 +114,9 @@ described! {
         /// When an object was created: a path (RFC 3339), or a field and its format.
         optional "created" created: PathOr<CreatedPart>,
         /// How the source filters by time; without it every poll reads the whole list.
-        optional "since" since: SincePart,
+        optional "since" since: At<SincePart>,
         /// How the list is divided into pages; without it, it comes in one answer.
-        optional "pages" pages: PagesPart,
+        optional "pages" pages: At<PagesPart>,
         /// How often it is polled. At least 1s; less is for local use only.
         required "every" every: At<Span>,
         /// Whose objects are news: those created from now on (default), all, or from a time on.
@@ -111,12 +133,17 @@ described! {
         optional "deleted" deleted: Field,
     }
 
-    /// A GET request.
+    /// A GET request, or a POST with a JSON body.
     RequestPart {
         /// Appended to the source's URL; begins with /.
         required "path" path: RequestPath,
         /// Query parameters sent with every request.
         optional "query" query: Named<Literal>,
+        /// GET by default.
+        optional "method" method: At<Method>,
+        /// The JSON body of a POST. A text that is exactly "{bookmark}", "{cursor}" or "{page}" becomes that value, null
+        /// where there is none yet; inside a longer text it becomes text.
+        optional "body" body: BodyPart,
     }
 
     /// A time in an object.
@@ -129,8 +156,8 @@ described! {
 
     /// A filter by time that the source understands: changed at or after, oldest first.
     SincePart {
-        /// The query parameter.
-        required "param" param: At<String>,
+        /// The query parameter; without it the request's body has a {bookmark}.
+        optional "param" param: At<String>,
         /// The field of an object that it filters by.
         required "field" field: Field,
         /// How times are written; rfc3339 by default.
@@ -143,8 +170,8 @@ described! {
     NumberPagesPart {
         /// page: the page's number is a query parameter.
         required "style" style: NumberStyle,
-        /// The query parameter.
-        required "param" param: At<String>,
+        /// The query parameter; without it the request's body has a {page}.
+        optional "param" param: At<String>,
         /// The number of the first page; 1 by default.
         optional "first" first: Count,
         /// Where the answer says how many pages there are; without it, reading stops at an empty page.
@@ -157,6 +184,34 @@ described! {
     LinkPagesPart {
         /// link: the answer names the next page in `Link: <…>; rel="next"` (RFC 8288).
         required "style" style: LinkStyle,
+        /// Where the answer's body has the next page's URL, in place of the Link header.
+        optional "next" next: Field,
+    }
+
+    /// Pages by a cursor that each answer gives for the next.
+    CursorPagesPart {
+        /// cursor: the answer's body has a value that the next request sends.
+        required "style" style: CursorStyle,
+        /// The query parameter; without it the request's body has a {cursor}.
+        optional "param" param: At<String>,
+        /// Where the answer has the next page's cursor; reading stops where it is absent, null, false or "".
+        required "next" next: Field,
+        /// Where the answer says, by true or false, whether there are more pages.
+        optional "more" more: Field,
+        /// The last cursor is the bookmark: the next poll goes on from it. false by default.
+        optional "resume" resume: Flag,
+    }
+
+    /// Pages by number, for as long as the answer is a 206.
+    Status206PagesPart {
+        /// status206: there is another page while the answer's status is 206.
+        required "style" style: Status206Style,
+        /// The query parameter that the page's number is; without it the request's body has a {page}.
+        optional "param" param: At<String>,
+        /// The number of the first page; 1 by default.
+        optional "first" first: Count,
+        /// How many objects a page is to have.
+        optional "size" size: PageSizePart,
     }
 
     /// The parameter that sets a page's size.

@@ -21,6 +21,7 @@ mod model;
 mod parse;
 mod resolve;
 mod scalar;
+mod template;
 mod tree;
 mod values;
 

@@ -5,11 +5,13 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::Value;
 use url::Url;
 
+pub use super::template::{Filling, Placeholder, Template};
 use crate::{
     Timestamp,
     id::{CollectionKey, EndpointName, HubName, MessageType, ObjectType, RouteName, SecretName, SourceName},
     json::FieldPath,
     pattern::EventPattern,
+    port::Method,
     retry::RetryPolicy,
 };
 
@@ -56,6 +58,8 @@ pub struct Source {
     pub auth: Option<Auth>,
     /// Sent with every request to the source.
     pub headers: BTreeMap<String, String>,
+    /// Within the URL's scheme, host and port.
+    pub follow_redirects: bool,
     /// The bearer token that pushes must carry; `None`: this source does not push.
     pub push: Option<SecretName>,
     pub collections: Vec<Collection>,
@@ -66,6 +70,27 @@ pub enum Auth {
     Bearer { secret: SecretName },
     Basic { user: String, secret: SecretName },
     Header { name: String, secret: SecretName },
+    OAuth2(OAuth2),
+}
+
+/// OAuth 2.0 client credentials (RFC 6749 §4.4).
+#[derive(Debug, Clone)]
+pub struct OAuth2 {
+    pub token_url: Url,
+    pub client_id: String,
+    pub secret: SecretName,
+    pub scope: Option<String>,
+    pub audience: Option<String>,
+    pub client_auth: ClientAuth,
+}
+
+/// How a client says who it is to a token server (RFC 6749 §2.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// In an `authorization` header.
+    Basic,
+    /// In fields of the body.
+    Body,
 }
 
 #[derive(Debug, Clone)]
@@ -75,6 +100,9 @@ pub struct Collection {
     /// Relative to the source's URL; may carry a query.
     pub path: String,
     pub query: BTreeMap<String, String>,
+    pub method: Method,
+    /// JSON; of a POST only.
+    pub body: Option<Template>,
     /// Where the list is in an answer; the empty path is the answer itself.
     pub items: FieldPath,
     pub id: FieldPath,
@@ -127,8 +155,8 @@ pub enum TimeFormat {
 
 #[derive(Debug, Clone)]
 pub struct Since {
-    /// The query parameter that filters: everything changed at or after.
-    pub param: String,
+    /// The query parameter that filters: everything changed at or after. `None`: the body has it.
+    pub param: Option<String>,
     /// The field of an item it filters by; pages come in its order, oldest first.
     pub field: FieldPath,
     pub format: TimeFormat,
@@ -141,15 +169,36 @@ pub enum Pages {
     /// The whole list in one answer.
     Single,
     Number {
-        param: String,
+        /// The query parameter; `None`: the body has it.
+        param: Option<String>,
         first: u64,
-        /// Where the answer says how many pages there are; `None`: read until a page is empty or says nothing new.
-        total: Option<FieldPath>,
+        end: End,
         /// Page-size parameter and its value.
         size: Option<(String, u64)>,
     },
-    /// `Link: <…>; rel="next"` (RFC 8288).
-    Link,
+    /// `Link: <…>; rel="next"` (RFC 8288), or a URL in the body.
+    Link { next: Option<FieldPath> },
+    Cursor {
+        /// The query parameter; `None`: the body has it.
+        param: Option<String>,
+        /// Where an answer has the cursor of the next page.
+        next: FieldPath,
+        /// Where an answer says whether there is one.
+        more: Option<FieldPath>,
+        /// The last cursor is the bookmark.
+        resume: bool,
+    },
+}
+
+/// How one knows which of the pages by number is the last.
+#[derive(Debug, Clone)]
+pub enum End {
+    /// It is empty, or says nothing new.
+    Empty,
+    /// The answer says how many there are.
+    Total(FieldPath),
+    /// Its status is not 206.
+    Not206,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -83,6 +83,21 @@ fn the_example_of_the_contract_is_a_hub() {
 }
 
 #[test]
+fn every_example_is_a_hub() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/examples");
+    let url = |name: &str| name.ends_with("_URL").then(|| "https://shop.example".to_owned());
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let examples: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|ending| ending == "yaml")).collect();
+    assert!(examples.len() >= 3, "{examples:?}");
+    for path in examples {
+        let text = fs::read_to_string(&path).unwrap();
+        let loaded = load("hub.yaml", &text, &url).unwrap_or_else(|faults| panic!("{}: {faults}", path.display()));
+        assert_eq!(loaded.notes, [], "{}", path.display());
+        assert_eq!(schema::as_an_editor_sees(&text), None, "{}", path.display());
+    }
+}
+
+#[test]
 fn a_pointer_leads_to_the_place_it_names() {
     let text = "detail:\n  a/b:\n    - x\n    - {~c: [y, z]}\n";
     let root = parse(text);

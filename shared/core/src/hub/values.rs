@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     decode::{Decode, choice, parsed},
     fault::Report,
-    model::{KeyKind, Start, TimeFormat},
+    model::{ClientAuth, KeyKind, Start, TimeFormat},
     scalar::{self, Scalar, has_leading_zero, old_boolean},
     tree::{Content, Node},
 };
@@ -18,6 +18,7 @@ use crate::{
     id::{EndpointName, HubName, InvalidName, MessageType, ObjectType, RouteName, SecretName},
     json::FieldPath,
     pattern::{Combine, Operator, TypePattern},
+    port::Method,
 };
 
 /// Where a variable may stand for the value.
@@ -303,6 +304,8 @@ macro_rules! choices {
 choices! {
     TimeFormat, "TimeFormat", "a time format":
         "rfc3339" => Self::Rfc3339, "epoch" => Self::Epoch, "epoch_ms" => Self::EpochMs;
+    Method, "Method", "a method": "GET" => Self::Get, "POST" => Self::Post;
+    ClientAuth, "ClientAuth", "how the client's credentials are sent": "basic" => Self::Basic, "body" => Self::Body;
     KeyKind, "KeyKind", "a kind of value":
         "number" => Self::Number, "string" => Self::String, "boolean" => Self::Boolean;
     Combine, "Match", "how the filters are combined": "all" => Self::All, "any" => Self::Any;

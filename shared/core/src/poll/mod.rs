@@ -2,17 +2,25 @@
 //! stored with its pending messages (contract §3).
 //!
 //! [`walk`] decides which page to ask for next, [`page`] reads an answer, [`request`] writes a request; none of them
-//! does I/O. [`Poller`] puts them together under the collection's lease.
+//! does I/O. [`exchange`] asks and is answered. [`Poller`] puts them together under the collection's lease.
 //!
 //! Deliberately absent: the schedule (each home has its own) and any notion of "deleted because it was not there".
 
+mod bookmark;
+mod exchange;
 mod health;
+mod markup;
 mod page;
 mod poller;
 mod request;
 #[cfg(test)]
 mod tests;
+mod time_style;
+mod token;
 mod walk;
 
+pub use exchange::RedirectError;
 pub use page::{Page, PageError};
 pub use poller::{PollError, PollReport, Poller, Preview};
+pub use token::{TokenError, Tokens};
+pub use walk::WalkError;

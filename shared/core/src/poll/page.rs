@@ -1,14 +1,19 @@
 //! One page's answer.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, value::RawValue};
 use url::Url;
 
+use super::{markup, walk::At};
 use crate::{
-    hub::{Collection, Pages},
+    Timestamp,
+    hub::{Collection, End, Pages},
+    json::FieldPath,
     object::{SetAside, record_kind},
     port::SourceResponse,
+    retry::retry_after,
+    url::same_origin,
 };
 
 #[derive(Debug)]
@@ -16,52 +21,134 @@ pub struct Page {
     pub items: Vec<Value>,
     /// Why each of the items that are not among `items` cannot be read.
     pub unreadable: Vec<SetAside>,
-    /// How many pages the answer says there are.
-    pub total: Option<u64>,
-    /// Where the answer says the next page is.
-    pub next: Option<Url>,
+    pub(super) onward: Onward,
 }
 
-/// The answer is not a page. Nothing of its content is repeated, only its kind.
+/// What an answer says of the pages after it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Onward {
+    /// How many pages there are.
+    pub total: Option<u64>,
+    /// Whether there is another.
+    pub more: Option<bool>,
+    /// Where the next one is.
+    pub next: Option<At>,
+}
+
+/// The answer is not a page. Nothing of its content is repeated but what is meant for people: the first words of a page
+/// of HTML, and a GraphQL error's own message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PageError {
     #[error("the source answered {status}")]
     Status { status: u16 },
+    #[error("the source answered {status} and asks to wait for {}s", wait.as_secs())]
+    Wait { status: u16, wait: Duration },
+    #[error("the answer is {found} (content-type {content_type}), expected a JSON document; it begins with {words:?}")]
+    Markup { found: &'static str, content_type: String, words: String },
     #[error("the answer is not JSON ({why}; content-type {content_type}), expected a JSON document")]
     NotJson { content_type: String, why: String },
-    #[error("found {found} at {path:?} of the answer, expected a list")]
-    NoList { path: String, found: &'static str },
-    #[error("the Link header's next page {found:?} is not on {expected}, where the source is")]
+    #[error("the answer has errors, the first of {count}: {first:?}")]
+    Errors { count: usize, first: String },
+    #[error("found {found} at {path:?} of the answer, expected {expected}")]
+    Unexpected { path: String, found: &'static str, expected: &'static str },
+    #[error("the answer has more pages ({more:?} is true), and no cursor at {next:?}")]
+    NoCursor { more: String, next: String },
+    #[error("the next page {found:?} is not on {expected}, where the source is")]
     ForeignLink { found: String, expected: String },
 }
 
-pub(super) fn read(collection: &Collection, asked: &Url, response: &SourceResponse) -> Result<Page, PageError> {
-    if !(200..300).contains(&response.status) {
-        return Err(PageError::Status { status: response.status });
+pub(super) fn read(
+    collection: &Collection,
+    asked: &Url,
+    response: &SourceResponse,
+    now: Timestamp,
+) -> Result<Page, PageError> {
+    let status = response.status;
+    if !(200..300).contains(&status) {
+        let asked = response.header("retry-after").and_then(|value| retry_after(value, now));
+        return Err(match asked {
+            Some(wait) if matches!(status, 429 | 503) => PageError::Wait { status, wait },
+            _ => PageError::Status { status },
+        });
     }
     // Nothing to say about nothing that changed.
-    if response.status == 204 {
-        return Ok(Page { items: Vec::new(), unreadable: Vec::new(), total: None, next: None });
+    if status == 204 {
+        return Ok(Page { items: Vec::new(), unreadable: Vec::new(), onward: Onward::default() });
     }
     // RFC 8259 §8.1: a byte order mark may be ignored.
     let bytes = response.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&response.body);
-    let (mut body, unreadable) = parse(collection, bytes).map_err(|error| PageError::NotJson {
-        content_type: response.header("content-type").unwrap_or("none").to_owned(),
-        why: format!("line {} column {}", error.line(), error.column()),
+    let (mut body, unreadable) = parse(collection, bytes).map_err(|error| {
+        let content_type = response.header("content-type").unwrap_or("none").to_owned();
+        match markup::look(bytes) {
+            Some((found, words)) => PageError::Markup { found, content_type, words },
+            None => {
+                let why = format!("line {} column {}", error.line(), error.column());
+                PageError::NotJson { content_type, why }
+            }
+        }
     })?;
-    let total = match &collection.pages {
-        Pages::Number { total: Some(path), .. } => path.get(&body).and_then(whole_number),
-        _ => None,
-    };
-    let next = match collection.pages {
-        Pages::Link => next_link(response, asked)?,
-        _ => None,
-    };
+    if collection.body.is_some() {
+        refuse_errors(&body)?;
+    }
+    let onward = onward(collection, asked, response, &body)?;
     let found = collection.items.get(&body).map_or("nothing", record_kind);
     match take(&mut body, collection.items.segments()) {
-        Some(Value::Array(items)) => Ok(Page { items, unreadable, total, next }),
-        _ => Err(PageError::NoList { path: collection.items.to_string(), found }),
+        Some(Value::Array(items)) => Ok(Page { items, unreadable, onward }),
+        _ => Err(PageError::Unexpected { path: collection.items.to_string(), found, expected: "a list" }),
     }
+}
+
+/// GraphQL says with status 200 what went wrong (its specification, §7.1.2); what there is of data then is not whole.
+fn refuse_errors(body: &Value) -> Result<(), PageError> {
+    const LONGEST: usize = 200;
+    let Some(errors) = body.get("errors").and_then(Value::as_array).filter(|errors| !errors.is_empty()) else {
+        return Ok(());
+    };
+    let said = errors[0].get("message").and_then(Value::as_str).unwrap_or("(without a message)");
+    Err(PageError::Errors { count: errors.len(), first: said.chars().take(LONGEST).collect() })
+}
+
+fn onward(collection: &Collection, asked: &Url, response: &SourceResponse, body: &Value) -> Result<Onward, PageError> {
+    let mut onward = Onward::default();
+    match &collection.pages {
+        Pages::Single | Pages::Number { end: End::Empty, .. } => {}
+        Pages::Number { end: End::Total(path), .. } => onward.total = path.get(body).and_then(whole_number),
+        Pages::Number { end: End::Not206, .. } => onward.more = Some(response.status == 206),
+        Pages::Link { next } => {
+            let target = match next {
+                None => link_header(response),
+                Some(path) => match path.get(body) {
+                    None | Some(Value::Null | Value::Bool(false)) => None,
+                    Some(Value::String(text)) => Some(text.clone()).filter(|text| !text.is_empty()),
+                    Some(other) => return Err(unexpected(path, other, "a URL")),
+                },
+            };
+            onward.next = target.map(|target| within_origin(&target, asked)).transpose()?.map(At::Link);
+        }
+        Pages::Cursor { next, more, .. } => {
+            onward.next = match next.get(body) {
+                None | Some(Value::Null | Value::Bool(false)) => None,
+                Some(Value::String(text)) if text.is_empty() => None,
+                Some(cursor @ (Value::String(_) | Value::Number(_))) => Some(At::Cursor(cursor.clone())),
+                Some(other) => return Err(unexpected(next, other, "text or a number")),
+            };
+            if let Some(path) = more {
+                onward.more = match path.get(body) {
+                    None | Some(Value::Null) => None,
+                    Some(Value::Bool(more)) => Some(*more),
+                    Some(other) => return Err(unexpected(path, other, "true or false")),
+                };
+                if onward.more == Some(true) && onward.next.is_none() {
+                    return Err(PageError::NoCursor { more: path.to_string(), next: next.to_string() });
+                }
+            }
+        }
+    }
+    Ok(onward)
+}
+
+fn unexpected(path: &FieldPath, found: &Value, expected: &'static str) -> PageError {
+    PageError::Unexpected { path: path.to_string(), found: record_kind(found), expected }
 }
 
 /// The answer as a value. Where that fails for the sake of single items (half a surrogate pair, which JSON's grammar
@@ -121,23 +208,23 @@ fn take(value: &mut Value, path: &[String]) -> Option<Value> {
     }
 }
 
-/// `Link: <url>; rel="next"` (RFC 8288). The credentials go with the request, so the next page must be where this one
-/// was.
-fn next_link(response: &SourceResponse, asked: &Url) -> Result<Option<Url>, PageError> {
-    let target = response
+/// `Link: <url>; rel="next"` (RFC 8288).
+fn link_header(response: &SourceResponse) -> Option<String> {
+    response
         .headers
         .iter()
         .filter(|(name, _)| name == "link")
         .flat_map(|(_, value)| links(value))
         .find(|(_, relations)| relations.iter().any(|relation| relation.eq_ignore_ascii_case("next")))
-        .map(|(target, _)| target);
-    let Some(target) = target else { return Ok(None) };
-    let foreign = || PageError::ForeignLink {
+        .map(|(target, _)| target)
+}
+
+/// The credentials go with the request, so the next page must be where this one was.
+fn within_origin(target: &str, asked: &Url) -> Result<Url, PageError> {
+    same_origin(asked, target).ok_or_else(|| PageError::ForeignLink {
         found: target.split(['?', '#']).next().unwrap_or_default().to_owned(),
         expected: asked.origin().ascii_serialization(),
-    };
-    let url = asked.join(&target).map_err(|_| foreign())?;
-    if url.origin() == asked.origin() { Ok(Some(url)) } else { Err(foreign()) }
+    })
 }
 
 /// Targets with their relation types. Commas and semicolons inside `<>` and quotes do not separate.

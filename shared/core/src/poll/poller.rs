@@ -1,22 +1,27 @@
-use std::{collections::HashSet, fmt, time::Duration};
+use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
+
+use serde_json::Value;
 
 use super::{
+    bookmark::Bookmark,
+    exchange::{self, RedirectError},
     health,
     page::{self, Page, PageError},
     request,
-    walk::{PageFacts, Walk, WalkError, fingerprint},
+    time_style::TimeStyle,
+    token::{TokenError, Tokens},
+    walk::{At, PageFacts, Walk, WalkError, fingerprint},
 };
 use crate::{
     Timestamp,
     event::{EventName, HubEvent},
-    hub::{Collection, Hub, Source, Start},
+    hub::{Collection, Hub, Pages, Source, Start, TimeFormat},
     id::CollectionKey,
     message::{Message, MessageRecord},
     object::{self, News, Planned, Record, SetAside, TrackError, Tracker},
-    port::{
-        CollectionState, Collections, Home, HttpError, LeaseError, LeaseOwner, PortError, SourceClient, VersionStore,
-    },
+    port::{CollectionState, Collections, Home, HttpError, LeaseError, LeaseOwner, PortError, VersionStore},
     publish::publish,
+    retry::RetryPolicy,
     route::{RouteError, Router},
 };
 
@@ -26,6 +31,10 @@ pub enum PollError {
     Unknown(CollectionKey),
     #[error(transparent)]
     Http(#[from] HttpError),
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    #[error(transparent)]
+    Redirect(#[from] RedirectError),
     #[error(transparent)]
     Page(#[from] PageError),
     #[error(transparent)]
@@ -38,6 +47,18 @@ pub enum PollError {
     Port(#[from] PortError),
     #[error(transparent)]
     Route(#[from] RouteError),
+}
+
+impl PollError {
+    /// How long the source wants to be left alone, up to the cap that endpoints have too.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let asked = match self {
+            Self::Page(PageError::Wait { wait, .. }) => Some(*wait),
+            Self::Token(error) => error.wait,
+            _ => None,
+        };
+        asked.map(|wait| wait.min(RetryPolicy::RETRY_AFTER_CAP))
+    }
 }
 
 /// What one poll came to.
@@ -69,6 +90,7 @@ pub struct Poller<'a, H: Home> {
     hub: &'a Hub,
     router: &'a Router,
     owner: LeaseOwner,
+    tokens: Arc<Tokens>,
 }
 
 impl<H: Home> fmt::Debug for Poller<'_, H> {
@@ -85,12 +107,43 @@ struct Run<'a> {
     report: PollReport,
     /// By the hub's clock or the source's own, whichever is ahead.
     now: Timestamp,
+    /// The last time that the source wrote, and how.
+    latest: Option<(Timestamp, Option<TimeStyle>)>,
+}
+
+impl<'a> Run<'a> {
+    fn new(source: &'a Source, collection: &'a Collection, state: CollectionState, now: Timestamp) -> Self {
+        let latest = Bookmark::read(collection, state.bookmark.as_deref())
+            .time()
+            .map(|time| (time, state.bookmark.as_deref().and_then(TimeStyle::of)));
+        Self { source, collection, state, report: PollReport::default(), now, latest }
+    }
+
+    fn bookmark(&self) -> Bookmark {
+        Bookmark::read(self.collection, self.state.bookmark.as_deref())
+    }
+
+    fn style(&self) -> Option<TimeStyle> {
+        self.latest.and_then(|(_, style)| style)
+    }
+
+    /// The bookmark is a cursor, and the source no longer knows it.
+    fn has_outlived_its_cursor(&self, error: &PollError) -> bool {
+        matches!(error, PollError::Page(PageError::Status { status: 410 }))
+            && matches!(self.bookmark(), Bookmark::Cursor(_))
+    }
 }
 
 impl<'a, H: Home> Poller<'a, H> {
     /// `owner` tells this poller's leases from those of others.
     pub fn new(home: &'a H, hub: &'a Hub, router: &'a Router, owner: LeaseOwner) -> Self {
-        Self { home, hub, router, owner }
+        Self { home, hub, router, owner, tokens: Arc::default() }
+    }
+
+    /// With tokens that other pollers of the same sources use too.
+    #[must_use]
+    pub fn sharing(self, tokens: Arc<Tokens>) -> Self {
+        Self { tokens, ..self }
     }
 
     /// Reads what is new, stores it, publishes it, moves the bookmark. A failure leaves the bookmark where everything
@@ -101,7 +154,7 @@ impl<'a, H: Home> Poller<'a, H> {
         let Some(state) = self.home.store().lease(key, &self.owner, now, self.lease_from(now)).await? else {
             return Ok(PollReport { busy: true, ..PollReport::default() });
         };
-        let mut run = Run { source, collection, state, report: PollReport::default(), now };
+        let mut run = Run::new(source, collection, state, now);
         match self.read_all(&mut run).await {
             Ok(()) => {
                 self.finish(&mut run).await?;
@@ -120,14 +173,14 @@ impl<'a, H: Home> Poller<'a, H> {
     pub async fn preview(&self, key: &CollectionKey) -> Result<Preview, PollError> {
         let (source, collection) = self.collection(key)?;
         let state = self.home.store().state(key).await?.unwrap_or_default();
-        let mut run = Run { source, collection, state, report: PollReport::default(), now: self.now() };
+        let mut run = Run::new(source, collection, state, self.now());
         let tracker = Tracker::new(self.home, self.hub, self.router);
         let mut preview = Preview::default();
         let (mut records, mut planned) = (HashSet::new(), HashSet::new());
-        let mut walk = Walk::start(collection, bookmark(&run.state));
+        let mut walk = Walk::start(collection, &run.bookmark());
         while let Some((since, at)) = walk.next() {
-            let page = self.fetch(&mut run, request::url(source, collection, since, at)).await?;
-            let (total, next) = (page.total, page.next.clone());
+            let page = self.fetch(&mut run, since, at).await?;
+            let onward = page.onward.clone();
             let read = self.records(&mut run, page);
             let news = News::of(collection, &run.state, self.now());
             let plan = tracker.plan(collection, &read.records, &news).await?;
@@ -141,7 +194,7 @@ impl<'a, H: Home> Poller<'a, H> {
                     preview.items.push(item);
                 }
             }
-            walk.after(&PageFacts { times: read.times, rows: read.rows, total, next })?;
+            walk.after(&PageFacts { times: read.times, rows: read.rows, onward })?;
         }
         let of_the_collection = preview.items.iter().filter(|item| records.contains(&item.commit.version.key));
         preview.records = records.len() as u64;
@@ -168,19 +221,20 @@ impl<'a, H: Home> Poller<'a, H> {
     }
 
     async fn read_all(&self, run: &mut Run<'_>) -> Result<(), PollError> {
-        let mut walk = Walk::start(run.collection, bookmark(&run.state));
+        let mut walk = Walk::start(run.collection, &run.bookmark());
         // A row dated ahead must not take the bookmark with it, be it by an hour (a zone left out) or by years: all that
         // changes until then would go unseen. Where a source dates all its rows ahead of its own clock, the bookmark
         // lags behind them, and what is newer is read again.
-        let mut reached = bookmark(&run.state);
+        let mut reached = run.bookmark().time();
+        let mut began = None;
         while let Some((since, at)) = walk.next() {
             let first_contact = run.state.started_at.is_none();
-            let page = self.fetch(run, request::url(run.source, run.collection, since, at)).await?;
+            let page = self.fetch(run, since, at).await?;
             if first_contact {
                 // What is old is told by this time, so it must not move when the first run is broken off.
                 self.save(run, self.lease_from(self.now()), None).await?;
             }
-            let (total, next) = (page.total, page.next.clone());
+            let onward = page.onward.clone();
             let read = self.records(run, page);
             let news = News::of(run.collection, &run.state, self.now());
             let tracker = Tracker::new(self.home, self.hub, self.router);
@@ -192,8 +246,14 @@ impl<'a, H: Home> Poller<'a, H> {
             self.publish(&tracked.messages).await;
 
             reached = reached.max(read.times.iter().filter(|time| **time <= run.now).max().copied());
-            walk.after(&PageFacts { times: read.times, rows: read.rows, total, next })?;
-            run.state.bookmark = walk.bookmark().min(reached).map(|time| time.to_string());
+            walk.after(&PageFacts { times: read.times, rows: read.rows, onward })?;
+            run.state.bookmark = walk.bookmark().at_most(reached).write(run.style());
+            // A source that never rests would never be read to its end: what it wrote after the poll began is left to the
+            // next one. Not before there is a baseline, which what was left out would be told apart from.
+            let began = *began.get_or_insert(run.now);
+            if run.state.baseline_done && self.is_past(run, began) {
+                break;
+            }
             // The last page's bookmark is saved with the end of the poll.
             if walk.next().is_some() {
                 self.save(run, self.lease_from(self.now()), None).await?;
@@ -202,11 +262,20 @@ impl<'a, H: Home> Poller<'a, H> {
         Ok(())
     }
 
-    async fn fetch(&self, run: &mut Run<'_>, url: url::Url) -> Result<Page, PollError> {
-        let request = request::complete(url.clone(), run.source, &self.hub.limits, self.home.secrets()).await?;
+    fn is_past(&self, run: &Run<'_>, began: Timestamp) -> bool {
+        match run.bookmark() {
+            Bookmark::None => false,
+            Bookmark::Time(time) => time > began,
+            // No time can be told from a cursor: a poll that takes longer than the interval goes on as the next one.
+            Bookmark::Cursor(_) => began.checked_add(run.collection.every).is_ok_and(|next| self.now() >= next),
+        }
+    }
+
+    async fn fetch(&self, run: &mut Run<'_>, since: Option<Timestamp>, at: &At) -> Result<Page, PollError> {
+        let asked = request::page(run.source, run.collection, since, run.style(), at);
         let asked_at = self.now();
-        let response = self.home.source().fetch(request).await?;
-        let page = page::read(run.collection, &url, &response)?;
+        let (url, response) = exchange::ask(self.home, &self.tokens, run.source, &self.hub.limits, asked).await?;
+        let page = page::read(run.collection, &url, &response, self.now())?;
         run.report.pages += 1;
         let date = source_time(response.header("date"));
         run.now = run.now.max(asked_at).max(date.unwrap_or(asked_at));
@@ -230,12 +299,19 @@ impl<'a, H: Home> Poller<'a, H> {
             aside.at = format!("page {} {}", run.report.pages, aside.at);
             self.set_aside(run, vec![aside]);
         }
+        // Only passes leave fleeting parts out of account. A feed may name one object on page after page.
+        let is_feed = run.collection.since.is_none() && matches!(run.collection.pages, Pages::Cursor { .. });
         for (place, item) in page.items.into_iter().enumerate() {
             let whole = fingerprint(&item);
+            let style = style(run.collection, &item);
             match object::read(run.collection, &format!("page {} item {place}", run.report.pages), item) {
                 Ok(mut record) => {
                     self.set_aside(run, std::mem::take(&mut record.set_aside));
-                    read.rows.push(fingerprint(&(&record.key.id, record.changed)));
+                    let row = fingerprint(&(&record.key.id, record.changed));
+                    read.rows.push(if is_feed { whole } else { row });
+                    if record.changed >= run.latest.map(|(time, _)| time) {
+                        run.latest = record.changed.map(|time| (time, style)).or(run.latest);
+                    }
                     read.times.extend(record.changed);
                     read.records.push(record);
                 }
@@ -292,7 +368,11 @@ impl<'a, H: Home> Poller<'a, H> {
     /// Counts the failure. That the poll failed is the news; what else fails here is only logged.
     async fn fail(&self, run: &mut Run<'_>, error: &PollError) {
         let now = self.now();
-        let why = error.to_string();
+        let mut why = error.to_string();
+        if run.has_outlived_its_cursor(error) {
+            why.push_str(": its cursor is no more, and the next poll starts from the beginning");
+            run.state.bookmark = None;
+        }
         let counted = async {
             let epoch = self.home.store().epoch().await?;
             let news = health::failed(self.hub, epoch, &run.collection.key, &mut run.state, now, &why);
@@ -301,8 +381,10 @@ impl<'a, H: Home> Poller<'a, H> {
         if let Err(error) = counted.await {
             tracing::error!(collection = %run.collection.key, error = %error, "a failed poll could not be counted");
         }
-        self.observe(run.collection, EventName::SourceFailed, |event| {
-            event.counting(run.state.failures).because(why.clone())
+        let next = error.retry_after().and_then(|wait| now.checked_add(wait).ok());
+        self.observe(run.collection, EventName::SourceFailed, |event| HubEvent {
+            next_attempt_at: next,
+            ..event.counting(run.state.failures).because(why.clone())
         });
     }
 
@@ -331,8 +413,10 @@ struct ReadPage {
     rows: Vec<u64>,
 }
 
-fn bookmark(state: &CollectionState) -> Option<Timestamp> {
-    state.bookmark.as_deref()?.parse().ok()
+/// How the item's time is written, where times are text.
+fn style(collection: &Collection, item: &Value) -> Option<TimeStyle> {
+    let rule = collection.since.as_ref().filter(|rule| rule.format == TimeFormat::Rfc3339)?;
+    TimeStyle::of(rule.field.get(item)?.as_str()?)
 }
 
 /// An object's creation is told by the source's clock, so what counts as "before the hub came" is too.

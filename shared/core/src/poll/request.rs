@@ -1,40 +1,90 @@
 //! One page's request.
 
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 use url::Url;
 
-use super::walk::At;
+use super::{
+    time_style::{self, TimeStyle},
+    walk::At,
+};
 use crate::{
     Timestamp,
-    hub::{Auth, Collection, Limits, Pages, Since, Source, TimeFormat},
+    hub::{Auth, Collection, Filling, Limits, Pages, Placeholder, Since, Source, TimeFormat},
     port::{HeaderValue, Method, PortError, Secrets, SourceRequest},
     url::join,
 };
 
-/// The page's URL, without what authenticates it.
-pub(super) fn url(source: &Source, collection: &Collection, since: Option<Timestamp>, at: &At) -> Url {
-    let number = match at {
-        // A link is followed as it was given.
-        At::Link(url) => return url.clone(),
-        At::Number(number) => Some(*number),
-        At::First => None,
-    };
+/// What a page is asked for by, without what authenticates it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub method: Method,
+    pub url: Url,
+    /// JSON.
+    pub body: Option<String>,
+}
+
+/// `style` is how the source writes its times, as far as that is known.
+pub(super) fn page(
+    source: &Source,
+    collection: &Collection,
+    since: Option<Timestamp>,
+    style: Option<TimeStyle>,
+    at: &At,
+) -> Asked {
+    let rule = collection.since.as_ref();
+    let from = rule.zip(since).map(|(rule, since)| written(rule, since, style));
+    let body = collection.body.as_ref().map(|body| {
+        let filled = body.fill(&|placeholder| match placeholder {
+            Placeholder::Bookmark => bookmark(rule, from.as_ref(), style),
+            Placeholder::Cursor => {
+                if let At::Cursor(cursor) = at {
+                    of(cursor.clone())
+                } else {
+                    of(Value::Null)
+                }
+            }
+            Placeholder::Page => {
+                if let At::Number(number) = at {
+                    of((*number).into())
+                } else {
+                    of(Value::Null)
+                }
+            }
+        });
+        filled.to_string()
+    });
+    Asked { method: collection.method, url: url(source, collection, from.as_ref(), at), body }
+}
+
+fn url(source: &Source, collection: &Collection, from: Option<&Value>, at: &At) -> Url {
+    // A link is followed as it was given.
+    if let At::Link(url) = at {
+        return url.clone();
+    }
     let mut url = join(&source.url, &collection.path);
     {
         let mut query = url.query_pairs_mut();
         for (name, value) in &collection.query {
             query.append_pair(name, value);
         }
-        if let (Some(rule), Some(since)) = (&collection.since, since) {
-            query.append_pair(&rule.param, &formatted(rule, since));
+        let param = collection.since.as_ref().and_then(|rule| rule.param.as_ref());
+        if let (Some(param), Some(from)) = (param, from) {
+            query.append_pair(param, &text(from));
         }
-        if let Pages::Number { param, size, .. } = &collection.pages {
-            if let Some((name, value)) = size {
-                query.append_pair(name, &value.to_string());
+        match (&collection.pages, at) {
+            (Pages::Number { param, size, .. }, At::Number(number)) => {
+                if let Some((name, value)) = size {
+                    query.append_pair(name, &value.to_string());
+                }
+                if let Some(param) = param {
+                    query.append_pair(param, &number.to_string());
+                }
             }
-            if let Some(number) = number {
-                query.append_pair(param, &number.to_string());
+            (Pages::Cursor { param: Some(param), .. }, At::Cursor(cursor)) => {
+                query.append_pair(param, &text(cursor));
             }
+            _ => {}
         }
     }
     if url.query() == Some("") {
@@ -43,49 +93,89 @@ pub(super) fn url(source: &Source, collection: &Collection, since: Option<Timest
     url
 }
 
+/// As a source reads it: rounded down to what the format can say, so that nothing falls between.
+fn written(rule: &Since, since: Timestamp, style: Option<TimeStyle>) -> Value {
+    match rule.format {
+        TimeFormat::Rfc3339 => time_style::write(style, since).into(),
+        TimeFormat::Epoch => since.as_second().into(),
+        TimeFormat::EpochMs => since.as_millisecond().into(),
+    }
+}
+
+/// A longer text that has a time in it (`updated_at:>'{bookmark}'`) can do nothing with none: from 1970 on is from the
+/// beginning.
+fn bookmark(rule: Option<&Since>, from: Option<&Value>, style: Option<TimeStyle>) -> Filling {
+    match (rule, from) {
+        (_, Some(from)) => of(from.clone()),
+        (Some(rule), None) => Filling { value: Value::Null, text: text(&written(rule, Timestamp::UNIX_EPOCH, style)) },
+        (None, None) => of(Value::Null),
+    }
+}
+
+fn of(value: Value) -> Filling {
+    Filling { text: text(&value), value }
+}
+
+/// Null is empty.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// With what authenticates it, but for a token that has to be fetched first.
 pub(super) async fn complete(
-    url: Url,
+    asked: &Asked,
     source: &Source,
     limits: &Limits,
     secrets: &impl Secrets,
 ) -> Result<SourceRequest, PortError> {
     let mut headers: Vec<(String, HeaderValue)> = Vec::new();
-    // A source may want its own media type asked for.
-    if !source.headers.keys().any(|name| name.eq_ignore_ascii_case("accept")) {
-        headers.push(("accept".to_owned(), HeaderValue::Plain("application/json".to_owned())));
+    // A source may want its own media types.
+    let mut unless_set = |name: &str| {
+        if !source.headers.keys().any(|known| known.eq_ignore_ascii_case(name)) {
+            headers.push((name.to_owned(), HeaderValue::Plain("application/json".to_owned())));
+        }
+    };
+    unless_set("accept");
+    if asked.body.is_some() {
+        unless_set("content-type");
     }
     headers.extend(source.headers.iter().map(|(name, value)| (name.clone(), HeaderValue::Plain(value.clone()))));
     match &source.auth {
-        None => {}
-        Some(Auth::Bearer { secret }) => {
-            let token = secrets.secret(secret).await?;
-            headers.push(("authorization".to_owned(), secret_value(format!("Bearer {}", token.expose_secret()))));
-        }
-        Some(Auth::Basic { user, secret }) => {
-            use base64::Engine;
-            let password = secrets.secret(secret).await?;
-            let pair = format!("{user}:{}", password.expose_secret());
-            let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
-            headers.push(("authorization".to_owned(), secret_value(format!("Basic {encoded}"))));
-        }
+        None | Some(Auth::OAuth2(_)) => {}
+        Some(Auth::Bearer { secret }) => headers.push(bearer(&secrets.secret(secret).await?)),
+        Some(Auth::Basic { user, secret }) => headers.push(basic(user, secrets.secret(secret).await?.expose_secret())),
         Some(Auth::Header { name, secret }) => {
             headers.push((name.to_ascii_lowercase(), HeaderValue::Secret(secrets.secret(secret).await?)));
         }
     }
-    Ok(SourceRequest { method: Method::Get, url, headers, body: None, timeout: limits.timeout, max_body: limits.page })
+    Ok(SourceRequest {
+        method: asked.method,
+        url: asked.url.clone(),
+        headers,
+        body: asked.body.clone().map(SecretString::from),
+        timeout: limits.timeout,
+        max_body: limits.page,
+    })
 }
 
-fn secret_value(text: String) -> HeaderValue {
-    HeaderValue::Secret(SecretString::from(text))
+/// RFC 6750 §2.1.
+pub(super) fn bearer(token: &SecretString) -> (String, HeaderValue) {
+    authorization(format!("Bearer {}", token.expose_secret()))
 }
 
-/// Rounded down to what the format can say, so that nothing falls between.
-fn formatted(rule: &Since, since: Timestamp) -> String {
-    match rule.format {
-        TimeFormat::Rfc3339 => since.to_string(),
-        TimeFormat::Epoch => since.as_second().to_string(),
-        TimeFormat::EpochMs => since.as_millisecond().to_string(),
-    }
+/// RFC 7617.
+pub(super) fn basic(user: &str, password: &str) -> (String, HeaderValue) {
+    use base64::Engine;
+    let encoded = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+    authorization(format!("Basic {encoded}"))
+}
+
+fn authorization(value: String) -> (String, HeaderValue) {
+    ("authorization".to_owned(), HeaderValue::Secret(SecretString::from(value)))
 }
 
 #[cfg(test)]

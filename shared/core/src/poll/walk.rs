@@ -14,14 +14,20 @@
 //! Where the source turns out not to sort, a pass is the whole list after the bookmark, and what an order that was none
 //! made the walk skip is read again from where the poll began. Where it turns out not to filter, the bookmark means
 //! nothing and stays. Not told apart: an order that ascends within every page and yet is not that of time.
+//!
+//! A link or a cursor is a step as a page's number is: nobody knows what it is made of. Only where the hub file vouches for
+//! a source's cursors (`resume`) is the last one the bookmark; there is no order then to be judged, and no pass
+//! (`docs/adr/0012-cursors.md`).
 
 use std::{
     collections::HashSet,
     hash::{DefaultHasher, Hash, Hasher},
 };
 
+use serde_json::Value;
 use url::Url;
 
+use super::{bookmark::Bookmark, page::Onward};
 use crate::{
     Timestamp,
     hub::{Collection, Pages, TimeFormat},
@@ -34,17 +40,35 @@ const MOST_PASSES: u32 = 6;
 /// A source that has no page of that number may give its last one again. Once may also be a shift by just a page.
 const REPEATS: u32 = 2;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Pages without items, one after another, each with another to follow: a source may search on behind them, but not for
+/// ever.
+const MOST_EMPTY: u32 = 1_000;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum At {
     First,
     Number(u64),
     Link(Url),
+    /// Text or a number.
+    Cursor(Value),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WalkError {
     #[error("the source's pagination is circular: {path} leads back to a page already read")]
     Circular { path: String },
+    #[error("the source's pagination is circular: an answer gives a cursor that has been followed before")]
+    CursorAgain,
+    #[error(
+        "the same page came {} times, each time with another to follow: \
+         the source does not seem to understand how it is asked for the next", REPEATS + 1
+    )]
+    PageAgain,
+    #[error(
+        "{MOST_EMPTY} pages in a row were empty, each with another to follow; \
+         where an answer with a cursor says that it is the last, name that place in `more`"
+    )]
+    Endless,
 }
 
 /// What the walk looks at on a page.
@@ -54,8 +78,7 @@ pub(super) struct PageFacts {
     pub times: Vec<Timestamp>,
     /// [`fingerprint`] of every item.
     pub rows: Vec<u64>,
-    pub total: Option<u64>,
-    pub next: Option<Url>,
+    pub onward: Onward,
 }
 
 /// What has been found to be true of the source in this poll.
@@ -89,10 +112,14 @@ impl Pass {
 pub(super) struct Walk {
     first: At,
     single: bool,
+    /// The bookmark is a cursor.
+    resumes: bool,
     precision: TimeFormat,
     /// Where the poll began.
     origin: (Option<Timestamp>, Option<Timestamp>),
     bookmark: Option<Timestamp>,
+    /// The last one given, where it is the bookmark.
+    cursor: Option<Value>,
     since: Option<Timestamp>,
     at: At,
     manners: Manners,
@@ -102,39 +129,46 @@ pub(super) struct Walk {
     /// The pass before, from the same time.
     before: Option<Pass>,
     passes: u32,
-    links: HashSet<Url>,
+    followed: HashSet<At>,
     last_page: Vec<u64>,
     /// How many pages in a row were the same as the one before.
     repeats: u32,
+    /// How many pages in a row had no items.
+    empty: u32,
     done: bool,
 }
 
 impl Walk {
-    pub(super) fn start(collection: &Collection, bookmark: Option<Timestamp>) -> Self {
+    pub(super) fn start(collection: &Collection, bookmark: &Bookmark) -> Self {
+        let cursor = if let Bookmark::Cursor(cursor) = bookmark { Some(cursor.clone()) } else { None };
+        let bookmark = bookmark.time();
         let since = collection.since.as_ref().and_then(|rule| {
             let bookmark = bookmark?;
             bookmark.checked_sub(jiff::SignedDuration::try_from(rule.overlap).ok()?).ok()
         });
         let first = match collection.pages {
             Pages::Number { first, .. } => At::Number(first),
-            Pages::Single | Pages::Link => At::First,
+            Pages::Single | Pages::Link { .. } | Pages::Cursor { .. } => cursor.clone().map_or(At::First, At::Cursor),
         };
         Self {
             at: first.clone(),
             first,
             single: matches!(collection.pages, Pages::Single),
+            resumes: matches!(collection.pages, Pages::Cursor { resume: true, .. }),
             precision: collection.since.as_ref().map_or(TimeFormat::Rfc3339, |rule| rule.format),
             origin: (bookmark, since),
             bookmark,
+            cursor,
             since,
             manners: if collection.since.is_some() { Manners::Sorts } else { Manners::None },
             seen: bookmark,
             pass: Pass { known: bookmark, ..Pass::default() },
             before: None,
             passes: 1,
-            links: HashSet::new(),
+            followed: HashSet::new(),
             last_page: Vec::new(),
             repeats: 0,
+            empty: 0,
             done: false,
         }
     }
@@ -145,14 +179,22 @@ impl Walk {
     }
 
     /// How far everything has been read and stored.
-    pub(super) fn bookmark(&self) -> Option<Timestamp> {
-        self.bookmark
+    pub(super) fn bookmark(&self) -> Bookmark {
+        match &self.cursor {
+            Some(cursor) => Bookmark::Cursor(cursor.clone()),
+            None => self.bookmark.into(),
+        }
     }
 
     pub(super) fn after(&mut self, page: &PageFacts) -> Result<(), WalkError> {
         self.repeats = if self.last_page == page.rows { self.repeats + 1 } else { 0 };
         self.last_page.clone_from(&page.rows);
-        let more = self.more(page);
+        self.empty = if page.rows.is_empty() { self.empty + 1 } else { 0 };
+        let more = self.more(page)?;
+        // What this page has is stored: what follows it is all that is left to read.
+        if let (true, Some(At::Cursor(cursor))) = (self.resumes, &page.onward.next) {
+            self.cursor = Some(cursor.clone());
+        }
         let jumped = self.since != self.origin.1;
         let whole = self.pass.pages == 0 && more.is_none();
         if self.manners != Manners::None && (jumped || !whole) {
@@ -253,14 +295,13 @@ impl Walk {
         self.pass = Pass { known: self.seen, ..Pass::default() };
         self.passes += 1;
         self.at = self.first.clone();
-        self.links.clear();
+        self.followed.clear();
         self.last_page.clear();
     }
 
     fn step(&mut self, to: At) -> Result<(), WalkError> {
-        if let At::Link(url) = &to
-            && !self.links.insert(url.clone())
-        {
+        let is_new = self.followed.insert(to.clone());
+        if let (At::Link(url), false) = (&to, is_new) {
             return Err(WalkError::Circular { path: url.path().to_owned() });
         }
         self.at = to;
@@ -268,19 +309,63 @@ impl Walk {
     }
 
     /// The page after this one, if there may be one.
-    fn more(&self, page: &PageFacts) -> Option<At> {
-        if self.single || page.rows.is_empty() || self.repeats >= REPEATS {
-            return None;
+    fn more(&self, page: &PageFacts) -> Result<Option<At>, WalkError> {
+        if self.single {
+            return Ok(None);
         }
-        match (&self.at, &page.next) {
-            (At::Number(number), _) => {
-                // There are rows: a total of none says something else than how many pages there are.
-                let place = number.saturating_sub(self.first_number()) + 1;
-                let last = page.total.is_some_and(|total| total > 0 && place >= total);
-                (!last).then(|| At::Number(number + 1))
+        match (&self.at, &page.onward.next) {
+            (At::Number(number), _) => self.more_by_number(*number, page),
+            (_, Some(next @ At::Cursor(_))) => self.more_by_cursor(next, page),
+            (_, Some(next)) => {
+                let ends = page.rows.is_empty() || self.repeats >= REPEATS || *next == self.at;
+                Ok((!ends).then(|| next.clone()))
             }
-            (_, Some(next)) if At::Link(next.clone()) != self.at => Some(At::Link(next.clone())),
-            _ => None,
+            (_, None) => Ok(None),
+        }
+    }
+
+    fn more_by_number(&self, number: u64, page: &PageFacts) -> Result<Option<At>, WalkError> {
+        let Onward { total, more, .. } = page.onward;
+        let place = number.saturating_sub(self.first_number()) + 1;
+        let ends = match more {
+            Some(true) => {
+                self.goes_on(page)?;
+                false
+            }
+            Some(false) => true,
+            // There are rows: a total of none says something else than how many pages there are.
+            None => {
+                let last = total.is_some_and(|total| total > 0 && place >= total);
+                page.rows.is_empty() || last || self.repeats >= REPEATS
+            }
+        };
+        Ok((!ends).then(|| At::Number(number + 1)))
+    }
+
+    /// A source that does not say whether there is more may search on behind an empty page, and may give its last cursor
+    /// for ever. A feed that is gone on with later is read to where nothing comes.
+    fn more_by_cursor(&self, next: &At, page: &PageFacts) -> Result<Option<At>, WalkError> {
+        let known = *next == self.at || self.followed.contains(next);
+        let ends = match page.onward.more {
+            Some(more) => !more,
+            None => page.rows.is_empty() && (self.resumes || known),
+        };
+        if ends {
+            return Ok(None);
+        }
+        if known {
+            return Err(WalkError::CursorAgain);
+        }
+        self.goes_on(page)?;
+        Ok(Some(next.clone()))
+    }
+
+    /// Whether there may be a page after this one, as it says: to end quietly would be to lose what is there.
+    fn goes_on(&self, page: &PageFacts) -> Result<(), WalkError> {
+        match page.rows.is_empty() {
+            true if self.empty >= MOST_EMPTY => Err(WalkError::Endless),
+            false if self.repeats >= REPEATS => Err(WalkError::PageAgain),
+            _ => Ok(()),
         }
     }
 

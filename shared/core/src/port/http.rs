@@ -19,13 +19,14 @@ pub enum Method {
     Post,
 }
 
-/// One page asked of a source.
+/// One page asked of a source, or a token that opens it.
 #[derive(Debug, Clone)]
 pub struct SourceRequest {
     pub method: Method,
     pub url: Url,
     pub headers: Vec<(String, HeaderValue)>,
-    pub body: Option<String>,
+    /// May hold a client's credentials.
+    pub body: Option<SecretString>,
     /// For the whole exchange, the body included.
     pub timeout: Duration,
     /// Bytes after decompression; a longer body is an error, because half a page is no page.

@@ -17,7 +17,7 @@ async fn what_is_sent() {
     ];
     client(dev()).post(EndpointRequest { headers, ..delivery(&server.url) }).await.unwrap();
     client(dev()).fetch(page(&server.url)).await.unwrap();
-    let body = Some("{\"query\":1}".to_owned());
+    let body = Some("{\"query\":1}".into());
     client(dev()).fetch(SourceRequest { method: Method::Post, body, ..page(&server.url) }).await.unwrap();
 
     let [post, get, query] = &server.requests()[..] else { panic!("{:?}", server.requests()) };

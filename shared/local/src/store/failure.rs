@@ -6,6 +6,9 @@
 use crossdock_core::port::PortError;
 use rusqlite::ErrorCode;
 
+/// What errors begin with that tell of damage.
+const DAMAGED: &str = "the store's file is damaged";
+
 /// A [`PortError`] that `?` makes from SQLite's errors.
 #[derive(Debug)]
 pub(super) struct Failure(pub(super) PortError);
@@ -41,9 +44,16 @@ pub(super) fn port_error(error: &rusqlite::Error) -> PortError {
         ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::OutOfMemory => "; nothing was stored",
         ErrorCode::OperationInterrupted | ErrorCode::OperationAborted | ErrorCode::SchemaChanged => "",
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
-            return PortError::permanent(format!("the store's file is damaged: {error}"));
+            return PortError::permanent(format!(
+                "{DAMAGED}: {error}; stop whatever works on it and put a backup in its place"
+            ));
         }
         _ => return PortError::permanent(format!("the store: {error}")),
     };
     PortError::transient(format!("the store: {error}{hint}"))
+}
+
+/// Whether this file should not be written to any more.
+pub(super) fn is_damage(error: &PortError) -> bool {
+    !error.transient && error.what.starts_with(DAMAGED)
 }

@@ -16,6 +16,7 @@
 mod bus;
 mod codec;
 mod collections;
+mod damage;
 mod failure;
 mod job;
 mod ledger;
@@ -43,7 +44,12 @@ pub use self::{
     stats::{DeliveryCounts, Stats},
     writer::WriteCounts,
 };
-use self::{failure::Failure, readers::Readers, writer::Writer};
+use self::{
+    damage::Damage,
+    failure::{Failure, is_damage},
+    readers::Readers,
+    writer::Writer,
+};
 
 /// An open store: [`VersionStore`](crossdock_core::port::VersionStore),
 /// [`Collections`](crossdock_core::port::Collections), [`Outbox`](crossdock_core::port::Outbox) and
@@ -58,6 +64,7 @@ struct Inner {
     writer: Writer,
     /// `None` in memory: there the one connection reads too.
     readers: Option<Readers>,
+    damage: Damage,
     clock: Arc<dyn Clock>,
     epoch: Epoch,
 }
@@ -71,8 +78,10 @@ impl Database {
             let (connection, epoch) = open::open_file(&path, new_epoch)?;
             let count = thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4));
             let connections = (0..count).map(|_| open::open_reader(&path)).collect::<Result<_, _>>()?;
-            let readers = Some(Readers::start(connections)?);
-            Ok(Self(Arc::new(Inner { writer: Writer::start(connection)?, readers, clock, epoch })))
+            let damage = Damage::none();
+            let readers = Some(Readers::start(connections, damage.clone())?);
+            let writer = Writer::start(connection, damage.clone())?;
+            Ok(Self(Arc::new(Inner { writer, readers, damage, clock, epoch })))
         })
         .await
     }
@@ -80,7 +89,9 @@ impl Database {
     /// A store that is gone when its last clone is; for tests.
     pub async fn in_memory(clock: Arc<dyn Clock>, random: &dyn Random) -> Result<Self, OpenError> {
         let (connection, epoch) = open::open_in_memory(Epoch(random.bytes()))?;
-        Ok(Self(Arc::new(Inner { writer: Writer::start(connection)?, readers: None, clock, epoch })))
+        let damage = Damage::none();
+        let writer = Writer::start(connection, damage.clone())?;
+        Ok(Self(Arc::new(Inner { writer, readers: None, damage, clock, epoch })))
     }
 
     /// Finishes what was handed over, moves the write-ahead log into the file and closes it. Every later call on a
@@ -95,6 +106,23 @@ impl Database {
             inner.writer.stop();
         });
         let _ = stopped.await;
+    }
+
+    /// Looks through the file for damage, unless it is too large to do so in good time. For whoever is going to work on
+    /// it for long.
+    pub async fn check(&self, path: &Path) -> Result<(), OpenError> {
+        let file = path.to_owned();
+        match self.read(|connection| Ok(damage::first_fault(connection)?)).await {
+            Ok(None) => Ok(()),
+            Ok(Some(found)) => Err(OpenError::Damaged { file, found }),
+            Err(error) if is_damage(&error) => Err(OpenError::Damaged { file, found: error.what }),
+            Err(source) => Err(OpenError::Unchecked { file, source }),
+        }
+    }
+
+    /// Waits until the file turns out to be damaged. From then on every call on every clone fails.
+    pub async fn damaged(&self) -> PortError {
+        self.0.damage.found().await
     }
 
     /// How well group commit works.

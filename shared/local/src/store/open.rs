@@ -1,8 +1,8 @@
 //! Opening the file: what it must be, and what is made of an empty one.
 //!
 //! `user_version` counts the migrations that were applied, `application_id` tells our files from other programs'. A
-//! file that is neither ours nor empty is left alone. Opening reads little of a large file: damage further in shows
-//! when it is read.
+//! file that is neither ours nor empty is left alone, and so is one whose log cannot be read. Opening reads little of
+//! the file: damage further in shows when it is read, or when it is looked for ([`super::damage`]).
 
 use std::{
     io,
@@ -11,8 +11,10 @@ use std::{
     time::Duration,
 };
 
-use crossdock_core::id::Epoch;
+use crossdock_core::{id::Epoch, port::PortError};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+
+use super::damage::{is_log_readable, log_of};
 
 /// One script per schema version; the next one is appended, none is ever changed.
 const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
@@ -30,6 +32,8 @@ const BUSY_PAUSE: Duration = Duration::from_millis(20);
 pub enum OpenError {
     #[error("the folder {} of the store could not be made", folder.display())]
     Folder { folder: PathBuf, source: io::Error },
+    #[error("the store's log {} could not be read", log.display())]
+    Log { log: PathBuf, source: io::Error },
     #[error("{} is not a Crossdock store ({found}): name another file, or move this one away", file.display())]
     NotAStore { file: PathBuf, found: &'static str },
     #[error(
@@ -38,10 +42,17 @@ pub enum OpenError {
     )]
     Newer { file: PathBuf, found: i64, known: i64 },
     #[error(
-        "{} is damaged: put a backup in its place, or move it away to begin with an empty store",
+        "{} is damaged ({found}): put a backup in its place, or move it away, with the -wal beside it, to begin with an \
+         empty store",
         file.display()
     )]
-    Damaged { file: PathBuf, source: rusqlite::Error },
+    Damaged { file: PathBuf, found: String },
+    #[error("{}: the disk is full: make room on it and start again; nothing was lost", file.display())]
+    Full { file: PathBuf },
+    #[error("{}: the folder and the files in it must be writable for whoever runs this", file.display())]
+    ReadOnly { file: PathBuf, source: rusqlite::Error },
+    #[error("{} could not be looked through for damage", file.display())]
+    Unchecked { file: PathBuf, source: PortError },
     #[error("{} could not be opened", file.display())]
     Sqlite { file: PathBuf, source: rusqlite::Error },
     #[error("a thread for the store could not be started")]
@@ -55,6 +66,11 @@ pub(super) fn open_file(file: &Path, new_epoch: Epoch) -> Result<(Connection, Ep
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let failed = |source| failed(file, source);
+    let readable = is_log_readable(file).map_err(|source| OpenError::Log { log: log_of(file), source })?;
+    if !readable {
+        let found = "the header of its write-ahead log makes no sense".to_owned();
+        return Err(OpenError::Damaged { file: file.to_owned(), found });
+    }
     let mut connection = Connection::open_with_flags(file, flags).map_err(failed)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
     // Before anything is written: a file that is not ours stays as it is, its journal mode included.
@@ -167,7 +183,9 @@ fn failed(file: &Path, source: rusqlite::Error) -> OpenError {
     let file = file.to_owned();
     match source.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::NotAStore { file, found: "it is no SQLite database" },
-        Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged { file, source },
+        Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged { file, found: source.to_string() },
+        Some(ErrorCode::DiskFull) => OpenError::Full { file },
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => OpenError::ReadOnly { file, source },
         _ => OpenError::Sqlite { file, source },
     }
 }

@@ -13,6 +13,7 @@ use crossdock_core::port::PortError;
 use rusqlite::Connection;
 
 use super::{
+    damage::Damage,
     failure::Failure,
     job::{Order, hand_over},
 };
@@ -20,10 +21,11 @@ use super::{
 pub(super) struct Readers {
     orders: mpsc::Sender<Order>,
     threads: Mutex<Vec<thread::JoinHandle<()>>>,
+    damage: Damage,
 }
 
 impl Readers {
-    pub(super) fn start(connections: Vec<Connection>) -> io::Result<Self> {
+    pub(super) fn start(connections: Vec<Connection>, damage: Damage) -> io::Result<Self> {
         let (orders, waiting) = mpsc::channel();
         let waiting = Arc::new(Mutex::new(waiting));
         let threads = connections
@@ -35,20 +37,23 @@ impl Readers {
                     .spawn(move || read_until_stopped(connection, &waiting))
             })
             .collect::<io::Result<_>>()?;
-        Ok(Self { orders, threads: Mutex::new(threads) })
+        Ok(Self { orders, threads: Mutex::new(threads), damage })
     }
 
     pub(super) async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, PortError> {
-        hand_over(&self.orders, false, move |connection| {
+        self.damage.check()?;
+        let outcome = hand_over(&self.orders, false, move |connection| {
             let transaction = connection.unchecked_transaction()?;
             let outcome = work(&transaction)?;
             transaction.commit()?;
             Ok(outcome)
         })
-        .await
+        .await;
+        self.damage.note(&outcome);
+        outcome
     }
 
     /// Finishes what waits, then closes the connections. Blocks.

@@ -12,12 +12,12 @@
 //! After a flush that failed nobody knows what is on the disk, and a later one that succeeds proves nothing: from then on
 //! durability is refused until the store is opened again.
 
-use std::{fs::File, io, sync::mpsc, thread};
+use std::{fs::File, io, path::Path, sync::mpsc, thread};
 
 use crossdock_core::port::PortError;
 use rusqlite::Connection;
 
-use super::job::Job;
+use super::{damage::log_of, job::Job};
 
 type Answers = Vec<Box<dyn Job>>;
 
@@ -32,7 +32,7 @@ impl Syncer {
     pub(super) fn start(connection: &Connection) -> io::Result<Option<Self>> {
         let Some(database) = connection.path().filter(|path| !path.is_empty()) else { return Ok(None) };
         // Some systems flush only what is open for writing.
-        let log = File::options().write(true).open(format!("{database}-wal"))?;
+        let log = File::options().write(true).open(log_of(Path::new(database)))?;
         let (commits, made) = mpsc::channel();
         let work = move || flush_until_closed(&made, || log.sync_data());
         let thread = thread::Builder::new().name("store-syncer".to_owned()).spawn(work)?;

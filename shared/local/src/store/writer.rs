@@ -23,6 +23,7 @@ use crossdock_core::port::PortError;
 use rusqlite::Connection;
 
 use super::{
+    damage::Damage,
     failure::{Failure, port_error},
     job::{Job, Order, hand_over},
     sync::Syncer,
@@ -48,10 +49,11 @@ pub(super) struct Writer {
     orders: mpsc::Sender<Order>,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
     counters: Arc<Counters>,
+    damage: Damage,
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> io::Result<Self> {
+    pub(super) fn start(connection: Connection, damage: Damage) -> io::Result<Self> {
         let (orders, waiting) = mpsc::channel();
         let counters = Arc::new(Counters::default());
         let counting = Arc::clone(&counters);
@@ -59,7 +61,7 @@ impl Writer {
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || write_until_stopped(connection, &waiting, &counting, syncer))?;
-        Ok(Self { orders, thread: Mutex::new(Some(thread)), counters })
+        Ok(Self { orders, thread: Mutex::new(Some(thread)), counters, damage })
     }
 
     /// One piece of work: all of it, or nothing. Durable when this returns.
@@ -67,7 +69,7 @@ impl Writer {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, PortError> {
-        hand_over(&self.orders, true, move |connection| in_savepoint(connection, work)).await
+        self.one(true, work).await
     }
 
     /// The same, committed and not yet durable when this returns: a power cut may undo it, with all that came after it.
@@ -75,7 +77,18 @@ impl Writer {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, PortError> {
-        hand_over(&self.orders, false, move |connection| in_savepoint(connection, work)).await
+        self.one(false, work).await
+    }
+
+    async fn one<T: Send + 'static>(
+        &self,
+        durable: bool,
+        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, PortError> {
+        self.damage.check()?;
+        let outcome = hand_over(&self.orders, durable, move |connection| in_savepoint(connection, work)).await;
+        self.damage.note(&outcome);
+        outcome
     }
 
     /// One piece of work per item, each all or nothing; one answer per item, in order. An item that was found bad
@@ -107,6 +120,9 @@ impl Writer {
         if count == 0 {
             return Vec::new();
         }
+        if let Err(error) = self.damage.check() {
+            return all_failed(count, &error);
+        }
         let all = move |connection: &Connection| {
             let mut outcomes = Vec::with_capacity(count);
             for item in items {
@@ -122,9 +138,9 @@ impl Writer {
             }
             Ok(outcomes)
         };
-        hand_over(&self.orders, durable, all)
-            .await
-            .unwrap_or_else(|error| (0..count).map(|_| Err(error.clone())).collect())
+        let outcomes = hand_over(&self.orders, durable, all).await.unwrap_or_else(|error| all_failed(count, &error));
+        outcomes.iter().for_each(|outcome| self.damage.note(outcome));
+        outcomes
     }
 
     pub(super) fn counts(&self) -> WriteCounts {
@@ -142,6 +158,11 @@ impl Writer {
             let _ = thread.join();
         }
     }
+}
+
+/// The same failure for every item.
+fn all_failed<T>(count: usize, error: &PortError) -> Vec<Result<T, PortError>> {
+    (0..count).map(|_| Err(error.clone())).collect()
 }
 
 /// Undoes what `work` wrote when it fails. Only within a transaction: outside, releasing a savepoint commits it.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::stage::{HUB, Stage, answer};
 
-async fn push(stage: &Stage, message: &str) -> MessageId {
+pub(crate) async fn push(stage: &Stage, message: &str) -> MessageId {
     use crossdock_core::ingest::Ingest;
     let source = stage.hub.sources.values().next().unwrap();
     let ingest = Ingest::new(&*stage.home, &stage.hub, &stage.router);
@@ -27,7 +27,7 @@ async fn deliveries(stage: &Stage, id: MessageId) -> Vec<Delivery> {
     deliveries
 }
 
-async fn only(stage: &Stage, id: MessageId) -> Delivery {
+pub(crate) async fn only(stage: &Stage, id: MessageId) -> Delivery {
     let mut deliveries = deliveries(stage, id).await;
     assert_eq!(deliveries.len(), 1);
     deliveries.remove(0)
@@ -187,22 +187,6 @@ async fn notifications_of_a_failing_endpoint_are_emitted_once() {
     assert_eq!(stage.arrived(), ["order:ping"; 3]);
     let emitted = stage.emitted();
     assert_eq!(emitted, ["order:ping", "notification:warn"]);
-}
-
-#[tokio::test]
-async fn a_message_that_kills_the_dispatcher_is_poison_in_the_end() {
-    let stage = Stage::new().await;
-    let id = push(&stage, "order:ping").await;
-    let queue = QueueName::Endpoint(stage.endpoint());
-    for _ in 0..10 {
-        // Received, and never heard of again.
-        assert_eq!(stage.home.queues().receive(&queue, 10, Duration::from_secs(5)).await.unwrap().len(), 1);
-        stage.clock.advance(Duration::from_secs(6));
-    }
-    stage.dispatch_once().await;
-    assert_eq!(stage.seen().len(), 0, "it is not tried once more");
-    assert_eq!(only(&stage, id).await.reason.as_deref(), Some("poison"));
-    assert_eq!(stage.dead_letters().await[0].reason, "poison");
 }
 
 #[tokio::test]

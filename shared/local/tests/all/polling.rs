@@ -287,3 +287,23 @@ async fn a_source_whose_clock_is_ahead_is_read_by_its_own() {
     let state = stage.home.store().state(&stage.orders()).await.unwrap().unwrap();
     assert_eq!(state.bookmark, Some(ahead.to_string()));
 }
+
+/// Every answer brings a row that was not there when the poll began.
+#[tokio::test]
+async fn a_poll_of_a_source_that_never_rests_comes_to_an_end() {
+    let stage = with_baseline().await;
+    let now = stage.clock.now();
+    let at = |second: u64| now.checked_add(Duration::from_secs(second)).unwrap();
+    let row =
+        |second: u64| json!({"number": format!("R{}", 7 + second), "created_at": at(second), "updated_at": at(second)});
+    let page = |second: u64| {
+        let mut answer = ok_page(&json!({"orders": [row(second), row(second + 1)], "pages": 2}));
+        answer.headers.push(("date".to_owned(), at(second + 1).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()));
+        Ok(answer)
+    };
+    stage.world.shop.lock().unwrap().instead = (0..50).map(page).collect();
+    let report = stage.poll().await.unwrap();
+    assert_eq!((report.pages, report.emitted), (2, 3));
+    let state = stage.home.store().state(&stage.orders()).await.unwrap().unwrap();
+    assert_eq!(state.bookmark, Some(at(2).to_string()), "the next poll goes on from there");
+}

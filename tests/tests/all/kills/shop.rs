@@ -16,13 +16,24 @@ pub(super) const SHIPMENTS: &str = "shipments";
 const OLD_ORDERS: u64 = 60;
 const PAGE_SIZE: usize = 10;
 
+/// What may happen in the shop.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Happening {
+    Purchase,
+    ChangeOfMind,
+    Payment,
+    Cancellation,
+    /// A parcel is packed.
+    Parcel,
+}
+
 /// A record and what it was, oldest first; `updated_at` is left out of its history, since it says nothing.
 #[derive(Debug, Clone)]
 pub(super) struct Thing {
     pub(super) history: Vec<Value>,
     /// It was there before any hub.
     pub(super) old: bool,
-    updated_at: String,
+    pub(super) updated_at: String,
 }
 
 impl Thing {
@@ -84,34 +95,46 @@ impl Shop {
         true
     }
 
-    /// Something happens: a purchase, a change of mind, a payment, a cancellation, a parcel that is packed.
+    /// Something happens.
     pub(super) fn stir(&self) {
+        let happening = match self.state().random.below(10) {
+            0..3 => Happening::Purchase,
+            3..6 => Happening::ChangeOfMind,
+            6 | 7 => Happening::Payment,
+            8 => Happening::Cancellation,
+            _ => Happening::Parcel,
+        };
+        self.happen(happening);
+    }
+
+    /// To any of its records.
+    pub(super) fn happen(&self, happening: Happening) {
         let mut state = self.state();
-        match state.random.below(10) {
-            0..3 => {
+        match happening {
+            Happening::Purchase => {
                 let at = state.tick();
                 state.order(at, false);
             }
-            3..6 => {
+            Happening::ChangeOfMind => {
                 let (number, total) = (state.any(ORDERS), state.total());
                 state.change(ORDERS, &number, |order| {
                     order["total"] = json!(total);
                     order["items"] = json!([{"sku": "A", "quantity": order["revision"]}, {"sku": "B"}]);
                 });
             }
-            6 | 7 => {
+            Happening::Payment => {
                 let number = state.any(ORDERS);
                 state.change(ORDERS, &number, |order| {
                     let payments = order["payments"][0]["captures"].as_u64().unwrap();
                     order["payments"][0]["captures"] = json!(payments + 1);
                 });
             }
-            8 => {
+            Happening::Cancellation => {
                 let number = state.any(ORDERS);
                 // Once is for ever; a second time is a change as any other.
                 state.change(ORDERS, &number, |order| order["state"] = json!("canceled"));
             }
-            _ => {
+            Happening::Parcel => {
                 let number = state.any(SHIPMENTS);
                 state.change(SHIPMENTS, &number, |shipment| {
                     if shipment["state"] == "pending" {

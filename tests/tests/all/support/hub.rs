@@ -50,6 +50,12 @@ impl Bench {
         self
     }
 
+    /// With its state in this folder instead of its own.
+    pub(crate) fn state_in(mut self, folder: &Path) -> Self {
+        self.options = ["--hub", "hub.yaml", "--state", &folder.display().to_string()].map(str::to_owned).to_vec();
+        self
+    }
+
     pub(crate) fn secret(self, name: &str, value: &str) -> Self {
         self.variable(&format!("CROSSDOCK_SECRET_{}", name.to_ascii_uppercase().replace('-', "_")), value)
     }
@@ -93,9 +99,23 @@ impl Bench {
         self.run_exactly(&arguments).await
     }
 
+    /// The same, stopped at a fault point; what it said last.
+    pub(crate) async fn stopped(&self, fault: &str, arguments: &[&str]) -> Done {
+        let arguments: Vec<&str> = arguments.iter().copied().chain(self.options.iter().map(String::as_str)).collect();
+        let mut command = self.command(&arguments);
+        command.env("CROSSDOCK_FAULT", fault);
+        let done = Self::done(command, &arguments).await;
+        assert!(tells_of_stop(&done.stderr, fault), "{fault}: {done}");
+        done
+    }
+
     pub(crate) async fn run_exactly(&self, arguments: &[&str]) -> Done {
+        Self::done(self.command(arguments), arguments).await
+    }
+
+    async fn done(mut command: Command, arguments: &[&str]) -> Done {
         let what = format!("crossdock {}", arguments.join(" "));
-        let output = tokio::time::timeout(PATIENCE, self.command(arguments).output());
+        let output = tokio::time::timeout(PATIENCE, command.output());
         let Ok(output) = output.await else { panic!("{what} did not end within {PATIENCE:?}") };
         let output = output.unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
@@ -209,13 +229,33 @@ impl Hub {
         self.events()
     }
 
+    /// The same by SIGTERM.
+    pub(crate) async fn terminate(mut self) -> Vec<HubEvent> {
+        let status = self.process.terminate().await;
+        assert!(status.success(), "SIGTERM ended the hub with {status}\n{}", self.story());
+        self.events()
+    }
+
     pub(crate) async fn kill(mut self) {
         self.process.kill().await;
+    }
+
+    /// Waits for it to end by itself, which it must do as a failure; what it said last.
+    pub(crate) async fn failed(mut self) -> String {
+        let status = self.process.ended().await;
+        assert!(!status.success(), "{status}\n{}", self.story());
+        self.log()
     }
 
     /// Waits for it to die of a fault; `false` where it does not.
     pub(crate) async fn died(&mut self) -> bool {
         self.process.ended_within(PATIENCE).await.is_some_and(|status| !status.success())
+    }
+
+    /// Waits for it to die where it was told to by `stop@before:CALL#N` or `stop@after:CALL#N`.
+    pub(crate) async fn stopped(mut self, fault: &str) {
+        self.process.ended().await;
+        assert!(tells_of_stop(&self.log(), fault), "not stopped at {fault}\n{}", self.story());
     }
 
     /// What a failure shows.
@@ -224,6 +264,12 @@ impl Hub {
         let last = lines[lines.len().saturating_sub(EVENTS_SHOWN)..].join("\n");
         format!("--- events\n{last}\n--- log\n{}", self.log())
     }
+}
+
+/// Whether a process with fault points says that it was this one that ended it.
+fn tells_of_stop(log: &str, fault: &str) -> bool {
+    let place = fault.strip_prefix("stop@").and_then(|place| place.split('#').next()).unwrap_or(fault);
+    log.contains(&format!("({place}): stopped, as planned"))
 }
 
 /// How many events of this name there are about this message.

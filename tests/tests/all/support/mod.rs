@@ -13,15 +13,18 @@ pub(crate) mod client;
 pub(crate) mod hub;
 pub(crate) mod process;
 pub(crate) mod random;
+pub(crate) mod rows;
 pub(crate) mod server;
 pub(crate) mod show;
+pub(crate) mod small_disk;
+pub(crate) mod state;
 pub(crate) mod table;
 pub(crate) mod wait;
 
 pub(crate) use self::{
     hub::{Bench, Hub},
     server::{Reply, Request, Server},
-    wait::until,
+    wait::{until, within},
 };
 
 /// The time, for what the outside world writes into its records.

@@ -74,9 +74,18 @@ impl Process {
 
     /// Ctrl-C.
     pub(crate) async fn interrupt(&mut self) -> ExitStatus {
+        self.signalled("-INT").await
+    }
+
+    /// What a supervisor sends to what is to end.
+    pub(crate) async fn terminate(&mut self) -> ExitStatus {
+        self.signalled("-TERM").await
+    }
+
+    async fn signalled(&mut self, signal: &str) -> ExitStatus {
         let id = self.child.id().unwrap_or_else(|| panic!("it has ended already\n{}", self.log()));
-        let sent = Command::new("kill").args(["-INT", &id.to_string()]).status().await.unwrap();
-        assert!(sent.success(), "kill -INT {id}: {sent}");
+        let sent = Command::new("kill").args([signal, &id.to_string()]).status().await.unwrap();
+        assert!(sent.success(), "kill {signal} {id}: {sent}");
         self.ended().await
     }
 

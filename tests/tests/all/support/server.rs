@@ -66,6 +66,11 @@ pub(crate) enum Reply {
         headers: Vec<(&'static str, String)>,
         body: Vec<u8>,
     },
+    /// A whole answer, a piece at a time.
+    Slow {
+        bytes: Vec<u8>,
+        pause: Duration,
+    },
     /// These bytes, and the end of the connection.
     Bytes(Vec<u8>),
     /// The head of an answer, and a body that never ends.
@@ -96,6 +101,27 @@ impl Reply {
         }
         self
     }
+
+    /// In twenty pieces, with a pause before each.
+    pub(crate) fn slowly(self, pause: Duration) -> Self {
+        match self {
+            Self::Answer { status, headers, body } => Self::Slow { bytes: written(status, &headers, &body), pause },
+            other => other,
+        }
+    }
+}
+
+fn written(status: u16, headers: &[(&'static str, String)], body: &[u8]) -> Vec<u8> {
+    let mut head = format!("HTTP/1.1 {status} Scripted\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    // RFC 9110 §8.6: no length with a 204.
+    if status != 204 {
+        head.push_str(&format!("content-length: {}\r\n", body.len()));
+    }
+    head.push_str("\r\n");
+    [head.as_bytes(), body].concat()
 }
 
 type Script = dyn Fn(&Request) -> Reply + Send + Sync;
@@ -116,12 +142,24 @@ impl Drop for Server {
 impl Server {
     /// Each request is written down before `script` is asked what to answer.
     pub(crate) async fn start(script: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at(0, script).await
+    }
+
+    /// On a port that somebody else had, or will have.
+    pub(crate) async fn start_at(port: u16, script: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen: Arc<Mutex<Vec<Request>>> = Arc::default();
         let script: Arc<Script> = Arc::new(script);
         let accepting = tokio::spawn(accept(listener, script, Arc::clone(&seen)));
         Self { url, seen, accepting }
+    }
+
+    /// The port is free when this returns.
+    pub(crate) async fn close(mut self) {
+        self.accepting.abort();
+        let ended = (&mut self.accepting).await;
+        assert!(ended.is_err_and(|error| error.is_cancelled()), "{} listened until now", self.url);
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -157,17 +195,12 @@ async fn serve(stream: TcpStream, script: Arc<Script>, seen: Arc<Mutex<Vec<Reque
     while let Some(request) = read(&mut stream).await? {
         seen.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
         match script(&request) {
-            Reply::Answer { status, headers, body } => {
-                let mut head = format!("HTTP/1.1 {status} Scripted\r\n");
-                for (name, value) in headers {
-                    head.push_str(&format!("{name}: {value}\r\n"));
+            Reply::Answer { status, headers, body } => stream.write_all(&written(status, &headers, &body)).await?,
+            Reply::Slow { bytes, pause } => {
+                for piece in bytes.chunks(bytes.len().div_ceil(20)) {
+                    tokio::time::sleep(pause).await;
+                    stream.write_all(piece).await?;
                 }
-                // RFC 9110 §8.6: no length with a 204.
-                if status != 204 {
-                    head.push_str(&format!("content-length: {}\r\n", body.len()));
-                }
-                head.push_str("\r\n");
-                stream.write_all(&[head.as_bytes(), &body].concat()).await?;
             }
             Reply::Bytes(bytes) => {
                 stream.write_all(&bytes).await?;

@@ -5,6 +5,7 @@
 
 mod endpoint;
 mod http;
+mod request;
 mod route;
 mod rules;
 mod source;
@@ -24,6 +25,8 @@ use crate::{id::InvalidName, json::canonical};
 
 /// What a Lambda function has at most, and so the longest request.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// `root` is the tree that `file` was read from.
 pub(super) fn resolve(root: &Node, file: &HubFile, report: &mut Report) -> Option<Hub> {

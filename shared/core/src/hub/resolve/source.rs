@@ -1,33 +1,28 @@
 //! Sources and what is read from them.
 
-use std::{collections::BTreeMap, time::Duration};
-
-use url::form_urlencoded;
+use std::time::Duration;
 
 use super::{
-    count,
+    MONTH,
     http::{CONNECTION, header_name, headers},
     name,
+    request::{self, Request},
     rules::rules,
     show, within,
 };
 use crate::{
     hub::{
-        alternatives::{AuthPart, PagesPart, PathOr},
-        decode::{At, Named},
-        description::{ChildPart, CollectionPart, CreatedPart, SincePart, SourcePart},
-        fault::{Place, Report},
-        model::{Auth, Child, Collection, Pages, Since, Source, Start, TimeField, TimeFormat},
+        alternatives::{AuthPart, PathOr},
+        decode::At,
+        description::{ChildPart, CollectionPart, CreatedPart, OAuth2Part, SourcePart},
+        fault::Report,
+        model::{Auth, Child, ClientAuth, Collection, OAuth2, Source, Start, TimeField, TimeFormat},
         tree::{self, quote},
-        values::{Field, Literal, slug},
+        values::{Field, slug},
     },
     id::{CollectionKey, CollectionName, ObjectType, SourceName},
     json::FieldPath,
 };
-
-const OVERLAP: Duration = Duration::from_secs(5);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 pub(super) fn source(key: &tree::Key, part: &SourcePart, report: &mut Report) -> Option<(SourceName, Source)> {
     let name: Option<SourceName> = name(key, report);
@@ -51,7 +46,8 @@ pub(super) fn source(key: &tree::Key, part: &SourcePart, report: &mut Report) ->
         report.note(&key.place, "this source is neither polled nor pushes", None);
     }
     let name = name?;
-    Some((name.clone(), Source { name, url: part.url.clone()?.0, auth, headers, push, collections }))
+    let follow_redirects = part.follow_redirects.is_some_and(|flag| flag.0);
+    Some((name.clone(), Source { name, url: part.url.clone()?.0, auth, headers, follow_redirects, push, collections }))
 }
 
 fn auth(part: &AuthPart, report: &mut Report) -> Option<Auth> {
@@ -71,7 +67,23 @@ fn auth(part: &AuthPart, report: &mut Report) -> Option<Auth> {
             let name = header_name(value, shown, place, &CONNECTION, report)?;
             Some(Auth::Header { name, secret: header.secret.clone()? })
         }
+        AuthPart::OAuth2(part) => oauth2(part, report).map(Auth::OAuth2),
     }
+}
+
+fn oauth2(part: &OAuth2Part, report: &mut Report) -> Option<OAuth2> {
+    let id = part.client_id.as_ref()?;
+    if id.value.is_empty() {
+        report.fault(&id.place, "expected the client's id, found empty text");
+    }
+    Some(OAuth2 {
+        token_url: part.token_url.clone()?.0,
+        client_id: id.value.clone(),
+        secret: part.secret.clone()?,
+        scope: part.scope.clone().map(|scope| scope.value),
+        audience: part.audience.clone().map(|audience| audience.value),
+        client_auth: part.client_auth.unwrap_or(ClientAuth::Basic),
+    })
 }
 
 fn collection(
@@ -81,9 +93,7 @@ fn collection(
     report: &mut Report,
 ) -> Option<Collection> {
     let name = collection_name(key, &key.text, report);
-    parameters(part, report);
-    let since = part.since.as_ref().map(|since| self::since(since, report));
-    let pages = part.pages.as_ref().map_or(Some(Pages::Single), |pages| self::pages(pages, report));
+    let request = request::request(part, report);
     let every = within(part.every.as_ref(), Duration::from_millis(100)..=MONTH, report);
     if let (Some(every), Some(at)) = (every, &part.every)
         && every < Duration::from_secs(1)
@@ -106,20 +116,19 @@ fn collection(
             self::child(source, key, part.object_type.as_ref(), child, inner.as_ref()?, report)
         })
         .collect();
-    let request = part.request.as_ref()?;
+    let Request { path, query, method, body, since, pages } = request?;
     Some(Collection {
         key: CollectionKey { source: source?.clone(), collection: name? },
         object_type: part.object_type.clone()?,
-        path: request.path.clone()?.0,
-        query: literals(request.query.as_ref()),
+        path,
+        query,
+        method,
+        body,
         items: part.items.clone().unwrap_or_else(FieldPath::root),
         id: part.id.clone()?.0,
         created: part.created.as_ref().and_then(created),
-        since: match since {
-            Some(since) => Some(since?),
-            None => None,
-        },
-        pages: pages?,
+        since,
+        pages,
         every: every?,
         start: part.start.as_ref().map_or(Start::Now, |start| start.value),
         rules,
@@ -178,70 +187,4 @@ fn created(part: &PathOr<CreatedPart>) -> Option<TimeField> {
             Some(TimeField { path: field.clone()?.0, format: format.unwrap_or(TimeFormat::Rfc3339) })
         }
     }
-}
-
-fn since(part: &SincePart, report: &mut Report) -> Option<Since> {
-    let overlap = within(part.overlap.as_ref(), Duration::ZERO..=DAY, report);
-    Some(Since {
-        param: part.param.clone()?.value,
-        field: part.field.clone()?.0,
-        format: part.format.unwrap_or(TimeFormat::Rfc3339),
-        overlap: if part.overlap.is_some() { overlap? } else { OVERLAP },
-    })
-}
-
-fn pages(part: &PagesPart, report: &mut Report) -> Option<Pages> {
-    let PagesPart::Number(part) = part else {
-        return Some(Pages::Link);
-    };
-    part.style?;
-    let size = match &part.size {
-        Some(size) => {
-            let value = count(size.value.as_ref(), 1..=100_000, report);
-            Some((size.param.clone()?.value, value?))
-        }
-        None => None,
-    };
-    Some(Pages::Number {
-        param: part.param.clone()?.value,
-        first: part.first.map_or(1, |first| first.0),
-        total: part.total.clone().map(|field| field.0),
-        size,
-    })
-}
-
-/// Each query parameter has one owner, and a name.
-fn parameters(part: &CollectionPart, report: &mut Report) {
-    let path = part.request.as_ref().and_then(|request| request.path.as_ref()).map_or("", |path| &path.0);
-    let query = path.split_once('?').map_or("", |(_, query)| query);
-    // A path may repeat a parameter (`?id=1&id=2`); that is between the author and the source.
-    let mut seen: BTreeMap<String, &'static str> =
-        form_urlencoded::parse(query.as_bytes()).map(|(name, _)| (name.into_owned(), "the path")).collect();
-    let mut claim = |name: &str, shown: &str, owner: &'static str, place: &Place| {
-        if name.is_empty() {
-            report.fault(place, "expected the name of a query parameter, found empty text");
-        } else if let Some(other) = seen.insert(name.to_owned(), owner) {
-            report.fault(place, format!("the query parameter {shown} is set by {other} too"));
-        }
-    };
-    let query = part.request.as_ref().and_then(|request| request.query.as_ref());
-    for (key, _) in query.iter().flat_map(|query| &query.0) {
-        claim(&key.text, &quote(&key.text), "query", &key.place);
-    }
-    if let Some(At { place, value, shown }) = part.since.as_ref().and_then(|since| since.param.as_ref()) {
-        claim(value, shown, "since", place);
-    }
-    if let Some(PagesPart::Number(pages)) = &part.pages {
-        if let Some(At { place, value, shown }) = &pages.param {
-            claim(value, shown, "pages", place);
-        }
-        if let Some(At { place, value, shown }) = pages.size.as_ref().and_then(|size| size.param.as_ref()) {
-            claim(value, shown, "pages.size", place);
-        }
-    }
-}
-
-fn literals(named: Option<&Named<Literal>>) -> BTreeMap<String, String> {
-    let entries = named.into_iter().flat_map(|named| &named.0);
-    entries.filter_map(|(key, value)| Some((key.text.clone(), value.clone()?.0))).collect()
 }

@@ -31,14 +31,18 @@ fn response(status: u16, headers: &[(&str, &str)], body: &str) -> SourceResponse
     SourceResponse { status, headers, body: body.as_bytes().to_vec() }
 }
 
+fn now() -> Timestamp {
+    "2026-11-21T10:00:00Z".parse().unwrap()
+}
+
 fn asked() -> Url {
     "https://shop.test/api/orders?size=2&page=1".parse().unwrap()
 }
 
 /// The number of items and the total, or the error.
 fn check(items: &str, response: &SourceResponse, expected: Result<(usize, Option<u64>), &str>) {
-    let found = read(&collection(items, BY_NUMBER), &asked(), response);
-    let found = found.map(|page| (page.items.len(), page.total)).map_err(|error| error.to_string());
+    let found = read(&collection(items, BY_NUMBER), &asked(), response, now());
+    let found = found.map(|page| (page.items.len(), page.onward.total)).map_err(|error| error.to_string());
     assert_eq!(found, expected.map_err(str::to_owned), "{response:?}");
 }
 
@@ -57,17 +61,116 @@ fn only_a_2xx_is_a_page() {
 
 #[test]
 fn what_is_not_json_is_no_page_and_is_not_repeated() {
-    let html = response(200, &[("content-type", "text/html")], "<html>secret</html>");
-    check(
-        "orders",
-        &html,
-        Err("the answer is not JSON (line 1 column 1; content-type text/html), expected a JSON document"),
-    );
     let cases = [("", "line 1 column 0"), (r#"{"orders": ["#, "line 1 column 12"), ("{} x", "line 1 column 4")];
     for (body, place) in cases {
         let expected = format!("the answer is not JSON ({place}; content-type none), expected a JSON document");
         check("orders", &response(200, &[], body), Err(&expected));
     }
+}
+
+#[test]
+fn of_markup_the_first_words_are_told() {
+    let down = "\n<!doctype html><title>Down</title><p>Back at 5</p>";
+    let expected =
+        "the answer is HTML (content-type text/html), expected a JSON document; it begins with \"Down Back at 5\"";
+    check("orders", &response(200, &[("content-type", "text/html")], down), Err(expected));
+    let xml = "<?xml version=\"1.0\"?><fault>7</fault>";
+    let expected = "the answer is XML (content-type none), expected a JSON document; it begins with \"7\"";
+    check("orders", &response(200, &[], xml), Err(expected));
+}
+
+/// What an answer says it is does not matter; shops send JSON under all sorts of names.
+#[test]
+fn what_is_json_is_json() {
+    for content_type in ["text/plain", "text/html; charset=utf-8", "application/vnd.shop+json", "x"] {
+        check("orders", &response(200, &[("content-type", content_type)], r#" {"orders": [1]}"#), Ok((1, None)));
+    }
+}
+
+#[test]
+fn a_source_may_ask_to_be_left_alone() {
+    let asks = |status, value: &str| {
+        let answer = response(status, &[("retry-after", value)], "");
+        match read(&collection("orders", BY_NUMBER), &asked(), &answer, now()).unwrap_err() {
+            PageError::Wait { wait, .. } => Some(wait.as_secs()),
+            PageError::Status { .. } => None,
+            other => panic!("{other}"),
+        }
+    };
+    for status in [429, 503] {
+        assert_eq!(asks(status, "120"), Some(120));
+        assert_eq!(asks(status, "1.5"), Some(2));
+        assert_eq!(asks(status, "Sat, 21 Nov 2026 10:01:00 GMT"), Some(60));
+        assert_eq!(asks(status, "Sat, 21 Nov 2026 09:00:00 GMT"), None, "that time is over");
+        assert_eq!(asks(status, "soon"), None);
+    }
+    assert_eq!(asks(500, "120"), None);
+    assert_eq!(asks(302, "120"), None);
+    let answer = response(429, &[("retry-after", "120")], "");
+    check("orders", &answer, Err("the source answered 429 and asks to wait for 120s"));
+}
+
+#[test]
+fn errors_in_the_answer_to_a_body_are_a_failure() {
+    let mut graphql = collection("orders", "{style: link}");
+    let found = |collection: &Collection, body: &str| {
+        let page = read(collection, &asked(), &response(200, &[], body), now());
+        page.map(|page| page.items.len()).map_err(|error| error.to_string())
+    };
+    let throttled = r#"{"orders": [1], "errors": [{"message": "Throttled"}, {}]}"#;
+    assert_eq!(found(&graphql, throttled), Ok(1), "a GET's errors are anybody's");
+    graphql.body = Some(crate::hub::Template(serde_json::json!({"query": "{ orders }"})));
+    assert_eq!(found(&graphql, throttled), Err("the answer has errors, the first of 2: \"Throttled\"".to_owned()));
+    let nameless = Err("the answer has errors, the first of 1: \"(without a message)\"".to_owned());
+    assert_eq!(found(&graphql, r#"{"data": null, "errors": [7]}"#), nameless);
+    for none in ["[]", "null", "0", "{}"] {
+        assert_eq!(found(&graphql, &format!(r#"{{"orders": [1], "errors": {none}}}"#)), Ok(1), "{none}");
+    }
+}
+
+#[test]
+fn an_answer_says_where_to_go_on() {
+    const CURSOR: &str = "{style: cursor, param: after, next: page.end, more: page.more}";
+    let found = |pages: &str, status: u16, body: &str| {
+        let answer = response(status, &[], &format!(r#"{{"orders": [1], {body}}}"#));
+        let page = read(&collection("orders", pages), &asked(), &answer, now());
+        page.map(|page| (page.onward.more, page.onward.next)).map_err(|error| error.to_string())
+    };
+    let cursor = |cursor: Value| Some(At::Cursor(cursor));
+    let cases = [
+        (r#""page": {"end": "a", "more": true}"#, Ok((Some(true), cursor("a".into())))),
+        (r#""page": {"end": "a", "more": false}"#, Ok((Some(false), cursor("a".into())))),
+        (r#""page": {"end": 9007199254740993}"#, Ok((None, cursor(9_007_199_254_740_993_u64.into())))),
+        (r#""page": {"end": "", "more": null}"#, Ok((None, None))),
+        (r#""page": {"end": null}"#, Ok((None, None))),
+        (r#""page": {"end": false}"#, Ok((None, None))),
+        (r#""page": null"#, Ok((None, None))),
+        (r#""page": {"end": {}}"#, Err("found an object at \"page.end\" of the answer, expected text or a number")),
+        (r#""page": {"end": true}"#, Err("found a boolean at \"page.end\" of the answer, expected text or a number")),
+        (
+            r#""page": {"end": "a", "more": "yes"}"#,
+            Err("found text at \"page.more\" of the answer, expected true or false"),
+        ),
+        (
+            r#""page": {"more": true}"#,
+            Err("the answer has more pages (\"page.more\" is true), and no cursor at \"page.end\""),
+        ),
+    ];
+    for (body, expected) in cases {
+        assert_eq!(found(CURSOR, 200, body), expected.map_err(str::to_owned), "{body}");
+    }
+    let by_status = "{style: status206, param: page}";
+    assert_eq!(found(by_status, 206, r#""x": 1"#), Ok((Some(true), None)));
+    assert_eq!(found(by_status, 200, r#""x": 1"#), Ok((Some(false), None)));
+    let link = "{style: link, next: links.next}";
+    let next = |to: &str| Ok((None, Some(At::Link(to.parse().unwrap()))));
+    assert_eq!(found(link, 200, r#""links": {"next": "/p?c=2#x"}"#), next("https://shop.test/p?c=2"));
+    assert_eq!(found(link, 200, r#""links": {"next": "https://a:b@shop.test/p"}"#), next("https://shop.test/p"));
+    for none in ["null", "false", "\"\""] {
+        assert_eq!(found(link, 200, &format!(r#""links": {{"next": {none}}}"#)), Ok((None, None)), "{none}");
+    }
+    let number = Err("found a number at \"links.next\" of the answer, expected a URL".to_owned());
+    assert_eq!(found(link, 200, r#""links": {"next": 2}"#), number);
 }
 
 #[test]
@@ -83,8 +186,8 @@ fn the_list_is_where_the_collection_says() {
         ("data", "[]", "nothing"),
     ];
     for (items, body, kind) in cases {
-        let error = read(&collection(items, BY_NUMBER), &asked(), &response(200, &[], body)).unwrap_err();
-        let PageError::NoList { path, found } = &error else { panic!("{error}") };
+        let error = read(&collection(items, BY_NUMBER), &asked(), &response(200, &[], body), now()).unwrap_err();
+        let PageError::Unexpected { path, found, expected: "a list" } = &error else { panic!("{error}") };
         assert_eq!((path.as_str(), *found), (items, kind), "{body}");
     }
 }
@@ -97,10 +200,10 @@ fn a_byte_order_mark_is_ignored() {
 #[test]
 fn the_answer_itself_may_be_the_list() {
     let mut collection = collection("orders", BY_NUMBER);
-    collection.items = crate::json::FieldPath::root();
-    let page = read(&collection, &asked(), &response(200, &[], "[1, 2]")).unwrap();
-    assert_eq!((page.items.len(), page.total, page.next), (2, None, None));
-    assert!(read(&collection, &asked(), &response(200, &[], "{}")).is_err());
+    collection.items = FieldPath::root();
+    let page = read(&collection, &asked(), &response(200, &[], "[1, 2]"), now()).unwrap();
+    assert_eq!((page.items.len(), page.onward), (2, Onward::default()));
+    assert!(read(&collection, &asked(), &response(200, &[], "{}"), now()).is_err());
 }
 
 #[test]
@@ -122,8 +225,13 @@ fn a_total_is_a_number_or_text() {
 }
 
 fn next(headers: &[(&str, &str)]) -> Result<Option<String>, String> {
-    read(&collection("orders", "{style: link}"), &asked(), &response(200, headers, r#"{"orders": [1]}"#))
-        .map(|page| page.next.map(String::from))
+    next_of("{style: link}", &response(200, headers, r#"{"orders": [1]}"#))
+}
+
+fn next_of(pages: &str, response: &SourceResponse) -> Result<Option<String>, String> {
+    let link = |at| if let At::Link(url) = at { url.into() } else { panic!("{at:?}") };
+    read(&collection("orders", pages), &asked(), response, now())
+        .map(|page| page.onward.next.map(link))
         .map_err(|error| error.to_string())
 }
 
@@ -171,8 +279,9 @@ fn a_link_to_elsewhere_is_refused() {
         ("https://[bad/p", "https://[bad/p"),
     ];
     for (target, found) in cases {
-        let expected =
-            format!("the Link header's next page {found:?} is not on https://shop.test, where the source is");
-        assert_eq!(next(&[("link", &format!("<{target}>; rel=\"next\""))]), Err(expected));
+        let expected = format!("the next page {found:?} is not on https://shop.test, where the source is");
+        assert_eq!(next(&[("link", &format!("<{target}>; rel=\"next\""))]), Err(expected.clone()));
+        let body = serde_json::json!({"orders": [], "links": {"next": target}}).to_string();
+        assert_eq!(next_of("{style: link, next: links.next}", &response(200, &[], &body)), Err(expected));
     }
 }

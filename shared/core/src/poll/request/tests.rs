@@ -29,7 +29,7 @@ fn check(base: &str, collection: &str, since: Option<&str>, at: &At, expected: &
     let hub = hub(&format!("    url: {base}"), collection);
     let source = hub.sources.values().next().unwrap();
     let since = since.map(|since| since.parse().unwrap());
-    assert_eq!(url(source, &source.collections[0], since, at).as_str(), expected);
+    assert_eq!(page(source, &source.collections[0], since, None, at).url.as_str(), expected);
 }
 
 #[test]
@@ -69,6 +69,56 @@ fn a_link_is_followed_as_it_was_given() {
     check("http://shop.test", collection, None, &link, "http://shop.test/elsewhere?cursor=a%2Fb");
 }
 
+#[test]
+fn a_cursor_is_sent_as_it_was_given() {
+    let collection = "        request: {path: /orders, query: {limit: 50}}
+        pages: {style: cursor, param: after, next: next}";
+    check("http://shop.test", collection, None, &At::First, "http://shop.test/orders?limit=50");
+    let text = At::Cursor("a=/+ü".into());
+    check("http://shop.test", collection, None, &text, "http://shop.test/orders?limit=50&after=a%3D%2F%2B%C3%BC");
+    let number = At::Cursor(9_007_199_254_740_993_u64.into());
+    check("http://shop.test", collection, None, &number, "http://shop.test/orders?limit=50&after=9007199254740993");
+}
+
+#[test]
+fn a_body_says_from_when_and_where() {
+    let filled = |format: &str, pages: &str, body: &str, since: Option<&str>, at: &At| {
+        let hub = hub(
+            "    url: http://shop.test",
+            &format!(
+                "        request: {{path: /graphql, method: POST, body: {body}}}
+        since: {{field: at, format: {format}}}
+        pages: {pages}"
+            ),
+        );
+        let source = hub.sources.values().next().unwrap();
+        let style = TimeStyle::of("2026-11-21T11:00:00.000+01:00");
+        let since = since.map(|since| since.parse().unwrap());
+        let asked = page(source, &source.collections[0], since, style, at);
+        assert_eq!((asked.method, asked.url.as_str()), (Method::Post, "http://shop.test/graphql"));
+        asked.body.unwrap()
+    };
+    let cursors = "{style: cursor, next: next}";
+    let body = r#"{after: "{cursor}", from: "{bookmark}", filter: "at:>='{bookmark}' {cursor}", n: 1.10}"#;
+    let at = Some("2026-11-21T10:00:00Z");
+    assert_eq!(
+        filled("rfc3339", cursors, body, at, &At::Cursor("a\"b".into())),
+        r#"{"after":"a\"b","filter":"at:>='2026-11-21T11:00:00.000+01:00' a\"b","from":"2026-11-21T11:00:00.000+01:00","n":1.10}"#
+    );
+    // Nothing has been read: null, and in a text that needs a time, the beginning.
+    assert_eq!(
+        filled("rfc3339", cursors, body, None, &At::First),
+        r#"{"after":null,"filter":"at:>='1970-01-01T01:00:00.000+01:00' ","from":null,"n":1.10}"#
+    );
+    assert_eq!(
+        filled("epoch", cursors, body, at, &At::Cursor(7.into())),
+        r#"{"after":7,"filter":"at:>='1795255200' 7","from":1795255200,"n":1.10}"#
+    );
+    let numbers = "{style: page}";
+    let body = r#"["{page}", "page {page} from {bookmark}"]"#;
+    assert_eq!(filled("epoch_ms", numbers, body, None, &At::Number(7)), r#"[7,"page 7 from 0"]"#);
+}
+
 struct Hush;
 
 impl Secrets for Hush {
@@ -83,7 +133,8 @@ impl Secrets for Hush {
 fn completed(auth: &str) -> Result<SourceRequest, PortError> {
     let hub = hub(&format!("    url: http://shop.test\n{auth}"), "        request: {path: /orders}");
     let source = hub.sources.values().next().unwrap();
-    complete(source.url.clone(), source, &hub.limits, &Hush).now_or_never().unwrap()
+    let asked = page(source, &source.collections[0], None, None, &At::First);
+    complete(&asked, source, &hub.limits, &Hush).now_or_never().unwrap()
 }
 
 #[test]
@@ -119,7 +170,8 @@ fn a_request_asks_for_json_within_the_limits() {
         .collect();
     assert!(plain.contains(&("accept", "application/json")));
     assert!(plain.iter().any(|(name, value)| name.eq_ignore_ascii_case("x-shop") && *value == "eu"));
-    assert_eq!((request.method, request.body), (Method::Get, None));
+    assert!(request.method == Method::Get && request.body.is_none());
+    assert!(!plain.iter().any(|(name, _)| *name == "content-type"));
     let own = completed("    headers: {Accept: application/vnd.shop+json}").unwrap();
     let accepted: Vec<_> = own.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("accept")).collect();
     let [(_, HeaderValue::Plain(accepted))] = accepted[..] else { panic!("{accepted:?}") };

@@ -19,7 +19,13 @@ enum Style {
     Number,
     /// A page past the last is the last once more.
     Clamped,
+    /// By number, and the answer is a 206 while there is more.
+    Status206,
     Link,
+    /// A cursor that is a page's number in disguise.
+    Offset,
+    /// A cursor that names the row after which the page begins.
+    Keyset,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +33,7 @@ struct Ways {
     order: Order,
     filters: bool,
     style: Style,
+    /// The answer says how many pages there are, or gives a cursor only where there is more.
     total: bool,
     size: usize,
     /// Seconds shown and asked for, where milliseconds are kept.
@@ -107,28 +114,55 @@ impl Source {
                 since.map(|since| if self.ways.epoch { since.as_second() * 1000 } else { since.as_millisecond() });
             rows.retain(|row| since.is_none_or(|since| row.millis >= since));
         }
-        match self.ways.order {
-            Order::Ascending => rows.sort_by_key(|row| (row.millis, row.id)),
-            Order::Descending => rows.sort_by_key(|row| (-row.millis, row.id)),
-            Order::ById => rows.sort_by_key(|row| row.id),
-        }
+        rows.sort_by_key(|row| self.place(row));
         let pages = rows.len().div_ceil(self.ways.size);
         let asked = match at {
             At::First => 1,
             At::Number(number) => usize::try_from(*number).unwrap(),
             At::Link(url) => url.query().unwrap().parse().unwrap(),
+            At::Cursor(Value::Number(number)) => usize::try_from(number.as_u64().unwrap()).unwrap(),
+            At::Cursor(after) => {
+                let (time, id) = after.as_str().unwrap().split_once('/').unwrap();
+                let after: (i64, usize) = (time.parse().unwrap(), id.parse().unwrap());
+                rows.retain(|row| self.place(row) > after);
+                1
+            }
         };
         let number = if self.ways.style == Style::Clamped { asked.min(pages.max(1)) } else { asked };
+        let left = rows.len().saturating_sub(number * self.ways.size);
         let rows: Vec<Row> = rows.into_iter().skip((number - 1) * self.ways.size).take(self.ways.size).collect();
-        let next = (self.ways.style == Style::Link && number < pages)
-            .then(|| format!("http://shop.test/?{}", number + 1).parse().unwrap());
+        let mut onward = Onward::default();
+        match self.ways.style {
+            Style::Number | Style::Clamped => onward.total = self.ways.total.then_some(pages as u64),
+            Style::Status206 => onward.more = Some(number < pages),
+            Style::Link => {
+                let next = format!("http://shop.test/?{}", number + 1).parse().unwrap();
+                onward.next = (number < pages).then_some(At::Link(next));
+            }
+            Style::Offset | Style::Keyset if self.ways.total && left == 0 => {}
+            Style::Offset => onward.next = (!rows.is_empty()).then(|| At::Cursor((number + 1).into())),
+            Style::Keyset => {
+                let last = rows.last().map(|row| self.place(row));
+                let next = last.map(|(time, id)| At::Cursor(format!("{time}/{id}").into()));
+                // At the end, the cursor that was sent.
+                onward.next = next.or_else(|| matches!(at, At::Cursor(_)).then(|| at.clone()));
+            }
+        }
         let facts = PageFacts {
             times: rows.iter().map(|row| self.shown(row)).collect(),
             rows: rows.iter().map(|row| fingerprint(&(row.id, self.shown(row)))).collect(),
-            total: self.ways.total.then_some(pages as u64),
-            next,
+            onward,
         };
         (facts, rows)
+    }
+
+    /// What the list is ordered by.
+    fn place(&self, row: &Row) -> (i64, usize) {
+        match self.ways.order {
+            Order::Ascending => (row.millis, row.id),
+            Order::Descending => (-row.millis, row.id),
+            Order::ById => (0, row.id),
+        }
     }
 }
 
@@ -136,8 +170,15 @@ fn collection(ways: Ways) -> Collection {
     let pages = match ways.style {
         Style::Link => "{style: link}",
         Style::Number | Style::Clamped => "{style: page, param: page, total: pages}",
+        Style::Status206 => "{style: status206, param: page}",
+        Style::Offset | Style::Keyset => "{style: cursor, param: after, next: next}",
     };
     let format = if ways.epoch { "epoch" } else { "rfc3339" };
+    let since = format!("since: {{param: since, field: at, format: {format}, overlap: {}s}}", ways.overlap);
+    collection_of(&since, pages)
+}
+
+fn collection_of(since: &str, pages: &str) -> Collection {
     let text = format!(
         "hub: my-shop
 sources:
@@ -149,15 +190,14 @@ sources:
         request: {{path: /orders}}
         items: orders
         id: id
-        since: {{param: since, field: at, format: {format}, overlap: {}s}}
+        {since}
         pages: {pages}
         every: 10s
 endpoints:
   mail: {{url: http://mail.test}}
 routes:
   - {{name: mail, messages: [\"order:*\"], to: mail, path: /mail}}
-",
-        ways.overlap
+"
     );
     let loaded = crate::hub::load("hub.yaml", &text, &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
     loaded.hub.sources.values().next().unwrap().collections[0].clone()
@@ -167,7 +207,7 @@ routes:
 struct Reader {
     source: Source,
     collection: Collection,
-    bookmark: Option<Timestamp>,
+    bookmark: Bookmark,
     seen: HashSet<(usize, u32)>,
     changes: std::vec::IntoIter<Change>,
     pages: usize,
@@ -176,17 +216,32 @@ struct Reader {
 impl Reader {
     fn new(source: Source, changes: Vec<Change>) -> Self {
         let collection = collection(source.ways);
-        Self { source, collection, bookmark: None, seen: HashSet::new(), changes: changes.into_iter(), pages: 0 }
+        Self {
+            source,
+            collection,
+            bookmark: Bookmark::None,
+            seen: HashSet::new(),
+            changes: changes.into_iter(),
+            pages: 0,
+        }
     }
 
     fn poll(&mut self) -> Result<(), String> {
         let stretch = self.source.rows.len() + self.changes.len() + 4;
         let bound = self.pages + 8 * stretch * stretch;
-        let mut walk = Walk::start(&self.collection, self.bookmark);
+        let mut walk = Walk::start(&self.collection, &self.bookmark);
         while let Some((since, at)) = walk.next() {
             let (facts, rows) = self.source.answer(since, at);
             self.seen.extend(rows.iter().map(|row| (row.id, row.revision)));
-            walk.after(&facts).map_err(|error| error.to_string())?;
+            match walk.after(&facts) {
+                // Rows that come in before those of a page shift them to the next, with one row on a page even three
+                // times running: the poll fails, and is made again.
+                Err(WalkError::PageAgain) if self.changes.len() > 0 => {
+                    self.changes.next();
+                    return Ok(());
+                }
+                result => result.map_err(|error| error.to_string())?,
+            }
             self.bookmark = walk.bookmark();
             self.pages += 1;
             if self.pages > bound {
@@ -208,7 +263,7 @@ impl Reader {
 
     /// What is shown with the bookmark's own time is read again by the next request.
     fn nothing_lost(&self) -> Result<(), String> {
-        match self.unseen().find(|row| Some(self.source.shown(row)) < self.bookmark) {
+        match self.unseen().find(|row| Some(self.source.shown(row)) < self.bookmark.time()) {
             Some(row) => Err(format!("{row:?} is unread before {:?}, page {}", self.bookmark, self.pages)),
             None => Ok(()),
         }
@@ -227,7 +282,14 @@ impl Reader {
 
 fn ways() -> impl Strategy<Value = Ways> {
     let order = prop_oneof![3 => Just(Order::Ascending), 1 => Just(Order::Descending)];
-    let style = prop_oneof![Just(Style::Number), Just(Style::Clamped), Just(Style::Link)];
+    let style = prop_oneof![
+        Just(Style::Number),
+        Just(Style::Clamped),
+        Just(Style::Status206),
+        Just(Style::Link),
+        Just(Style::Offset),
+        Just(Style::Keyset),
+    ];
     let overlap = prop_oneof![2 => Just(0), 1 => Just(1), 1 => Just(5)];
     let filters = prop_oneof![3 => Just(true), 1 => Just(false)];
     (order, filters, style, any::<bool>(), 1_usize..5, any::<bool>(), overlap).prop_map(
@@ -342,7 +404,7 @@ fn hundreds_of_rows_of_one_time_are_read_and_passed() {
     let mut reader = Reader::new(Source::new(Ways { size: 25, ..TIDY }, &times), vec![]);
     reader.poll().unwrap();
     reader.all_read().unwrap();
-    assert_eq!(reader.bookmark, Timestamp::from_millisecond(4000).ok());
+    assert_eq!(reader.bookmark.time(), Timestamp::from_millisecond(4000).ok());
 }
 
 /// What a poll that finds nothing new costs, in requests.
@@ -358,7 +420,13 @@ fn quiet_polls_are_cheap() {
     // One row shares the bookmark's time; the next page is empty.
     assert_eq!(cost(TIDY, &[1000, 2000, 3000, 4000]), 2);
     assert_eq!(cost(Ways { total: true, ..TIDY }, &[1000, 2000, 3000, 4000]), 1);
-    assert_eq!(cost(Ways { style: Style::Link, ..TIDY }, &[1000, 2000, 3000, 4000]), 1);
+    for style in [Style::Link, Style::Status206] {
+        assert_eq!(cost(Ways { style, ..TIDY }, &[1000, 2000, 3000, 4000]), 1);
+    }
+    for style in [Style::Offset, Style::Keyset] {
+        assert_eq!(cost(Ways { style, total: true, ..TIDY }, &[1000, 2000, 3000, 4000]), 1);
+        assert_eq!(cost(Ways { style, ..TIDY }, &[1000, 2000, 3000, 4000]), 2);
+    }
     // One pass over six rows of the bookmark's time.
     assert_eq!(cost(Ways { total: true, ..TIDY }, &[1000; 6]), 3);
     // The whole list once.
@@ -367,12 +435,13 @@ fn quiet_polls_are_cheap() {
 
 fn page(rows: &[u64], millis: &[i64], total: Option<u64>, next: Option<&str>) -> PageFacts {
     let times = millis.iter().map(|millis| Timestamp::from_millisecond(*millis).unwrap()).collect();
-    PageFacts { times, rows: rows.to_vec(), total, next: next.map(|next| next.parse().unwrap()) }
+    let next = next.map(|next| At::Link(next.parse().unwrap()));
+    PageFacts { times, rows: rows.to_vec(), onward: Onward { total, next, more: None } }
 }
 
 #[test]
 fn links_in_a_circle_are_an_error() {
-    let mut walk = Walk::start(&collection(Ways { style: Style::Link, ..TIDY }), None);
+    let mut walk = Walk::start(&collection(Ways { style: Style::Link, ..TIDY }), &Bookmark::None);
     walk.after(&page(&[1], &[0], None, Some("http://shop.test/list?cursor=2"))).unwrap();
     walk.after(&page(&[2], &[0], None, Some("http://shop.test/list?cursor=3"))).unwrap();
     let error = walk.after(&page(&[3], &[0], None, Some("http://shop.test/list?cursor=2"))).unwrap_err();
@@ -383,7 +452,7 @@ fn links_in_a_circle_are_an_error() {
 #[test]
 fn a_last_page_that_comes_again_and_again_is_the_end() {
     for (style, total) in [(Style::Link, None), (Style::Number, None), (Style::Number, Some(1_000_000))] {
-        let mut walk = Walk::start(&collection(Ways { style, ..TIDY }), None);
+        let mut walk = Walk::start(&collection(Ways { style, ..TIDY }), &Bookmark::None);
         let mut pages = 0;
         while walk.next().is_some() {
             let next = format!("http://shop.test/?page={}", pages + 2);
@@ -396,19 +465,176 @@ fn a_last_page_that_comes_again_and_again_is_the_end() {
 
 #[test]
 fn a_total_of_no_pages_ends_nothing_while_there_are_rows() {
-    let mut walk = Walk::start(&collection(TIDY), None);
+    let mut walk = Walk::start(&collection(TIDY), &Bookmark::None);
     walk.after(&page(&[1, 2], &[2000, 1000], Some(0), None)).unwrap();
     assert_eq!(walk.next(), Some((None, &At::Number(2))));
-    assert_eq!(walk.bookmark(), None);
+    assert_eq!(walk.bookmark(), Bookmark::None);
 }
 
 /// Of three records, one was set aside: the request after it starts from the last time seen all the same, and what is
 /// behind a bad record is not read by passing over the whole list again and again.
 #[test]
 fn a_bad_record_does_not_spoil_the_order_of_its_neighbours() {
-    let mut walk = Walk::start(&collection(TIDY), None);
+    let mut walk = Walk::start(&collection(TIDY), &Bookmark::None);
     walk.after(&page(&[1, 2, 3], &[1000, 2000], None, None)).unwrap();
     let last = Timestamp::from_millisecond(2000).ok();
     assert_eq!(walk.next(), Some((last, &At::Number(1))));
-    assert_eq!(walk.bookmark(), last);
+    assert_eq!(walk.bookmark(), Bookmark::from(last));
+}
+
+/// A source's own list of what has changed, read from cursor to cursor.
+#[derive(Debug, Clone, Copy)]
+struct FeedWays {
+    size: usize,
+    /// The answer says whether there is more.
+    says: bool,
+    /// The last page has a cursor too, to come back with.
+    open: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Turn {
+    Grow(u32),
+    /// A poll that ends by itself, or breaks off after so many pages.
+    Poll(Option<usize>),
+}
+
+fn feed_page(ways: FeedWays, feed: &[u32], at: &At) -> (PageFacts, Vec<u32>) {
+    let from = match at {
+        At::Cursor(cursor) => usize::try_from(cursor.as_u64().unwrap()).unwrap(),
+        _ => 0,
+    };
+    let entries: Vec<u32> = feed.iter().skip(from).take(ways.size).copied().collect();
+    let more = from + entries.len() < feed.len();
+    let next = (more || ways.open).then(|| At::Cursor((from + entries.len()).into()));
+    let onward = Onward { total: None, more: ways.says.then_some(more), next };
+    (PageFacts { times: Vec::new(), rows: entries.iter().map(fingerprint).collect(), onward }, entries)
+}
+
+proptest! {
+    #[test]
+    fn a_feed_is_read_from_cursor_to_cursor(
+        ways in (1_usize..4, any::<bool>(), any::<bool>()).prop_map(|(size, says, open)| FeedWays { size, says, open }),
+        turns in proptest::collection::vec(
+            prop_oneof![(0_u32..6).prop_map(Turn::Grow), proptest::option::of(0_usize..3).prop_map(Turn::Poll)],
+            0..30,
+        ),
+    ) {
+        let collection = collection_of("", "{style: cursor, param: after, next: next, resume: true}");
+        let (mut feed, mut read, mut bookmark) = (Vec::new(), Vec::new(), Bookmark::None);
+        for turn in turns.into_iter().chain([Turn::Poll(None)]) {
+            let pages = match turn {
+                Turn::Grow(more) => {
+                    feed.extend((feed.len() as u32..).take(more as usize));
+                    continue;
+                }
+                Turn::Poll(pages) => pages,
+            };
+            // As it is stored, and read again by the next poll.
+            let mut walk = Walk::start(&collection, &Bookmark::read(&collection, bookmark.write(None).as_deref()));
+            let mut asked = 0;
+            while let Some((None, at)) = walk.next() && pages.is_none_or(|pages| asked < pages) {
+                let (facts, entries) = feed_page(ways, &feed, at);
+                read.extend(entries);
+                walk.after(&facts).unwrap();
+                bookmark = walk.bookmark();
+                asked += 1;
+                prop_assert!(asked <= feed.len() + 2);
+                // All before the bookmark is read.
+                let passed = if let Bookmark::Cursor(cursor) = &bookmark { cursor.as_u64().unwrap() } else { 0 };
+                prop_assert!((0..passed as u32).all(|entry| read.contains(&entry)));
+            }
+            prop_assert!(pages.is_some() || walk.next().is_none());
+        }
+        // Nothing is lost, and where there is always a cursor to come back with, nothing is read twice.
+        prop_assert!(feed.iter().all(|entry| read.contains(entry)));
+        prop_assert!(!ways.open || read == feed);
+    }
+}
+
+fn by_cursor(rows: &[u64], more: Option<bool>, next: Option<&str>) -> PageFacts {
+    let next = next.map(|next| At::Cursor(next.into()));
+    PageFacts { times: Vec::new(), rows: rows.to_vec(), onward: Onward { total: None, more, next } }
+}
+
+/// How many pages are read of those that come, and how the walk ends.
+fn check_cursors(resume: bool, pages: impl IntoIterator<Item = PageFacts>, expected: &Result<usize, WalkError>) {
+    let keys = format!("{{style: cursor, param: after, next: next, more: more, resume: {resume}}}");
+    let mut walk = Walk::start(&collection_of("", &keys), &Bookmark::None);
+    let mut read = 0;
+    for page in pages {
+        if let Err(error) = walk.after(&page) {
+            assert_eq!(Err(error), *expected);
+            return;
+        }
+        read += 1;
+        if walk.next().is_none() {
+            assert_eq!(Ok(read), *expected);
+            return;
+        }
+    }
+    panic!("still walking after {read} pages, expected {expected:?}");
+}
+
+#[test]
+fn cursors_come_to_an_end() {
+    let a = || by_cursor(&[1], None, Some("a"));
+    for resume in [false, true] {
+        check_cursors(resume, [by_cursor(&[1], None, None)], &Ok(1));
+        check_cursors(resume, [a(), by_cursor(&[2], Some(false), Some("b"))], &Ok(2));
+        // The cursor of the end, given again.
+        check_cursors(resume, [a(), by_cursor(&[2], None, Some("b")), by_cursor(&[], None, Some("b"))], &Ok(3));
+        check_cursors(resume, [a(), by_cursor(&[], Some(true), Some("b")), by_cursor(&[2], None, None)], &Ok(3));
+    }
+    // A source may search on behind an empty page; a feed has come to its end there.
+    check_cursors(false, [a(), by_cursor(&[], None, Some("b")), by_cursor(&[2], None, None)], &Ok(3));
+    check_cursors(true, [a(), by_cursor(&[], None, Some("b"))], &Ok(2));
+}
+
+#[test]
+fn cursors_without_end_are_errors() {
+    let numbered =
+        |rows: &'static [u64], more| (0..2_000).map(move |number| by_cursor(rows, more, Some(&number.to_string())));
+    for resume in [false, true] {
+        let circle = ["a", "b", "a"].map(|next| by_cursor(&[1], None, Some(next)));
+        check_cursors(resume, circle, &Err(WalkError::CursorAgain));
+        let itself = ["a", "a"].into_iter().enumerate().map(|(row, next)| by_cursor(&[row as u64], None, Some(next)));
+        check_cursors(resume, itself, &Err(WalkError::CursorAgain));
+        check_cursors(resume, numbered(&[1, 2], None), &Err(WalkError::PageAgain));
+        check_cursors(resume, numbered(&[], Some(true)), &Err(WalkError::Endless));
+    }
+    check_cursors(false, numbered(&[], None), &Err(WalkError::Endless));
+}
+
+/// By status, where only the answer to the last page is no 206.
+#[test]
+fn a_206_leads_on_but_not_for_ever() {
+    let walk = |rows: &dyn Fn(u64) -> Vec<u64>, last: u64| {
+        let mut walk = Walk::start(&collection_of("", "{style: status206, param: page}"), &Bookmark::None);
+        for number in 1..=2_000 {
+            let Some((None, At::Number(asked))) = walk.next() else { return Ok(number - 1) };
+            assert_eq!(*asked, number);
+            let onward = Onward { more: Some(number < last), ..Onward::default() };
+            walk.after(&PageFacts { times: Vec::new(), rows: rows(number), onward })?;
+        }
+        panic!("still walking");
+    };
+    assert_eq!(walk(&|number| vec![number], 5), Ok(5));
+    assert_eq!(walk(&|_| vec![], 5), Ok(5), "empty or not");
+    assert_eq!(walk(&|_| vec![7], 2), Ok(2));
+    assert_eq!(walk(&|_| vec![7], 5), Err(WalkError::PageAgain));
+    assert_eq!(walk(&|_| vec![], 5_000), Err(WalkError::Endless));
+}
+
+/// What has been read of a feed that goes wrong is not read again.
+#[test]
+fn a_cursor_is_kept_page_by_page() {
+    let collection = collection_of("", "{style: cursor, param: after, next: next, resume: true}");
+    let mut walk = Walk::start(&collection, &Bookmark::Cursor("a".into()));
+    assert_eq!(walk.next(), Some((None, &At::Cursor("a".into()))));
+    walk.after(&by_cursor(&[1], None, Some("b"))).unwrap();
+    assert_eq!(walk.bookmark(), Bookmark::Cursor("b".into()));
+    // A last page without a cursor is read again next time: what is added to it would be lost otherwise.
+    walk.after(&by_cursor(&[2], None, None)).unwrap();
+    assert_eq!((walk.next(), walk.bookmark()), (None, Bookmark::Cursor("b".into())));
 }

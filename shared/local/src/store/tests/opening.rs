@@ -1,4 +1,4 @@
-use std::{error::Error, fs};
+use std::fs;
 
 use crossdock_core::port::{Outbox, VersionStore};
 use crossdock_testkit::build::{commit, message, message_id, order, record};
@@ -86,7 +86,7 @@ async fn store_file() -> Vec<u8> {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("hub.db");
     let database = open(&file, 1).await.unwrap();
-    let commits = (0..200).map(|n| commit(&order(&format!("R{n}")), 1)).collect();
+    let commits = (0..1000).map(|n| commit(&order(&format!("R{n}")), 1)).collect();
     assert!(database.commit(commits).await.iter().all(Result::is_ok));
     database.close().await;
     fs::read(&file).unwrap()
@@ -123,8 +123,59 @@ async fn a_damaged_store_is_refused() {
     fs::write(&file, &content).unwrap();
     let error = open(&file, 1).await.unwrap_err();
     assert!(matches!(error, OpenError::Damaged { .. }), "{error:?}");
-    assert!(error.to_string().contains("hub.db is damaged: put a backup in its place"), "{error}");
-    assert!(error.source().is_some());
+    let expected = "hub.db is damaged (database disk image is malformed): put a backup in its place";
+    assert!(error.to_string().contains(expected), "{error}");
+}
+
+#[tokio::test]
+async fn a_log_that_sqlite_would_take_for_empty_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("hub.db");
+    fs::write(&file, store_file().await).unwrap();
+    let log = folder.path().join("hub.db-wal");
+    fs::write(&log, [0xa5; 5000]).unwrap();
+    let error = open(&file, 1).await.unwrap_err();
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error:?}");
+    assert!(error.to_string().contains("the header of its write-ahead log makes no sense"), "{error}");
+    assert_eq!(fs::read(&log).unwrap(), [0xa5; 5000], "it is left as it was");
+}
+
+/// Opens a store of which nothing is what it was but the first page of each table.
+async fn damaged_further_in(folder: &TempDir) -> (Database, std::path::PathBuf) {
+    let mut content = store_file().await;
+    content[30 * 4096..].fill(0xa5);
+    let file = folder.path().join("hub.db");
+    fs::write(&file, &content).unwrap();
+    (open(&file, 1).await.unwrap(), file)
+}
+
+#[tokio::test]
+async fn damage_further_in_is_found_by_looking_for_it() {
+    let folder = TempDir::new().unwrap();
+    let (database, file) = damaged_further_in(&folder).await;
+    let error = database.check(&file).await.unwrap_err();
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error:?}");
+
+    let whole = folder.path().join("whole.db");
+    fs::write(&whole, store_file().await).unwrap();
+    open(&whole, 1).await.unwrap().check(&whole).await.unwrap();
+}
+
+#[tokio::test]
+async fn once_damage_has_shown_nothing_is_stored_or_read() {
+    let folder = TempDir::new().unwrap();
+    let (database, _) = damaged_further_in(&folder).await;
+    assert_eq!(database.put(vec![record(message("before"))]).await, [Ok(true)]);
+    let mut found = None;
+    for n in 0..1000 {
+        found = found.or(database.history(&order(&format!("R{n}"))).await.err());
+    }
+    let found = found.unwrap();
+    assert!(found.what.starts_with("the store's file is damaged: ") && !found.transient, "{found:?}");
+    assert_eq!(database.put(vec![record(message("after"))]).await, [Err(found.clone())]);
+    assert_eq!(database.messages(&[message_id("before")]).await, Err(found.clone()));
+    assert_eq!(database.commit(vec![commit(&order("R1001"), 1)]).await.len(), 1);
+    assert_eq!(database.damaged().await, found);
 }
 
 #[tokio::test]

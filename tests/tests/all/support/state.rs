@@ -6,42 +6,45 @@ use crossdock_core::id::MessageId;
 use rusqlite::{Connection, OpenFlags, Row, types::FromSql};
 use serde_json::Value;
 
-use crate::support::wait::PATIENCE;
+use super::wait::PATIENCE;
 
 #[derive(Debug)]
-pub(super) struct Version {
-    pub(super) number: u32,
-    pub(super) parent: Option<u32>,
-    pub(super) baseline: bool,
-    pub(super) body: Value,
+pub(crate) struct Version {
+    pub(crate) number: u32,
+    pub(crate) parent: Option<u32>,
+    pub(crate) baseline: bool,
+    pub(crate) body: Value,
 }
 
 #[derive(Debug)]
-pub(super) struct Delivery {
-    pub(super) endpoint: String,
-    pub(super) state: String,
+pub(crate) struct Delivery {
+    pub(crate) endpoint: String,
+    pub(crate) state: String,
     /// Status by attempt; `None` where no answer came.
-    pub(super) attempts: Vec<Option<u64>>,
-    pub(super) next_round: bool,
+    pub(crate) attempts: Vec<Option<u64>>,
+    pub(crate) next_round: bool,
+    pub(crate) reason: Option<String>,
 }
 
 /// Message, route and round.
-pub(super) type Key = (String, String, u32);
+pub(crate) type Key = (String, String, u32);
 
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(crate) struct State {
     /// Nothing is on its way: no message waits for the bus, no entry for an endpoint.
-    pub(super) idle: bool,
+    pub(crate) idle: bool,
     /// By collection and id, oldest first.
-    pub(super) versions: BTreeMap<(String, String), Vec<Version>>,
-    pub(super) messages: BTreeMap<String, Value>,
-    pub(super) deliveries: BTreeMap<Key, Delivery>,
+    pub(crate) versions: BTreeMap<(String, String), Vec<Version>>,
+    pub(crate) messages: BTreeMap<String, Value>,
+    pub(crate) deliveries: BTreeMap<Key, Delivery>,
     /// Endpoint, message and route of each dead letter.
-    pub(super) dead: Vec<(String, String, String)>,
+    pub(crate) dead: Vec<(String, String, String)>,
+    /// Of each collection that has one.
+    pub(crate) bookmarks: BTreeMap<String, jiff::Timestamp>,
 }
 
 impl State {
-    pub(super) fn read(file: &Path) -> rusqlite::Result<Self> {
+    pub(crate) fn read(file: &Path) -> rusqlite::Result<Self> {
         let mut connection = open(file)?;
         // All of it as of one moment.
         let transaction = connection.transaction()?;
@@ -62,7 +65,11 @@ impl State {
             state.messages.insert(message_id(&get::<Vec<u8>>(row, 0)?), json(&get::<String>(row, 1)?));
             Ok(())
         })?;
-        let deliveries = "SELECT message, route, round, endpoint, state, attempts, next_round FROM deliveries";
+        each(&transaction, "SELECT collection, bookmark FROM collections WHERE bookmark IS NOT NULL", |row| {
+            state.bookmarks.insert(get(row, 0)?, get::<String>(row, 1)?.parse().unwrap());
+            Ok(())
+        })?;
+        let deliveries = "SELECT message, route, round, endpoint, state, attempts, next_round, reason FROM deliveries";
         each(&transaction, deliveries, |row| {
             let attempts = json(&get::<String>(row, 5)?);
             let delivery = Delivery {
@@ -70,6 +77,7 @@ impl State {
                 state: get(row, 4)?,
                 attempts: attempts.as_array().unwrap().iter().map(|attempt| attempt["status"].as_u64()).collect(),
                 next_round: get(row, 6)?,
+                reason: get(row, 7)?,
             };
             state.deliveries.insert((message_id(&get::<Vec<u8>>(row, 0)?), get(row, 1)?, get(row, 2)?), delivery);
             Ok(())
@@ -91,12 +99,12 @@ impl State {
     }
 
     /// [`State::idle`] alone; much quicker than reading it all.
-    pub(super) fn is_idle(file: &Path) -> rusqlite::Result<bool> {
+    pub(crate) fn is_idle(file: &Path) -> rusqlite::Result<bool> {
         let connection = open(file)?;
         idle(&connection)
     }
 
-    pub(super) fn head(&self, collection: &str, id: &str) -> Option<&Version> {
+    pub(crate) fn head(&self, collection: &str, id: &str) -> Option<&Version> {
         self.versions.get(&(collection.to_owned(), id.to_owned()))?.last()
     }
 }

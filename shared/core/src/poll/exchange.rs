@@ -1,0 +1,112 @@
+//! One page asked for and answered, with what may come in between: a token that has to be fetched, one that has lost its
+//! worth, a redirect.
+
+use url::Url;
+
+use super::{
+    poller::PollError,
+    request::{self, Asked},
+    token::Tokens,
+};
+use crate::{
+    hub::{Auth, Limits, Source},
+    port::{Home, Method, SourceClient, SourceResponse},
+    url::same_origin,
+};
+
+/// Redirects in a row.
+const MOST_HOPS: u32 = 5;
+
+/// The answer leads elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RedirectError {
+    #[error("the source answered {status} and points to {to}; with `follow_redirects: true` the hub goes there")]
+    NotFollowed { status: u16, to: String },
+    #[error(
+        "the source answered {status} and points to {to}, which is not on {expected}; if that is right, it belongs in `url`"
+    )]
+    Elsewhere { status: u16, to: String, expected: String },
+    #[error("the source answered {status} to a POST and points to {to}; only 307 and 308 keep a POST as it is")]
+    NoPost { status: u16, to: String },
+    #[error("the source redirects more than {MOST_HOPS} times, at last to {to}")]
+    TooMany { to: String },
+}
+
+/// The answer, and the URL that gave it.
+pub(super) async fn ask<H: Home>(
+    home: &H,
+    tokens: &Tokens,
+    source: &Source,
+    limits: &Limits,
+    mut asked: Asked,
+) -> Result<(Url, SourceResponse), PollError> {
+    let mut hops = 0;
+    loop {
+        let response = authorized(home, tokens, source, limits, &asked).await?;
+        let Some(to) = redirect(source.follow_redirects, &asked, &response)? else {
+            return Ok((asked.url, response));
+        };
+        hops += 1;
+        if hops > MOST_HOPS {
+            return Err(RedirectError::TooMany { to: shown(&to) }.into());
+        }
+        asked.url = to;
+    }
+}
+
+/// A token may have been taken back before its time: the source is then asked once more, with a new one.
+async fn authorized<H: Home>(
+    home: &H,
+    tokens: &Tokens,
+    source: &Source,
+    limits: &Limits,
+    asked: &Asked,
+) -> Result<SourceResponse, PollError> {
+    let Some(Auth::OAuth2(oauth2)) = &source.auth else {
+        let request = request::complete(asked, source, limits, home.secrets()).await?;
+        return Ok(home.source().fetch(request).await?);
+    };
+    let mut again = true;
+    loop {
+        let token = tokens.get(home, &source.name, oauth2, limits.timeout).await?;
+        let mut request = request::complete(asked, source, limits, home.secrets()).await?;
+        request.headers.push(request::bearer(&token.value));
+        let response = home.source().fetch(request).await?;
+        if response.status != 401 {
+            return Ok(response);
+        }
+        tokens.give_up(&source.name, &token).await;
+        if token.fresh || !std::mem::take(&mut again) {
+            return Ok(response);
+        }
+    }
+}
+
+/// Where to go on; `None`: the answer is no redirect.
+fn redirect(follow: bool, asked: &Asked, response: &SourceResponse) -> Result<Option<Url>, RedirectError> {
+    let status = response.status;
+    // RFC 9110 §15.4: of the others, none says by itself where to go.
+    let (301 | 302 | 303 | 307 | 308, Some(location)) = (status, response.header("location")) else { return Ok(None) };
+    let Some(to) = same_origin(&asked.url, location) else {
+        let expected = asked.url.origin().ascii_serialization();
+        let to = asked.url.join(location).map_or_else(|_| "no URL".to_owned(), |url| shown(&url));
+        return Err(RedirectError::Elsewhere { status, to, expected });
+    };
+    match (follow, asked.method, status) {
+        (false, ..) => Err(RedirectError::NotFollowed { status, to: shown(&to) }),
+        (true, Method::Post, 301..=303) => Err(RedirectError::NoPost { status, to: shown(&to) }),
+        _ => Ok(Some(to)),
+    }
+}
+
+/// Without the query, which may hold a secret, and without credentials.
+fn shown(url: &Url) -> String {
+    let host = match url.origin() {
+        url::Origin::Tuple(..) => url.origin().ascii_serialization(),
+        url::Origin::Opaque(_) => format!("{}:", url.scheme()),
+    };
+    format!("{host}{}", url.path())
+}
+
+#[cfg(test)]
+mod tests;
