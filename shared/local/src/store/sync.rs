@@ -1,9 +1,9 @@
 //! The wait for the disk, beside the writer.
 //!
 //! A commit is in the write-ahead log when the writer has made it: readers see it, and a crash of the process does not
-//! lose it. A power cut may, until the log is flushed. One thread flushes it for all commits that wait, one flush after
-//! the other, while the writer goes on with the next; whoever asked for durability is answered after the flush, all
-//! others before it. Their commits are flushed just the same, and at most one flush later.
+//! lose it. A power cut may, until the log is flushed. One thread flushes it for all commits that wait, while the writer
+//! goes on with the next; whoever asked for durability is answered after the flush. Commits that nobody waits for are
+//! flushed with the next one that somebody does, or by themselves a little later: a flush slows down whoever writes.
 //!
 //! What a power cut leaves is a beginning of the log, whole commits in their order (frames carry a running checksum,
 //! <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>). So what was built on a lost commit is lost with it.
@@ -12,7 +12,7 @@
 //! After a flush that failed nobody knows what is on the disk, and a later one that succeeds proves nothing: from then on
 //! durability is refused until the store is opened again.
 
-use std::{fs::File, io, path::Path, sync::mpsc, thread};
+use std::{fs::File, io, path::Path, sync::mpsc, thread, time::Duration};
 
 use crossdock_core::port::PortError;
 use rusqlite::Connection;
@@ -20,6 +20,10 @@ use rusqlite::Connection;
 use super::{damage::log_of, job::Job};
 
 type Answers = Vec<Box<dyn Job>>;
+
+/// After so long without a commit, or so many commits, what nobody waits for is flushed too.
+const QUIET: Duration = Duration::from_millis(20);
+const MOST_UNFLUSHED: usize = 256;
 
 pub(super) struct Syncer {
     commits: mpsc::Sender<Answers>,
@@ -54,7 +58,7 @@ impl Syncer {
 fn flush_until_closed(commits: &mpsc::Receiver<Answers>, flush: impl Fn() -> io::Result<()>) {
     let mut outcome = Ok(());
     while let Ok(first) = commits.recv() {
-        let waiting: Vec<Answers> = std::iter::once(first).chain(commits.try_iter()).collect();
+        let waiting = gather(commits, first);
         if outcome.is_ok() {
             outcome = flush().map_err(|error| {
                 PortError::transient(format!(
@@ -62,10 +66,26 @@ fn flush_until_closed(commits: &mpsc::Receiver<Answers>, flush: impl Fn() -> io:
                 ))
             });
         }
-        for job in waiting.into_iter().flatten() {
+        for job in waiting {
             job.answer(outcome.clone());
         }
     }
+}
+
+/// What the next flush is for.
+fn gather(commits: &mpsc::Receiver<Answers>, first: Answers) -> Answers {
+    let mut waiting = first;
+    for _ in 0..MOST_UNFLUSHED {
+        if !waiting.is_empty() {
+            break;
+        }
+        match commits.recv_timeout(QUIET) {
+            Ok(more) => waiting.extend(more),
+            Err(_) => break,
+        }
+    }
+    waiting.extend(commits.try_iter().flatten());
+    waiting
 }
 
 #[cfg(test)]

@@ -26,9 +26,10 @@ fn check(at_each_flush: &[&[u32]], flushes: &[bool], expected: &[(u32, bool)]) {
     let job = |number: u32| -> Box<dyn Job> { Box::new(Told(number, Arc::clone(&told))) };
     let (commits, made) = mpsc::channel();
     let mut waves = at_each_flush.iter();
-    let mut send_next = move || match waves.next() {
-        Some(wave) => wave.iter().for_each(|number| commits.send(vec![job(*number)]).unwrap()),
-        None => {}
+    let mut send_next = move || {
+        for number in waves.next().copied().unwrap_or_default() {
+            commits.send(vec![job(*number)]).unwrap();
+        }
     };
     send_next();
     let state = RefCell::new((flushes.iter(), Some(send_next)));
@@ -58,4 +59,28 @@ fn one_flush_answers_all_that_came_before_it() {
 #[test]
 fn after_a_flush_that_failed_nothing_is_durable() {
     check(&[&[1], &[2], &[3]], &[true, false], &[(1, true), (2, false), (3, false)]);
+}
+
+#[test]
+fn what_nobody_waits_for_is_flushed_with_the_next_or_at_the_end() {
+    let check = |nobody: usize, somebody: usize, expected: usize| {
+        let told = Arc::default();
+        let (commits, made) = mpsc::channel();
+        for _ in 0..nobody {
+            commits.send(Vec::new()).unwrap();
+        }
+        for _ in 0..somebody {
+            commits.send(vec![Box::new(Told(1, Arc::clone(&told))) as Box<dyn Job>]).unwrap();
+        }
+        drop(commits);
+        let flushes = RefCell::new(0);
+        flush_until_closed(&made, || {
+            *flushes.borrow_mut() += 1;
+            Ok(())
+        });
+        assert_eq!((*flushes.borrow(), told.lock().unwrap().len()), (expected, somebody));
+    };
+    check(3, 0, 1);
+    check(3, 2, 1);
+    check(0, 1, 1);
 }
