@@ -212,11 +212,9 @@ fn write_until_stopped(
             counters.commits.fetch_add(1, Ordering::Relaxed);
             counters.operations.fetch_add(operations, Ordering::Relaxed);
         }
-        let for_the_disk = |job: &Box<dyn Job>| outcome.is_ok() && syncer.is_some() && job.durable();
-        let (later, now): (Vec<_>, Vec<_>) = group.into_iter().partition(for_the_disk);
-        if outcome.is_ok()
-            && let Some(syncer) = &syncer
-        {
+        let disk = syncer.as_ref().filter(|_| outcome.is_ok());
+        let (later, now): (Vec<_>, Vec<_>) = group.into_iter().partition(|job| disk.is_some() && job.durable());
+        if let Some(syncer) = disk {
             syncer.flush(later);
         }
         for job in now {
