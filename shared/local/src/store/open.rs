@@ -129,7 +129,7 @@ fn use_log(connection: &Connection) -> rusqlite::Result<()> {
 fn tune(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(64);
     // KiB when negative.
-    connection.pragma_update(None, "cache_size", -6_000)
+    connection.pragma_update(None, "cache_size", -2_000)
 }
 
 fn schema_version(connection: &Connection) -> rusqlite::Result<i64> {
