@@ -29,3 +29,8 @@ update-golden:
 # Seconds from `git clone` to the first delivery, with nothing downloaded or compiled before
 cold-start *arguments:
     tests/tools/cold-start {{arguments}}
+
+# Measures the hub under load; TOOL is a load generator as tests/load/run describes it. A few minutes, on a quiet machine
+load TOOL:
+    cargo build --release --locked -p crossdock-cli
+    tests/load/run {{quote(trim_start_match(TOOL, "TOOL="))}} "${CARGO_TARGET_DIR:-target}/release/crossdock" "${CARGO_TARGET_DIR:-target}/load"

@@ -28,7 +28,7 @@ const REDRAW: Duration = Duration::from_millis(500);
 pub(crate) async fn run(args: Dev, environment: Environment) -> Result<(), Failure> {
     let mut stop = Stop::listen()?;
     let live = !args.json && out::is_terminal();
-    let (feed, mut printed) = printer::start(move |item| print(item, live))?;
+    let (feed, mut printed) = printer::start(move |items| print(items, live))?;
     let (running, sample) = tokio::select! {
         started = start(&args, environment, feed.clone()) => started?,
         () = stop.asked() => return Ok(()),
@@ -88,13 +88,20 @@ async fn start(args: &Dev, environment: Environment, feed: Feed) -> Result<(Runn
     Ok((Running::start(setup, options).await?, sample))
 }
 
-fn print(item: Item, live: bool) -> io::Result<()> {
-    match item {
-        Item::Event(event) if live => display::line(&event).map_or(Ok(()), |line| out::styled(&line)),
-        Item::Event(event) => out::exactly(&serde_json::to_string(&event)?),
-        Item::Summary(text) => out::summary(&text),
-        Item::End => Ok(()),
+fn print(items: Vec<Item>, live: bool) -> io::Result<()> {
+    let mut lines = Vec::new();
+    for item in items {
+        match item {
+            Item::Event(event) if live => display::line(&event).map_or(Ok(()), |line| out::styled(&line))?,
+            Item::Event(event) => {
+                serde_json::to_writer(&mut lines, &event)?;
+                lines.push(b'\n');
+            }
+            Item::Summary(text) => out::summary(&text)?,
+            Item::End => {}
+        }
     }
+    out::exactly(&lines)
 }
 
 async fn summarize(home: &LocalHome, hub: &Hub, feed: &Feed) -> Infallible {

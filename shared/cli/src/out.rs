@@ -61,17 +61,20 @@ pub(crate) fn line(text: &str) {
 }
 
 pub(crate) fn json(value: &Value) {
-    settled(exactly(&format!("{value:#}")));
+    settled(exactly(format!("{value:#}\n").as_bytes()));
 }
 
 /// JSON on one line.
 pub(crate) fn json_line(value: &Value) {
-    settled(exactly(&value.to_string()));
+    settled(exactly(format!("{value}\n").as_bytes()));
 }
 
-/// A line for machines, every byte of it.
-pub(crate) fn exactly(text: &str) -> io::Result<()> {
-    above_summary(|| writeln!(io::stdout().lock(), "{text}"))
+/// Lines for machines, every byte of them, their ends included.
+pub(crate) fn exactly(lines: &[u8]) -> io::Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    above_summary(|| io::stdout().lock().write_all(lines))
 }
 
 /// A line as it is, its colours left out where they cannot be shown.

@@ -1,7 +1,10 @@
 //! What a running hub prints, on a thread of its own: whoever reads slowly, or not at all, holds up nothing but what they
 //! are to read. Events wait for them, as many as there are; none is left out.
+//!
+//! A busy hub has thousands of events a second. So the thread takes all that wait, prints them in one go, and rests for a
+//! moment too short to be noticed: nobody has to wake it for each of them.
 
-use std::{io, sync::mpsc, thread};
+use std::{io, sync::mpsc, thread, time::Duration};
 
 use crossdock_core::event::{HubEvent, Observer};
 use tokio::sync::oneshot;
@@ -15,6 +18,11 @@ pub(crate) enum Item {
     /// Nothing comes after it.
     End,
 }
+
+/// The rest between two bursts.
+const REST: Duration = Duration::from_millis(10);
+/// Items printed in one go.
+const LARGEST_BURST: usize = 1024;
 
 /// The way to the printer.
 #[derive(Debug, Clone)]
@@ -36,15 +44,32 @@ impl Observer for Feed {
 /// Resolves when the printer has printed everything up to the end, or cannot print any more.
 pub(crate) type Ended = oneshot::Receiver<io::Result<()>>;
 
-pub(crate) fn start(mut print: impl FnMut(Item) -> io::Result<()> + Send + 'static) -> Result<(Feed, Ended), Failure> {
+/// `print` gets what has come since it was last called, in order.
+pub(crate) fn start(print: impl FnMut(Vec<Item>) -> io::Result<()> + Send + 'static) -> Result<(Feed, Ended), Failure> {
     let (feed, items) = mpsc::channel();
     let (ended, end) = oneshot::channel();
     let work = move || {
-        let printed = items.into_iter().take_while(|item| !matches!(item, Item::End)).try_for_each(&mut print);
-        let _ = ended.send(printed);
+        let _ = ended.send(print_all(&items, print));
     };
     thread::Builder::new().name("printer".to_owned()).spawn(work)?;
     Ok((Feed(feed), end))
+}
+
+fn print_all(items: &mpsc::Receiver<Item>, mut print: impl FnMut(Vec<Item>) -> io::Result<()>) -> io::Result<()> {
+    while let Ok(first) = items.recv() {
+        let mut burst: Vec<Item> = std::iter::once(first).chain(items.try_iter()).take(LARGEST_BURST).collect();
+        let full = burst.len() == LARGEST_BURST;
+        let end = burst.iter().position(|item| matches!(item, Item::End));
+        burst.truncate(end.unwrap_or(LARGEST_BURST));
+        print(burst)?;
+        if end.is_some() {
+            break;
+        }
+        if !full {
+            thread::sleep(REST);
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -53,11 +78,13 @@ mod tests {
 
     use super::*;
 
-    fn print_to(printed: &Arc<Mutex<Vec<String>>>) -> impl FnMut(Item) -> io::Result<()> + use<> {
+    fn print_to(printed: &Arc<Mutex<Vec<String>>>) -> impl FnMut(Vec<Item>) -> io::Result<()> + use<> {
         let printed = Arc::clone(printed);
-        move |item| {
-            let Item::Summary(text) = item else { panic!("{item:?}") };
-            printed.lock().unwrap().push(text);
+        move |burst| {
+            for item in burst {
+                let Item::Summary(text) = item else { panic!("{item:?}") };
+                printed.lock().unwrap().push(text);
+            }
             Ok(())
         }
     }
@@ -67,13 +94,13 @@ mod tests {
         let printed = Arc::default();
         let (reads, starts_to_read) = mpsc::channel::<()>();
         let mut print = print_to(&printed);
-        let (feed, mut ended) = start(move |item| {
+        let (feed, mut ended) = start(move |burst| {
             // Never again an error: the sender is gone by then.
             let _ = starts_to_read.recv();
-            print(item)
+            print(burst)
         })
         .unwrap();
-        let texts: Vec<String> = (0..1_000).map(|number| number.to_string()).collect();
+        let texts: Vec<String> = (0..3_000).map(|number| number.to_string()).collect();
         for text in &texts {
             feed.send(Item::Summary(text.clone()));
         }

@@ -4,7 +4,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Timestamp, id::DeliveryKey, message::Message};
+use crate::{
+    Timestamp,
+    id::{DeliveryKey, MessageId, MessageType, SourceName},
+    message::{Envelope, Message, ObjectRef},
+};
 
 /// Which thing happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -101,18 +105,34 @@ impl HubEvent {
 
     /// With what identifies a message.
     #[must_use]
-    pub fn about(mut self, message: &Message) -> Self {
-        self.message_id = Some(message.message_id.to_string());
-        self.message = Some(message.message.to_string());
-        self.source = Some(message.source.to_string());
-        self.object = message.object.as_ref().map(|object| object.id.clone());
+    pub fn about(self, message: &Message) -> Self {
+        self.identified(message.message_id, &message.message, &message.source, message.object.as_ref())
+    }
+
+    /// With what identifies a message that is on its way.
+    #[must_use]
+    pub fn carrying(self, message: &Envelope) -> Self {
+        self.identified(message.message_id, &message.message, &message.source, message.object.as_ref())
+    }
+
+    fn identified(
+        mut self,
+        id: MessageId,
+        message: &MessageType,
+        source: &SourceName,
+        object: Option<&ObjectRef>,
+    ) -> Self {
+        self.message_id = Some(id.to_string());
+        self.message = Some(message.to_string());
+        self.source = Some(source.to_string());
+        self.object = object.map(|object| object.id.clone());
         self
     }
 
     /// With what identifies a delivery.
     #[must_use]
     pub fn delivering(mut self, key: &DeliveryKey, endpoint: &crate::id::EndpointName) -> Self {
-        self.message_id = Some(key.message.to_string());
+        self.message_id.get_or_insert_with(|| key.message.to_string());
         self.route = Some(key.route.to_string());
         self.endpoint = Some(endpoint.to_string());
         self

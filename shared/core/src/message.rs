@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize, de::Error as _};
+use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::{
     Timestamp,
@@ -53,11 +53,62 @@ impl Message {
     }
 
     pub fn object_key(&self) -> Option<ObjectKey> {
-        let object = self.object.as_ref()?;
-        Some(ObjectKey {
-            collection: CollectionKey { source: self.source.clone(), collection: object.collection.clone() },
-            id: object.id.clone(),
-        })
+        Some(self.object.as_ref()?.key(&self.source))
+    }
+}
+
+/// A message on its way to an endpoint: what its delivery is decided by has been read, and the rest goes on as the text
+/// it came as. A payload may be large, and is nobody's business but the endpoint's.
+#[derive(Debug, Clone)]
+pub struct Carried {
+    pub envelope: Envelope,
+    text: Box<RawValue>,
+}
+
+/// What is known of a message without its payload; each field as in [`Message`].
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Envelope {
+    pub message_id: MessageId,
+    pub message: MessageType,
+    pub hub: HubName,
+    pub source: SourceName,
+    pub trace_id: String,
+    pub hops: u32,
+    pub object: Option<ObjectRef>,
+}
+
+impl Carried {
+    /// # Errors
+    /// The message cannot be written as JSON.
+    pub fn of(message: &Message) -> Result<Self, serde_json::Error> {
+        Self::read(serde_json::value::to_raw_value(message)?)
+    }
+
+    fn read(text: Box<RawValue>) -> Result<Self, serde_json::Error> {
+        Ok(Self { envelope: serde_json::from_str(text.get())?, text })
+    }
+
+    /// The whole message, a JSON object.
+    pub fn text(&self) -> &str {
+        self.text.get()
+    }
+}
+
+impl Serialize for Carried {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.text.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Carried {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::read(Box::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+impl Envelope {
+    pub fn object_key(&self) -> Option<ObjectKey> {
+        Some(self.object.as_ref()?.key(&self.source))
     }
 }
 
@@ -74,6 +125,13 @@ pub struct ObjectRef {
     pub parent: Option<u64>,
     /// [`ObjectKey::group`].
     pub group: String,
+}
+
+impl ObjectRef {
+    fn key(&self, source: &SourceName) -> ObjectKey {
+        let collection = CollectionKey { source: source.clone(), collection: self.collection.clone() };
+        ObjectKey { collection, id: self.id.clone() }
+    }
 }
 
 /// One difference between a version and its parent.

@@ -205,8 +205,8 @@ fn dead_letter(endpoint: &EndpointName, received: &Received) -> DeadLetter {
     DeadLetter {
         endpoint: endpoint.clone(),
         delivery: body.as_ref().map(QueueBody::key),
-        message: body.as_ref().map(|body| body.message.message.clone()),
-        object: body.and_then(|body| body.message.object).map(|object| object.id),
+        message: body.as_ref().map(|body| body.message.envelope.message.clone()),
+        object: body.and_then(|body| body.message.envelope.object).map(|object| object.id),
         reason: attribute("reason").unwrap_or_else(|| "received too often without an outcome".to_owned()),
         status: attribute("status"),
         attempts: attribute("attempts"),

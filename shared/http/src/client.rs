@@ -26,9 +26,6 @@ use crate::{
 /// the others within the usual deadline of 15 s.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Connections kept per host: as many as an endpoint's concurrency is likely to be.
-const IDLE_CONNECTIONS: usize = 32;
-
 /// Below the minute after which load balancers and servers commonly close an idle connection, so that a request seldom
 /// meets one that is just being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(45);
@@ -92,7 +89,8 @@ impl HttpClient {
                 .no_proxy()
                 .tcp_nodelay(true)
                 .connect_timeout(parts.connect_timeout)
-                .pool_max_idle_per_host(IDLE_CONNECTIONS)
+                // Of any number: no more are ever idle than requests were under way at once, which each endpoint limits,
+                // and several endpoints may share a host.
                 .pool_idle_timeout(IDLE_TIMEOUT)
                 .build()
         };

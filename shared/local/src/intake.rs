@@ -13,13 +13,17 @@ use axum::{
 use crossdock_core::{
     hub::{Hub, Source},
     ingest::{Ingest, IngestError},
+    message::MessageRecord,
     port::{Home, Secrets},
-    publish::publish,
     route::Router,
 };
 use secrecy::ExposeSecret;
 use serde_json::json;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
 
 use crate::home::LocalHome;
 
@@ -31,6 +35,8 @@ struct Intake {
     home: Arc<LocalHome>,
     hub: Arc<Hub>,
     router: Arc<Router>,
+    /// To whoever publishes.
+    pushed: mpsc::UnboundedSender<MessageRecord>,
 }
 
 pub(crate) fn serve(
@@ -38,13 +44,14 @@ pub(crate) fn serve(
     home: Arc<LocalHome>,
     hub: Arc<Hub>,
     router: Arc<Router>,
+    pushed: mpsc::UnboundedSender<MessageRecord>,
     mut stopped: watch::Receiver<bool>,
 ) -> JoinHandle<()> {
     let routes = Routes::new()
         .route("/push/{source}", post(push))
         .route("/health", get(|| async { "ok" }))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
-        .with_state(Intake { home, hub, router });
+        .with_state(Intake { home, hub, router, pushed });
     let until_stopped = async move {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
@@ -88,14 +95,9 @@ async fn accept(intake: &Intake, source: &Source, body: &[u8], key: Option<&[u8]
     let ingest = Ingest::new(&*intake.home, &intake.hub, &intake.router);
     match ingest.push(source, body, key).await {
         Ok((receipt, records)) => {
-            if !records.is_empty() {
-                let home = intake.home.clone();
-                // Stored is accepted; what is not published here is published by the sweep.
-                tokio::spawn(async move {
-                    if let Err(error) = publish(&*home, &records).await {
-                        tracing::warn!(error = %error, "pushed messages stay pending");
-                    }
-                });
+            for record in records {
+                // Stored is accepted; what is not published is published by the sweep.
+                let _ = intake.pushed.send(record);
             }
             let nothing_good = receipt.accepted == 0 && !receipt.errors.is_empty();
             let status = if nothing_good { StatusCode::BAD_REQUEST } else { StatusCode::ACCEPTED };

@@ -12,7 +12,7 @@ use crossdock_core::{
 };
 use tokio::{
     net::TcpListener,
-    sync::watch,
+    sync::{mpsc, watch},
     task::{JoinHandle, JoinSet},
 };
 
@@ -99,7 +99,9 @@ impl Running {
         }
         loops.spawn(workers::sweep(home.clone(), stopped.clone()));
         loops.spawn(workers::expire(home.clone(), hub.retention, stopped.clone()));
-        let server = intake::serve(listener, home.clone(), hub.clone(), router.clone(), stopped);
+        let (pushed, to_publish) = mpsc::unbounded_channel();
+        loops.spawn(workers::publish_pushed(home.clone(), to_publish, stopped.clone()));
+        let server = intake::serve(listener, home.clone(), hub.clone(), router.clone(), pushed, stopped);
 
         let started = HubEvent::new(home.clock().now(), EventName::HubStarted);
         home.observer().observe(started.because(format!("{} listens on http://{address}", hub.name)));

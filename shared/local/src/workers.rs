@@ -6,14 +6,15 @@ use crossdock_core::{
     dispatch::{Dispatcher, Disposition, Job},
     hub::{Endpoint, Hub, Retention},
     id::{CollectionKey, EndpointName},
+    message::MessageRecord,
     poll::{PollError, Poller, Tokens},
     port::{Home, LeaseOwner, QueueName, Queues, Received},
-    publish::publish_stale,
+    publish::{publish, publish_stale},
     route::Router,
 };
 use futures_util::FutureExt;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     task::JoinSet,
     time::MissedTickBehavior,
 };
@@ -24,8 +25,12 @@ use crate::{home::LocalHome, store::Collector};
 const SWEEP: Duration = Duration::from_secs(1);
 /// How long a queue is left alone when nothing has announced itself: another process may have sent something.
 const IDLE: Duration = Duration::from_millis(500);
+/// How long nothing must have arrived before a queue is asked when its next entry is due.
+const LULL: Duration = Duration::from_millis(20);
 /// The longest an entry stays hidden beyond its attempt's own deadline: reading, recording, and some.
 const MARGIN: Duration = Duration::from_secs(10);
+/// Messages published in one go.
+const LARGEST_PUBLISHED: usize = 100;
 /// Entries of one receive, as on SQS.
 const BATCH: usize = 10;
 
@@ -83,6 +88,27 @@ fn report(key: &CollectionKey, result: Result<crossdock_core::poll::PollReport, 
             );
         }
         Err(error) => tracing::warn!(collection = %key, error = %error, "the poll failed"),
+    }
+}
+
+/// Publishes what pushes have stored, all that waits in one go. What it does not get to stays pending.
+pub(crate) async fn publish_pushed(
+    home: Arc<LocalHome>,
+    mut pushed: mpsc::UnboundedReceiver<MessageRecord>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let mut records = Vec::new();
+    loop {
+        tokio::select! {
+            () = stopping(&mut stopped) => return,
+            count = pushed.recv_many(&mut records, LARGEST_PUBLISHED) => if count == 0 { return },
+        }
+        match AssertUnwindSafe(publish(&*home, &records)).catch_unwind().await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(error = %error, "pushed messages stay pending"),
+            Err(_) => tracing::error!("publishing panicked; pushed messages stay pending"),
+        }
+        records.clear();
     }
 }
 
@@ -178,18 +204,18 @@ pub(crate) async fn dispatch(
             () = stopping(&mut stopped) => break,
             permits = worker.free_permits() => permits,
         };
-        let received = worker.receive(permits.len()).await;
-        if received.is_empty() {
-            drop(permits);
+        let asked = permits.len();
+        let received = worker.receive(asked).await;
+        let drained = received.len() < asked;
+        // The entries come back by themselves.
+        if AssertUnwindSafe(worker.start(received, permits, &mut attempts)).catch_unwind().await.is_err() {
+            tracing::error!(endpoint = %worker.served.name, "a batch panicked; its entries are tried again");
+        }
+        if drained {
             tokio::select! {
                 () = stopping(&mut stopped) => break,
                 () = worker.idle() => {}
             }
-            continue;
-        }
-        // The entries come back by themselves.
-        if AssertUnwindSafe(worker.start(received, permits, &mut attempts)).catch_unwind().await.is_err() {
-            tracing::error!(endpoint = %worker.served.name, "a batch panicked; its entries are tried again");
         }
     }
     let finished = async { while attempts.join_next().await.is_some() {} };
@@ -230,9 +256,12 @@ impl Worker {
         }
     }
 
-    /// Until there may be something to receive.
+    /// Until there may be something to receive. A busy queue does not get as far as looking when that will be.
     async fn idle(&self) {
         let queues = self.home.local_queues();
+        if tokio::time::timeout(LULL, queues.arrival(&self.queue)).await.is_ok() {
+            return;
+        }
         let next = queues.next_visible_at(&self.queue).await.ok().flatten();
         let wait = next.map_or(IDLE, |at| {
             Duration::try_from(at.duration_since(self.home.clock().now())).unwrap_or_default().min(IDLE)
@@ -246,6 +275,9 @@ impl Worker {
         mut permits: Vec<OwnedSemaphorePermit>,
         attempts: &mut JoinSet<()>,
     ) {
+        if received.is_empty() {
+            return;
+        }
         let jobs = self.dispatcher.prepare(&self.served.name, received).await;
         let (suspects, others): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.suspect);
         for job in others {

@@ -14,7 +14,7 @@ use crate::{
     event::{EventName, HubEvent},
     hub::{Endpoint, Hub, Route},
     id::{DeliveryKey, EndpointName},
-    message::{Message, MessageRecord},
+    message::{Envelope, MessageRecord},
     port::{
         Attempt, Delivery, DeliveryState, EndpointClient, EndpointControl, Home, Ledger, Paused, PortError, QueueBody,
         Received, Settled, Settlement, VersionStore,
@@ -147,7 +147,7 @@ impl<H: Home> Dispatcher<H> {
         bodies: &[&QueueBody],
     ) -> Result<(Arc<EndpointControl>, Vec<(Option<Delivery>, Option<Value>)>), PortError> {
         let keys: Vec<DeliveryKey> = bodies.iter().map(|body| body.key()).collect();
-        let objects: Vec<_> = bodies.iter().map(|body| body.message.object_key()).collect();
+        let objects: Vec<_> = bodies.iter().map(|body| body.message.envelope.object_key()).collect();
         let asked: Vec<_> = objects.iter().flatten().cloned().collect();
         let opened = self.home.store().open(endpoint, &keys, &asked).await?;
 
@@ -157,7 +157,7 @@ impl<H: Home> Dispatcher<H> {
             .zip(objects)
             .map(|(body, key)| {
                 let (key, head) = (key?, heads.next().flatten());
-                newer_than(&body.message, head).map(|number| VersionRef { key, number })
+                newer_than(&body.message.envelope, head).map(|number| VersionRef { key, number })
             })
             .collect();
         let refs: Vec<VersionRef> = newer.iter().flatten().cloned().collect();
@@ -210,7 +210,7 @@ impl<H: Home> Dispatcher<H> {
         if is_poison(open.known.as_ref()) {
             return self.dead_letter(name, received, open, "poison", now).await;
         }
-        let message = &open.body.message;
+        let message = &open.body.message.envelope;
         if message.hops > self.hub.limits.hops {
             let why = format!("loop: {} answers led here, the limit is {}", message.hops, self.hub.limits.hops);
             return self.dead_letter(name, received, open, &why, now).await;
@@ -225,9 +225,11 @@ impl<H: Home> Dispatcher<H> {
         }
 
         let sent = outgoing::parameters(route, &open.control.parameters);
-        let body = outgoing::body(message, open.current.as_ref(), &sent);
         let target = outgoing::Target { hub: &self.hub, endpoint, route };
-        let request = outgoing::request(target, &key, message, body, now, self.home.secrets()).await;
+        let request = match outgoing::body(&open.body.message, open.current.as_ref(), &sent) {
+            Ok(body) => outgoing::request(target, &key, message, body, now, self.home.secrets()).await,
+            Err(error) => Err(PortError::permanent(format!("the message cannot be shown: {}", unreadable(&error)))),
+        };
         let outcome = match request {
             // A secret that is not there is the operator's to mend; the schedule gives them time.
             Err(error) => Outcome::failed(error.to_string()),
@@ -343,12 +345,12 @@ impl<H: Home> Dispatcher<H> {
                 Disposition::Delete
             }
         };
-        let messages = self.follow_ups(&open.body.message, &delivery, outcome.answer.as_ref(), now).await?;
+        let messages = self.follow_ups(&open.body.message.envelope, &delivery, outcome.answer.as_ref(), now).await?;
         let parameters = outcome.answer.as_ref().map(|answer| answer.parameters.clone()).unwrap_or_default();
         // Without an answer, the last one stays.
         delivery.answer = outcome.answer.or(delivery.answer);
 
-        self.observe_attempt(&delivery, &open.body.message);
+        self.observe_attempt(&delivery, &open.body.message.envelope);
         if delivery.state == DeliveryState::DeadLettered {
             self.send_dead_letter(received, &delivery).await?;
         }
@@ -361,7 +363,7 @@ impl<H: Home> Dispatcher<H> {
                 messages.into_iter().zip(new).filter_map(|(message, new)| new.then_some(message)).collect()
             }
         };
-        self.observe_end(&delivery, &open.body.message);
+        self.observe_end(&delivery, &open.body.message.envelope);
         if let Some(paused) = pause {
             let event = HubEvent::new(now, EventName::EndpointPaused).because(paused.reason);
             self.home.observer().observe(HubEvent { endpoint: Some(endpoint.name.to_string()), ..event });
@@ -377,7 +379,7 @@ impl<H: Home> Dispatcher<H> {
 
     async fn follow_ups(
         &self,
-        parent: &Message,
+        parent: &Envelope,
         delivery: &Delivery,
         answer: Option<&crate::answer::Answer>,
         now: Timestamp,
@@ -421,7 +423,7 @@ impl<H: Home> Dispatcher<H> {
         received: &Received,
         open: &Open,
     ) -> Result<Disposition, PortError> {
-        tracing::error!(endpoint = %name, message.id = %open.body.message.message_id, "a delivery panicked");
+        tracing::error!(endpoint = %name, message.id = %open.body.message.envelope.message_id, "a delivery panicked");
         let Some(endpoint) = self.hub.endpoints.get(name) else {
             return Ok(Disposition::RetryIn(TROUBLE_WAIT));
         };
@@ -440,7 +442,7 @@ fn unreadable(error: &serde_json::Error) -> String {
 }
 
 /// The head's number, where the message's version is not the newest any more.
-fn newer_than(message: &Message, head: Option<Head>) -> Option<u64> {
+fn newer_than(message: &Envelope, head: Option<Head>) -> Option<u64> {
     let (object, head) = (message.object.as_ref()?, head?);
     (head.version > object.version).then_some(head.version)
 }

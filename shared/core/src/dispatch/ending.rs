@@ -7,7 +7,7 @@ use crate::{
     Timestamp,
     event::{EventName, HubEvent},
     id::EndpointName,
-    message::Message,
+    message::Envelope,
     port::{
         Delivery, DeliveryState, Entry, Home, Ledger, PortError, QueueBody, QueueName, Queues, Received, Settled,
         Settlement,
@@ -29,7 +29,7 @@ impl<H: Home> Dispatcher<H> {
         delivery.reason = Some(why.to_owned());
         self.send_dead_letter(received, &delivery).await?;
         self.settle(delivery.clone()).await?;
-        self.observe_end(&delivery, &open.body.message);
+        self.observe_end(&delivery, &open.body.message.envelope);
         Ok(Disposition::Delete)
     }
 
@@ -79,14 +79,14 @@ impl<H: Home> Dispatcher<H> {
         self.home.queues().send_one(&QueueName::DeadLetters(endpoint.clone()), entry).await
     }
 
-    pub(super) fn observe_attempt(&self, delivery: &Delivery, message: &Message) {
+    pub(super) fn observe_attempt(&self, delivery: &Delivery, message: &Envelope) {
         let mut event = self.event(EventName::DeliveryAttempted, delivery, message);
         event.next_attempt_at = delivery.next_attempt_at;
         event.reason = delivery.attempts.last().and_then(|attempt| attempt.failure.clone());
         self.home.observer().observe(event);
     }
 
-    pub(super) fn observe_end(&self, delivery: &Delivery, message: &Message) {
+    pub(super) fn observe_end(&self, delivery: &Delivery, message: &Envelope) {
         let name = match delivery.state {
             DeliveryState::Delivered => EventName::DeliverySucceeded,
             DeliveryState::DeadLettered => EventName::DeliveryDeadLettered,
@@ -97,9 +97,9 @@ impl<H: Home> Dispatcher<H> {
         self.home.observer().observe(event);
     }
 
-    fn event(&self, name: EventName, delivery: &Delivery, message: &Message) -> HubEvent {
+    fn event(&self, name: EventName, delivery: &Delivery, message: &Envelope) -> HubEvent {
         let mut event =
-            HubEvent::new(delivery.updated_at, name).about(message).delivering(&delivery.key, &delivery.endpoint);
+            HubEvent::new(delivery.updated_at, name).carrying(message).delivering(&delivery.key, &delivery.endpoint);
         event.attempt = u32::try_from(delivery.attempts.len()).ok().filter(|attempts| *attempts > 0);
         event.status = delivery.attempts.last().and_then(|attempt| attempt.status);
         event

@@ -15,7 +15,7 @@ use crate::{
     golden::{check, check_message, context, hub, now},
     hub::Hub,
     id::{DeliveryKey, MessageId, SecretName},
-    message::{Message, ObjectRef},
+    message::{Carried, Message, ObjectRef},
     port::{Delivery, DeliveryState, EndpointRequest, EndpointResponse, HeaderValue, PortError, Secrets},
     route::Router,
 };
@@ -72,10 +72,11 @@ fn request(current: Option<&Value>) -> EndpointRequest {
     let message = message(&hub);
     let written_back = BTreeMap::from([("session".to_owned(), json!("s-1")), ("account".to_owned(), json!("0815"))]);
     let route = hub.route(&"book".parse().unwrap()).unwrap();
-    let body = outgoing::body(&message, current, &outgoing::parameters(route, &written_back));
+    let carried = Carried::of(&message).unwrap();
+    let body = outgoing::body(&carried, current, &outgoing::parameters(route, &written_back)).unwrap();
     let target = outgoing::Target { hub: &hub, endpoint: &hub.endpoints[&route.to], route };
     let key = key(&message, 2);
-    let request = pin!(outgoing::request(target, &key, &message, body, now(), &OneSecret));
+    let request = pin!(outgoing::request(target, &key, &carried.envelope, body, now(), &OneSecret));
     match request.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(request) => request.unwrap(),
         Poll::Pending => panic!("a secret that is there makes nothing wait"),
@@ -119,7 +120,8 @@ fn no_object_no_current() {
     let mut message = message(&hub);
     message.object = None;
     message.payload = json!({"order": {"number": "R1"}});
-    let body: Value = serde_json::from_str(&outgoing::body(&message, None, &BTreeMap::new())).unwrap();
+    let body = outgoing::body(&Carried::of(&message).unwrap(), None, &BTreeMap::new()).unwrap();
+    let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(body["payload"], json!({"order": {"number": "R1"}}));
     assert_eq!((&body["object"], &body["parameters"]), (&Value::Null, &json!([])));
 }
@@ -143,7 +145,7 @@ fn follow_ups(hub: &Hub, body: &Value, now: Timestamp) -> Vec<Message> {
         answer: None,
         next_round: false,
     };
-    outcome::follow_ups(context(hub).epoch, &message, &delivery, &answer, now)
+    outcome::follow_ups(context(hub).epoch, &Carried::of(&message).unwrap().envelope, &delivery, &answer, now)
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::{
     answer::{self, Answer, FollowUp, Notification, Terms, Verdict},
     hub::Endpoint,
     id::{ContentHash, DeliveryKey, Epoch, MessageId, MessageType},
-    message::Message,
+    message::{Envelope, Message},
     port::{Delivery, EndpointResponse, HttpError},
 };
 
@@ -84,7 +84,7 @@ fn said(notification: &Notification, before: usize) -> u32 {
 /// The messages an answer asks for, lineage and all; their routes are still to be worked out.
 pub(super) fn follow_ups(
     epoch: Epoch,
-    parent: &Message,
+    parent: &Envelope,
     delivery: &Delivery,
     answer: &Answer,
     now: Timestamp,

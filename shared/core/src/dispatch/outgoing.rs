@@ -1,32 +1,81 @@
 //! The request of one attempt.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
 
 use crate::{
     Timestamp,
     hub::{Endpoint, Hub, Route},
     id::DeliveryKey,
-    message::Message,
+    message::{Carried, Envelope},
     port::{EndpointRequest, HeaderValue, PortError, Secrets, UrlOrigin},
     url::join,
 };
 
-/// The message plus what the endpoint should know at the moment of this attempt.
-pub(super) fn body(message: &Message, current: Option<&Value>, parameters: &BTreeMap<&str, &Value>) -> String {
-    let mut body = json!(message);
-    if let Some(object) = &message.object
-        && let Some(Value::Object(shown)) = body.pointer_mut(&format!("/payload/{}", object.object_type))
+/// The message plus what the endpoint should know at the moment of this attempt, put into the message's own text.
+///
+/// # Errors
+/// The message is not what it should be.
+pub(super) fn body(
+    message: &Carried,
+    current: Option<&Value>,
+    parameters: &BTreeMap<&str, &Value>,
+) -> Result<String, serde_json::Error> {
+    let text = message.text();
+    let list: Vec<Parameter<'_>> = parameters.iter().map(|(&name, &value)| Parameter { name, value }).collect();
+    let list = serde_json::to_string(&list)?;
+    let mut body = String::with_capacity(text.len() + list.len() + ROOM);
+    let mut written = 0;
+    if let Some(object) = &message.envelope.object
+        && let Some((shown, actual)) = shown(text, object.object_type.as_str())?
     {
-        let current = current.or_else(|| message.payload.get(object.object_type.as_str())?.get("actual"));
-        shown.insert("current".to_owned(), current.cloned().unwrap_or(Value::Null));
+        // Behind the brace that opens it; `actual` follows.
+        written = shown + 1;
+        body.push_str(&text[..written]);
+        body.push_str("\"current\":");
+        match current {
+            Some(current) => body.push_str(&serde_json::to_string(current)?),
+            None => body.push_str(actual.get()),
+        }
+        body.push(',');
     }
-    let list: Vec<Value> = parameters.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
-    if let Value::Object(fields) = &mut body {
-        fields.insert("parameters".to_owned(), Value::Array(list));
+    // Before the brace that ends the message.
+    body.push_str(&text[written..text.len() - 1]);
+    body.push_str(",\"parameters\":");
+    body.push_str(&list);
+    body.push('}');
+    Ok(body)
+}
+
+/// Bytes for the names of what is put in.
+const ROOM: usize = 32;
+
+#[derive(Serialize)]
+struct Parameter<'a> {
+    name: &'a str,
+    value: &'a Value,
+}
+
+/// Where in the message's text the payload shows the object, and how it looked then.
+fn shown<'a>(text: &'a str, object_type: &str) -> Result<Option<(usize, &'a RawValue)>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Paid<'a> {
+        #[serde(borrow)]
+        payload: &'a RawValue,
     }
-    body.to_string()
+    #[derive(Deserialize)]
+    struct Shown<'a> {
+        #[serde(borrow)]
+        actual: &'a RawValue,
+    }
+    let Paid { payload } = serde_json::from_str(text)?;
+    let objects: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(payload.get())?;
+    let Some(shown) = objects.get(object_type) else { return Ok(None) };
+    let Shown { actual } = serde_json::from_str(shown.get())?;
+    // It was borrowed from the text.
+    Ok(Some((shown.get().as_ptr().addr() - text.as_ptr().addr(), actual)))
 }
 
 /// The route's parameters, and over them what the endpoint's own answers wrote back.
@@ -48,7 +97,7 @@ pub(super) struct Target<'a> {
 pub(super) async fn request(
     Target { hub, endpoint, route }: Target<'_>,
     key: &DeliveryKey,
-    message: &Message,
+    message: &Envelope,
     body: String,
     now: Timestamp,
     secrets: &impl Secrets,
@@ -75,7 +124,7 @@ pub(super) async fn request(
 }
 
 /// W3C Trace Context §3.2: the change's trace, and a span for this delivery.
-fn traceparent(key: &DeliveryKey, message: &Message) -> String {
+fn traceparent(key: &DeliveryKey, message: &Envelope) -> String {
     let span = crate::id::ContentHash::of(key.to_string().as_bytes());
     format!("00-{}-{}-01", message.trace_id, crate::id::hex(&span.0[..8]))
 }

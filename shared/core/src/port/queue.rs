@@ -8,17 +8,17 @@ use super::PortError;
 use crate::{
     Timestamp,
     id::{DeliveryKey, EndpointName, RouteName},
-    message::Message,
+    message::Carried,
 };
 
 /// The body of a queue entry; the rule's input transformer writes the same.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct QueueBody {
     pub route: RouteName,
     /// Left out by the bus, which knows of first rounds only.
     #[serde(default = "first_round")]
     pub round: u32,
-    pub message: Message,
+    pub message: Carried,
 }
 
 fn first_round() -> u32 {
@@ -34,7 +34,7 @@ impl QueueBody {
     }
 
     pub fn key(&self) -> DeliveryKey {
-        DeliveryKey { message: self.message.message_id, route: self.route.clone(), round: self.round }
+        DeliveryKey { message: self.message.envelope.message_id, route: self.route.clone(), round: self.round }
     }
 }
 

@@ -6,14 +6,16 @@
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use crossdock_core::{
+    Timestamp,
     id::{EndpointName, MessageId, RouteName},
     message::Message,
     port::{Bus, PortError, QueueName},
 };
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::{
     codec::to_json,
+    failure::Failure,
     queues::{Content, EntryRow, LocalQueues, copy_body, store_entry, stored_name},
 };
 
@@ -32,60 +34,72 @@ impl fmt::Debug for LocalBus {
     }
 }
 
-/// The entries that one message makes, each with its queue.
-type Copies = Vec<(QueueName, EntryRow)>;
+/// Where one message goes.
+struct Routed {
+    id: MessageId,
+    targets: Vec<(RouteName, EndpointName)>,
+    now: Timestamp,
+}
+
+impl Routed {
+    fn store(self, connection: &Connection, content: impl Fn(RouteName) -> Content) -> Result<(), Failure> {
+        for (route, endpoint) in self.targets {
+            let row = EntryRow::of_content(content(route), self.now);
+            store_entry(connection, &stored_name(&QueueName::Endpoint(endpoint)), &row)?;
+        }
+        Ok(())
+    }
+}
 
 impl LocalBus {
     pub fn new(queues: LocalQueues, targets: Arc<Targets>) -> Self {
         Self { queues, targets }
     }
 
-    fn copies(&self, message: &Message, stored: Option<i64>) -> Result<Copies, PortError> {
+    fn route(&self, message: &Message) -> Result<Routed, PortError> {
         let targets = (self.targets)(message).map_err(|why| {
             PortError::permanent(format!("the routes of message {} could not be told: {why}", message.message_id))
         })?;
-        let now = self.queues.now();
-        let copy = |content, endpoint| (QueueName::Endpoint(endpoint), EntryRow::of_content(content, now));
-        if let Some(seq) = stored {
-            return Ok(targets.into_iter().map(|(route, to)| copy(Content::Copy(seq, route), to)).collect());
-        }
-        let message = to_json("message", message)?;
-        let body = |route: RouteName| Content::Body(copy_body(route.as_str(), &message));
-        Ok(targets.into_iter().map(|(route, to)| copy(body(route), to)).collect())
+        Ok(Routed { id: message.message_id, targets, now: self.queues.now() })
     }
 
-    /// Where the messages stand in the store.
-    async fn stored(&self, ids: Vec<MessageId>) -> Result<Vec<Option<i64>>, PortError> {
-        let reading = self.queues.database().read(move |connection| {
-            let mut statement = connection.prepare_cached("SELECT seq FROM messages WHERE id = ?1")?;
-            ids.iter().map(|id| Ok(statement.query_row([id.as_bytes()], |row| row.get(0)).optional()?)).collect()
-        });
-        reading.await
+    fn route_with_text(&self, message: &Message) -> Result<(Routed, String), PortError> {
+        Ok((self.route(message)?, to_json("message", message)?))
     }
 }
 
 impl Bus for LocalBus {
     async fn publish(&self, messages: &[Message]) -> Vec<Result<(), PortError>> {
-        if messages.is_empty() {
-            return Vec::new();
-        }
-        let stored = match self.stored(messages.iter().map(|message| message.message_id).collect()).await {
-            Ok(stored) => stored,
-            Err(error) => return messages.iter().map(|_| Err(error.clone())).collect(),
-        };
-        let copies: Vec<_> =
-            messages.iter().zip(stored).map(|(message, stored)| self.copies(message, stored)).collect();
-        let woken: BTreeSet<QueueName> = copies.iter().flatten().flatten().map(|(queue, _)| queue.clone()).collect();
-        let publishing = self.queues.database().writer().write_each(copies, |connection, copies| {
-            for (queue, row) in copies {
-                store_entry(connection, &stored_name(&queue), &row)?;
+        let writer = self.queues.database().writer();
+        let routed: Vec<_> = messages.iter().map(|message| self.route(message)).collect();
+        let woken: BTreeSet<EndpointName> =
+            routed.iter().flatten().flat_map(|routed| &routed.targets).map(|(_, endpoint)| endpoint.clone()).collect();
+        // A power cut that loses the entries leaves the message's pending mark, whose clearing comes after them.
+        let published = writer.write_each_relaxed(routed, |connection, routed| {
+            let stored = connection
+                .prepare_cached("SELECT seq FROM messages WHERE id = ?1")?
+                .query_row([routed.id.as_bytes()], |row| row.get(0))
+                .optional()?;
+            match stored {
+                Some(seq) => routed.store(connection, |route| Content::Copy(seq, route)).map(|()| true),
+                None => Ok(false),
             }
-            Ok(())
         });
-        let outcomes = publishing.await;
-        for queue in woken {
-            self.queues.wake(&queue);
+        let published = published.await;
+
+        let unknown = messages.iter().zip(&published).filter(|(_, outcome)| **outcome == Ok(false));
+        let unknown: Vec<_> = unknown.map(|(message, _)| self.route_with_text(message)).collect();
+        let copying = writer.write_each_relaxed(unknown, |connection, (routed, text)| {
+            routed.store(connection, |route| Content::Body(copy_body(route.as_str(), &text)))
+        });
+        let mut copied = copying.await.into_iter();
+        for endpoint in woken {
+            self.queues.wake(&QueueName::Endpoint(endpoint));
         }
-        outcomes
+        let outcome = |published: Result<bool, PortError>| match published? {
+            true => Ok(()),
+            false => copied.next().unwrap_or_else(|| Err(PortError::transient("the bus gave no answer"))),
+        };
+        published.into_iter().map(outcome).collect()
     }
 }

@@ -10,6 +10,8 @@ use super::failure::Failure;
 
 /// Run first, answered later: between the two lies the commit.
 pub(super) trait Job: Send {
+    /// Whether the answer waits for the disk.
+    fn durable(&self) -> bool;
     fn run(&mut self, connection: &Connection) -> Result<(), PortError>;
     /// `commit` failed: then so did the job, whatever came of running it.
     fn answer(self: Box<Self>, commit: Result<(), PortError>);
@@ -21,6 +23,7 @@ pub(super) enum Order {
 }
 
 struct Work<F, T> {
+    durable: bool,
     work: Option<F>,
     outcome: Option<Result<T, PortError>>,
     reply: oneshot::Sender<Result<T, PortError>>,
@@ -31,6 +34,10 @@ where
     F: FnOnce(&Connection) -> Result<T, Failure> + Send,
     T: Send,
 {
+    fn durable(&self) -> bool {
+        self.durable
+    }
+
     fn run(&mut self, connection: &Connection) -> Result<(), PortError> {
         let Some(work) = self.work.take() else { return Ok(()) };
         let outcome = self.outcome.insert(work(connection).map_err(|Failure(error)| error));
@@ -47,10 +54,11 @@ where
 /// Hands the work over and waits for its answer. What was handed over is done even if nobody waits any more.
 pub(super) async fn hand_over<T: Send + 'static>(
     orders: &mpsc::Sender<Order>,
+    durable: bool,
     work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, PortError> {
     let (reply, answer) = oneshot::channel();
-    orders.send(Order::Do(Box::new(Work { work: Some(work), outcome: None, reply }))).map_err(|_| closed())?;
+    orders.send(Order::Do(Box::new(Work { durable, work: Some(work), outcome: None, reply }))).map_err(|_| closed())?;
     answer.await.map_err(|_| closed())?
 }
 

@@ -1,12 +1,14 @@
 //! The store of the local home: every port that keeps state, on one SQLite file.
 //!
-//! What is guaranteed: a call that answered `Ok` survives a crash and a power cut (write-ahead log, synchronous=FULL).
-//! A read sees everything that was acknowledged before it began. Several processes may have the same file open; one
-//! that looks never stops the one that works. Once damage to the file has shown, every call fails ([`damage`]).
+//! What is guaranteed: a call that answered `Ok` survives a crash. What is sent, stored or saved survives a power cut too;
+//! what queues, bus and ledger note on the way does so a little later, and until then can be lost only together with
+//! all that came after it (`docs/adr/0014-durability.md`). A read sees everything that was acknowledged before it began.
+//! Several processes may have the same file open; one that looks never stops the one that works. Once damage to the file
+//! has shown, every call fails ([`damage`]).
 //!
-//! Who works: one thread that writes, committing for all callers at once ([`writer`]); a few threads that read
-//! ([`readers`]). Callers turn typed values into rows before they hand work over, so that the writer does nothing but
-//! SQL.
+//! Who works: one thread that writes, committing for all callers at once ([`writer`]); one that waits for the disk
+//! ([`sync`]); a few that read ([`readers`]). Callers turn typed values into rows before they hand work over, so that the
+//! writer does nothing but SQL.
 //!
 //! Times are kept to the microsecond.
 //!
@@ -27,6 +29,7 @@ mod outbox;
 mod queues;
 mod readers;
 mod stats;
+mod sync;
 mod versions;
 mod writer;
 

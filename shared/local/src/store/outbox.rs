@@ -41,7 +41,7 @@ impl Outbox for Database {
         }
         let ids = ids.to_vec();
         self.writer()
-            .write(move |connection| {
+            .write_relaxed(move |connection| {
                 let mut statement = connection
                     .prepare_cached("DELETE FROM pending WHERE message = (SELECT seq FROM messages WHERE id = ?1)")?;
                 for id in ids {

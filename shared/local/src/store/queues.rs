@@ -134,7 +134,7 @@ impl LocalQueues {
 
     async fn release(&self, queue: Option<String>) -> Result<(), PortError> {
         let now = micros(self.now());
-        let releasing = self.database().writer().write(move |connection| {
+        let releasing = self.database().writer().write_relaxed(move |connection| {
             connection
                 .prepare_cached(
                     "UPDATE entries SET visible_at = ?1, in_flight = 0
@@ -198,7 +198,7 @@ impl Queues for LocalQueues {
             max: max.min(LARGEST_BATCH),
             max_receive_count: self.0.settings.max_receive_count,
         };
-        let (received, moved) = self.database().writer().write(move |connection| work.run(connection)).await?;
+        let (received, moved) = self.database().writer().write_relaxed(move |connection| work.run(connection)).await?;
         if moved {
             self.wake(&QueueName::DeadLetters(queue.endpoint().clone()));
         }
@@ -210,7 +210,7 @@ impl Queues for LocalQueues {
         let receipt = Receipt::parse(receipt)?;
         let now = self.now();
         let name = stored_name(queue);
-        let changing = self.database().writer().write(move |connection| {
+        let changing = self.database().writer().write_relaxed(move |connection| {
             let changed = connection
                 .prepare_cached(
                     "UPDATE entries SET visible_at = ?5, in_flight = 0
@@ -233,7 +233,7 @@ impl Queues for LocalQueues {
     async fn delete(&self, queue: &QueueName, receipt: &str) -> Result<(), PortError> {
         let receipt = Receipt::parse(receipt)?;
         let name = stored_name(queue);
-        let deleting = self.database().writer().write(move |connection| {
+        let deleting = self.database().writer().write_relaxed(move |connection| {
             connection
                 .prepare_cached("DELETE FROM entries WHERE seq = ?1 AND receive_count = ?2 AND queue = ?3")?
                 .execute(params![receipt.seq, receipt.receive_count, name])?;

@@ -45,7 +45,7 @@ impl Readers {
         work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, PortError> {
         self.damage.check()?;
-        let outcome = hand_over(&self.orders, move |connection| {
+        let outcome = hand_over(&self.orders, false, move |connection| {
             let transaction = connection.unchecked_transaction()?;
             let outcome = work(&transaction)?;
             transaction.commit()?;

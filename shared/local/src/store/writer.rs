@@ -1,8 +1,8 @@
 //! Group commit: one thread owns the one connection that writes.
 //!
-//! Making a transaction durable costs one wait for the disk, however much is in it. So the thread takes everything that
-//! waits for it, runs it in one transaction, commits, and only then answers everybody. While it waits for the disk the
-//! next group gathers; an idle store commits a single piece of work at once.
+//! A transaction has its price, however little is in it. So the thread takes everything that waits for it, runs it in one
+//! transaction, commits, and only then answers everybody; those who asked for durability when the disk has it too, for
+//! which [`sync`](super::sync) waits and the writer does not. An idle store commits a single piece of work at once.
 //!
 //! Each item runs in a savepoint of its own: one that fails is undone alone. A commit that fails fails all of its
 //! group, and nothing of it was stored.
@@ -26,6 +26,7 @@ use super::{
     damage::Damage,
     failure::{Failure, port_error},
     job::{Job, Order, hand_over},
+    sync::Syncer,
 };
 
 /// Bounds how long the first of a group waits for the last, and how many pages one commit holds back.
@@ -56,27 +57,62 @@ impl Writer {
         let (orders, waiting) = mpsc::channel();
         let counters = Arc::new(Counters::default());
         let counting = Arc::clone(&counters);
+        let syncer = Syncer::start(&connection)?;
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || write_until_stopped(connection, &waiting, &counting))?;
+            .spawn(move || write_until_stopped(connection, &waiting, &counting, syncer))?;
         Ok(Self { orders, thread: Mutex::new(Some(thread)), counters, damage })
     }
 
-    /// One piece of work: all of it, or nothing.
+    /// One piece of work: all of it, or nothing. Durable when this returns.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, PortError> {
+        self.one(true, work).await
+    }
+
+    /// The same, committed and not yet durable when this returns: a power cut may undo it, with all that came after it.
+    pub(super) async fn write_relaxed<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, PortError> {
+        self.one(false, work).await
+    }
+
+    async fn one<T: Send + 'static>(
+        &self,
+        durable: bool,
+        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, PortError> {
         self.damage.check()?;
-        let outcome = hand_over(&self.orders, move |connection| in_savepoint(connection, work)).await;
+        let outcome = hand_over(&self.orders, durable, move |connection| in_savepoint(connection, work)).await;
         self.damage.note(&outcome);
         outcome
     }
 
     /// One piece of work per item, each all or nothing; one answer per item, in order. An item that was found bad
-    /// before is its own answer.
+    /// before is its own answer. Durable when this returns.
     pub(super) async fn write_each<I: Send + 'static, T: Send + 'static>(
         &self,
+        items: Vec<Result<I, PortError>>,
+        work: impl Fn(&Connection, I) -> Result<T, Failure> + Send + 'static,
+    ) -> Vec<Result<T, PortError>> {
+        self.each(true, items, work).await
+    }
+
+    /// The same, committed and not yet durable when this returns.
+    pub(super) async fn write_each_relaxed<I: Send + 'static, T: Send + 'static>(
+        &self,
+        items: Vec<Result<I, PortError>>,
+        work: impl Fn(&Connection, I) -> Result<T, Failure> + Send + 'static,
+    ) -> Vec<Result<T, PortError>> {
+        self.each(false, items, work).await
+    }
+
+    async fn each<I: Send + 'static, T: Send + 'static>(
+        &self,
+        durable: bool,
         items: Vec<Result<I, PortError>>,
         work: impl Fn(&Connection, I) -> Result<T, Failure> + Send + 'static,
     ) -> Vec<Result<T, PortError>> {
@@ -102,7 +138,7 @@ impl Writer {
             }
             Ok(outcomes)
         };
-        let outcomes = hand_over(&self.orders, all).await.unwrap_or_else(|error| all_failed(count, &error));
+        let outcomes = hand_over(&self.orders, durable, all).await.unwrap_or_else(|error| all_failed(count, &error));
         outcomes.iter().for_each(|outcome| self.damage.note(outcome));
         outcomes
     }
@@ -151,7 +187,12 @@ fn in_savepoint<T>(
     outcome
 }
 
-fn write_until_stopped(connection: Connection, orders: &mpsc::Receiver<Order>, counters: &Counters) {
+fn write_until_stopped(
+    connection: Connection,
+    orders: &mpsc::Receiver<Order>,
+    counters: &Counters,
+    syncer: Option<Syncer>,
+) {
     let mut stopping = false;
     while !stopping && let Ok(Order::Do(first)) = orders.recv() {
         let mut group = vec![first];
@@ -171,9 +212,17 @@ fn write_until_stopped(connection: Connection, orders: &mpsc::Receiver<Order>, c
             counters.commits.fetch_add(1, Ordering::Relaxed);
             counters.operations.fetch_add(operations, Ordering::Relaxed);
         }
-        for job in group {
+        let disk = syncer.as_ref().filter(|_| outcome.is_ok());
+        let (later, now): (Vec<_>, Vec<_>) = group.into_iter().partition(|job| disk.is_some() && job.durable());
+        if let Some(syncer) = disk {
+            syncer.flush(later);
+        }
+        for job in now {
             job.answer(outcome.clone());
         }
+    }
+    if let Some(syncer) = syncer {
+        syncer.stop();
     }
     // Another process may be reading; then the write-ahead log stays, and the next opening picks it up.
     let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));

@@ -20,7 +20,7 @@ routes:
     crate::hub::load("hub.yaml", text, &|_| None).unwrap_or_else(|faults| panic!("{faults}")).hub
 }
 
-fn parent() -> Message {
+fn parent() -> Envelope {
     serde_json::from_value(json!({
         "message_id": MessageId::from_bytes([0x5f; 16]), "message": "order:new", "hub": "my-shop",
         "source": "my-store", "created_at": "2026-11-21T10:00:00Z", "trace_id": "0af7651916cd43dd8448eb211c80319c",

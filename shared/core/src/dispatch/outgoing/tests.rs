@@ -1,8 +1,12 @@
 use futures_util::FutureExt;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 
 use super::*;
-use crate::id::{MessageId, SecretName};
+use crate::{
+    id::{MessageId, SecretName},
+    message::Message,
+};
 
 fn hub() -> Hub {
     let text = "hub: my-shop
@@ -19,6 +23,10 @@ routes:
   - {name: open, messages: ['order:*'], to: open, path: /}
 ";
     crate::hub::load("hub.yaml", text, &|_| None).unwrap_or_else(|faults| panic!("{faults}")).hub
+}
+
+fn carried(message: &Message) -> Carried {
+    Carried::of(message).unwrap()
 }
 
 fn message() -> Message {
@@ -47,7 +55,7 @@ fn sent(route: &str, round: u32) -> EndpointRequest {
     let key = DeliveryKey { message: message().message_id, route: route.name.clone(), round };
     let now = "2026-11-21T10:00:00.9Z".parse().unwrap();
     let target = Target { hub: &hub, endpoint, route };
-    request(target, &key, &message(), "{}".to_owned(), now, &Hush).now_or_never().unwrap().unwrap()
+    request(target, &key, &carried(&message()).envelope, "{}".to_owned(), now, &Hush).now_or_never().unwrap().unwrap()
 }
 
 fn header(request: &EndpointRequest, name: &str) -> Option<String> {
@@ -107,7 +115,7 @@ fn what_was_written_back_goes_over_the_route() {
     let hub = hub();
     let written = BTreeMap::from([("retries".to_owned(), json!(5)), ("token".to_owned(), json!("t"))]);
     let parameters = parameters(&hub.routes[0], &written);
-    let body: Value = serde_json::from_str(&body(&message(), None, &parameters)).unwrap();
+    let body: Value = serde_json::from_str(&body(&carried(&message()), None, &parameters).unwrap()).unwrap();
     let expected = json!([
         {"name": "from", "value": "shop"}, {"name": "retries", "value": 5}, {"name": "token", "value": "t"}
     ]);
@@ -117,7 +125,7 @@ fn what_was_written_back_goes_over_the_route() {
 #[test]
 fn a_body_is_the_message_with_current_and_parameters() {
     let read = |message: &Message, current: Option<&Value>| -> Value {
-        serde_json::from_str(&body(message, current, &BTreeMap::new())).unwrap()
+        serde_json::from_str(&body(&carried(message), current, &BTreeMap::new()).unwrap()).unwrap()
     };
     let newer = json!({"total": 2});
     let mut expected = json!(message());
