@@ -2,6 +2,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crossdock_core::{
     hub::Retention,
+    message::Carried,
     port::{Bus, DeliveryState, Entry, Ledger, Outbox, QueueBody, QueueName, Queues, VersionStore},
     version::VersionRef,
 };
@@ -53,7 +54,7 @@ impl Fixture {
 
 /// An entry about a message, such as a further round, or with attributes a dead letter.
 fn about(name: &str, attributes: &[(&str, &str)]) -> Entry {
-    let body = QueueBody { route: "book".parse().unwrap(), round: 2, message: message(name) };
+    let body = QueueBody { route: "book".parse().unwrap(), round: 2, message: Carried::of(&message(name)).unwrap() };
     let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Entry { attributes, ..entry(serde_json::to_string(&body).unwrap()) }
 }
