@@ -1,17 +1,25 @@
 //! The command line.
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
-use crossdock_core::id::HubName;
+use crossdock_core::{
+    id::{HubName, SecretName, SourceName},
+    json::FieldPath,
+};
+use ipnet::IpNet;
+use url::Url;
+
+use crate::redact;
 
 /// A hub between shops, ERPs and whatever should hear of their changes.
 ///
 /// One file, hub.yaml, says where changes come from (sources), who wants to hear of them (endpoints) and which goes to
-/// whom (routes). Start with `crossdock dev`: without a file of your own it plays a sample.
+/// whom (routes). Start with `crossdock dev`: without a file of your own it plays a sample. `crossdock init` writes a file
+/// for a list of yours.
 #[derive(Debug, Parser)]
 #[command(name = "crossdock", version, max_term_width = 100, arg_required_else_help = true)]
 pub(crate) struct Args {
@@ -21,13 +29,16 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Init(Init),
     Dev(Dev),
+    Listen(Listen),
     Check(Check),
     Show(Show),
     Dlq(Dlq),
     Poll(Poll),
     Send(Send),
     Endpoint(Endpoint),
+    Gc(Gc),
     Sample(Sample),
 }
 
@@ -44,7 +55,10 @@ pub(crate) struct Which {
 }
 
 /// Below it each hub has a folder of its own.
-const STATE: &str = ".crossdock";
+pub(crate) const STATE: &str = ".crossdock";
+
+/// Where `listen` listens, and where a hub file that `init` wrote sends to. `dev` has the port before it.
+pub(crate) const LISTENER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7421);
 
 impl Which {
     /// Two hubs never share a state.
@@ -56,6 +70,95 @@ impl Which {
     pub(crate) fn sample(&self) -> PathBuf {
         self.state.as_deref().unwrap_or(Path::new(STATE)).join("sample")
     }
+}
+
+/// Write a hub file for a list that a store or service offers.
+///
+/// Asks for the list, works out what can be seen of it (where the list is, what names an object, its times, how it is
+/// divided into pages, whether it can be filtered by time) and writes a hub file with comments. A few further requests
+/// make sure of what was guessed. What it found and what it did not is said on the error output.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  crossdock init https://shop.example.com/api/orders
+  crossdock init https://shop.example.com/api/orders --items data.orders --id number
+  CROSSDOCK_SECRET_SHOP=… crossdock init https://shop.example.com/orders --bearer shop")]
+pub(crate) struct Init {
+    /// The list's address, with the query it needs
+    #[arg(value_parser = web_address)]
+    pub(crate) url: Url,
+
+    /// Where the list is in the answer, where that cannot be told
+    #[arg(long, value_name = "PATH")]
+    pub(crate) items: Option<FieldPath>,
+
+    /// The field that names an object, where that cannot be told
+    #[arg(long, value_name = "PATH")]
+    pub(crate) id: Option<FieldPath>,
+
+    /// What the source is called [default: after the host]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<SourceName>,
+
+    /// Send the secret of that name as a bearer token; its value is in CROSSDOCK_SECRET_NAME
+    #[arg(long, value_name = "SECRET", conflicts_with = "secret_header")]
+    pub(crate) bearer: Option<SecretName>,
+
+    /// Send a header that holds the secret of that name, such as 'X-Api-Key: shop-key'
+    #[arg(long, value_name = "NAME: SECRET", value_parser = secret_header)]
+    pub(crate) secret_header: Option<(String, SecretName)>,
+
+    /// Send a header, which is written into the file; may be given more than once
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = plain_header)]
+    pub(crate) headers: Vec<(String, String)>,
+
+    /// Open a private network that the list is in, such as 10.20.0.0/16, for this and in the file
+    #[arg(long = "network", value_name = "CIDR")]
+    pub(crate) networks: Vec<IpNet>,
+
+    /// Ask for the list once, and do not try out how it pages and filters
+    #[arg(long)]
+    pub(crate) no_probes: bool,
+
+    /// Where to write
+    #[arg(long, value_name = "FILE", default_value = "hub.yaml")]
+    pub(crate) output: PathBuf,
+
+    /// Write over a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+fn web_address(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let url = url.ok_or("expected an address that begins with http:// or https://")?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("expected an address without credentials: name a secret with --bearer or --secret-header".into());
+    }
+    Ok(url)
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("expected a name and a value with a colon between them")?;
+    Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
+}
+
+fn plain_header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = header(text)?;
+    if redact::is_secret(&name) {
+        let hint = "carries a credential, which does not belong into a file: put it into an environment variable \
+                    CROSSDOCK_SECRET_NAME and say";
+        return Err(format!("{name} {hint} --secret-header '{name}: NAME'"));
+    }
+    Ok((name, value))
+}
+
+fn secret_header(text: &str) -> Result<(String, SecretName), String> {
+    let (name, secret) = header(text)?;
+    // A value in place of the name is not repeated.
+    let secret = SecretName::new(&secret).map_err(|_| {
+        "expected the name of a secret after the colon (lower-case letters, digits, '-' or '_'), not the secret itself"
+    })?;
+    Ok((name, secret))
 }
 
 /// Run the whole hub on this machine.
@@ -82,6 +185,47 @@ pub(crate) struct Dev {
     /// Where pushes come in; a port of 0 takes any [default: 127.0.0.1:7420, or any port where that one is taken]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
+}
+
+/// Play an endpoint: show what arrives, and answer.
+///
+/// Answers every message with 200, or passes it on with --forward and answers what comes back. With --record each
+/// delivery and its answer is kept as a JSON file; headers and parameters that carry credentials are left out of it.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  crossdock listen                  for a hub file from `crossdock init`
+  crossdock listen --route ROUTE    in place of the endpoint of that route
+  crossdock listen --status 503     an endpoint in trouble
+  crossdock listen --forward http://127.0.0.1:3000 --record deliveries")]
+pub(crate) struct Listen {
+    /// Listen where this route's endpoint is, for what this route sends; other paths are answered 404
+    #[arg(long, value_name = "ROUTE")]
+    pub(crate) route: Option<String>,
+
+    /// The hub file with the route [default: hub.yaml in this folder]
+    #[arg(long, value_name = "FILE", requires = "route")]
+    pub(crate) hub: Option<PathBuf>,
+
+    /// Where to listen; a port of 0 takes any [default: 127.0.0.1:7421, or where the route's endpoint is]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) address: Option<SocketAddr>,
+
+    /// Pass each message on to this service, its path appended, and answer what it answers
+    #[arg(long, value_name = "URL", value_parser = web_address)]
+    pub(crate) forward: Option<Url>,
+
+    /// Keep each delivery and its answer as a JSON file in this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) record: Option<PathBuf>,
+
+    /// What to answer
+    #[arg(long, value_name = "STATUS", default_value_t = 200, conflicts_with = "forward",
+          value_parser = clap::value_parser!(u16).range(200..600))]
+    pub(crate) status: u16,
+
+    /// Print JSON, one line for each delivery
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Find everything that is wrong with a hub file.
@@ -208,6 +352,27 @@ pub(crate) enum EndpointCommand {
         #[command(flatten)]
         which: Which,
     },
+}
+
+/// Show what the hub need not remember any more, and remove it.
+///
+/// What is over expires as `retention` in the hub file says: messages with their deliveries, dead letters, replaced
+/// versions. A running hub removes it by itself. Whatever still waits, and the newest version of an object, never expires.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  crossdock gc            say what would be removed
+  crossdock gc --apply    remove it")]
+pub(crate) struct Gc {
+    /// Remove it
+    #[arg(long)]
+    pub(crate) apply: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) which: Which,
 }
 
 /// Run the sample store and the sample endpoints alone.

@@ -40,6 +40,11 @@ impl Environment {
         (self.0)(name)
     }
 
+    /// Secrets of the hub whose state is in this folder.
+    pub(crate) fn secrets(&self, state: &Path) -> LocalSecrets {
+        LocalSecrets::new(self.0.clone(), &state.join("secrets"))
+    }
+
     /// With the sample's URLs and secrets: its servers listen nowhere else, whatever else is set.
     pub(crate) fn with(&self, sample: &SampleSettings) -> Self {
         let (outer, sample) = (self.0.clone(), sample.clone());
@@ -182,12 +187,13 @@ pub(crate) fn setup(
 ) -> Result<Setup, Failure> {
     let state = which.folder(&hub.name);
     Ok(Setup {
-        secrets: LocalSecrets::new(environment.0.clone(), &state.join("secrets")),
+        secrets: environment.secrets(&state),
         hub,
         state,
         observer,
         allow_loopback: true,
         faults: faults(environment)?,
+        on_refused: None,
     })
 }
 

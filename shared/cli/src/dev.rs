@@ -16,7 +16,7 @@ use crate::{
     context::{Environment, HubFile, SampleSettings, say_notes, setup},
     display,
     failure::Failure,
-    out,
+    hint, out,
     printer::{self, Feed, Item},
 };
 
@@ -81,7 +81,9 @@ async fn start(args: &Dev, environment: Environment, feed: Feed) -> Result<(Runn
     let loaded = file.load(&environment)?;
     say_notes(&loaded);
     out::note(&format!("{}: URLs in this file may lead to this machine itself; on AWS none may", file.name()));
-    let setup = setup(&args.which, Arc::new(loaded.hub), &environment, Arc::new(feed))?;
+    let hub = Arc::new(loaded.hub);
+    let mut setup = setup(&args.which, hub.clone(), &environment, Arc::new(feed))?;
+    setup.on_refused = Some(hint::on_refused(hub, file.name()));
     let options = Options { listen: args.listen.unwrap_or(LISTEN), any_port: args.listen.is_none() };
     Ok((Running::start(setup, options).await?, sample))
 }

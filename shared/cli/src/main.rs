@@ -10,9 +10,14 @@ mod display;
 mod dlq;
 mod endpoint;
 mod failure;
+mod gc;
+mod hint;
+mod init;
+mod listen;
 mod out;
 mod poll;
 mod printer;
+mod redact;
 mod sample;
 mod send;
 mod show;
@@ -49,13 +54,16 @@ fn main() -> ExitCode {
 
 async fn run(command: Command, environment: Environment) -> Result<ExitCode, Failure> {
     match command {
+        Command::Init(args) => init::run(args, &environment).await?,
         Command::Dev(args) => dev::run(args, environment).await?,
+        Command::Listen(args) => listen::run(args, &environment).await?,
         Command::Check(args) => return check::run(&args, &environment),
         Command::Show(args) => show::run(args, environment).await?,
         Command::Dlq(args) => dlq::run(args, environment).await?,
         Command::Poll(args) => poll::run(args, environment).await?,
         Command::Send(args) => send::run(args, environment).await?,
         Command::Endpoint(args) => endpoint::run(args, environment).await?,
+        Command::Gc(args) => gc::run(args, environment).await?,
         Command::Sample(args) => sample::run(args).await?,
     }
     Ok(ExitCode::SUCCESS)

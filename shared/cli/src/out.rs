@@ -50,6 +50,11 @@ pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
+/// Whether notes go to somebody's screen, and not into a file or to another process.
+pub(crate) fn notes_are_on_a_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
 /// A line of text that has no colours of ours.
 pub(crate) fn line(text: &str) {
     settled(styled(&plain_lines(text)));

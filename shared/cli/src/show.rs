@@ -6,7 +6,7 @@ use crossdock_core::{
     json::{FieldPath, changes},
     message::MessageRecord,
     port::{Delivery, Home, Ledger, Outbox, VersionStore},
-    version::Version,
+    version::{Version, VersionRef},
 };
 use serde_json::{Value, json};
 
@@ -40,7 +40,13 @@ pub(crate) async fn run(args: Show, environment: Environment) -> Result<(), Fail
 async fn message(opened: &Opened, id: MessageId, only: Option<&str>) -> Result<Value, Failure> {
     let record = opened.home.store().messages(&[id]).await?.into_iter().flatten().next();
     let Some(record) = record else {
-        return Err(Failure::new(format!("the store has no message {id}")));
+        let why = "never emitted, or over for longer than `retention` in the hub file says";
+        return Err(Failure::new(format!("the store has no message {id}: {why}")));
+    };
+    let about = record.message.object_key().zip(record.message.object.as_ref().map(|object| object.version));
+    let version = match about {
+        Some((key, number)) => opened.home.store().versions(&[VersionRef { key, number }]).await?.pop().flatten(),
+        None => None,
     };
     let mut deliveries = opened.home.store().deliveries_of(id).await?;
     deliveries.sort_by(|a, b| a.key.cmp(&b.key));
@@ -53,6 +59,8 @@ async fn message(opened: &Opened, id: MessageId, only: Option<&str>) -> Result<V
     }
     Ok(json!({
         "message": record.message,
+        // The message itself says what was in it.
+        "version_expired": record.message.object.is_some() && version.is_none(),
         "routes": routes(&opened.hub, &record, &deliveries),
         "deliveries": deliveries.iter().map(delivery).collect::<Vec<_>>(),
     }))
@@ -136,7 +144,8 @@ async fn object(
 ) -> Result<Value, Failure> {
     let volatile = volatile(&opened.hub, &key.collection);
     let versions = history.iter().enumerate().map(|(place, version)| {
-        let parent = place.checked_sub(1).map(|parent| &history[parent]);
+        let parent = place.checked_sub(1).map(|before| &history[before]);
+        let parent = parent.filter(|parent| version.parent == Some(parent.number));
         let changes = parent.map(|parent| changes(&parent.body, &version.body, volatile));
         json!({
             "version": version.number, "stored_at": version.stored_at, "baseline": version.baseline,
@@ -157,6 +166,7 @@ async fn object(
     }
     Ok(json!({
         "source": key.collection.source, "collection": key.collection.collection, "id": key.id,
+        "expired_versions": history.first().map_or(0, |oldest| oldest.number.saturating_sub(1)),
         "versions": versions.collect::<Vec<_>>(), "messages": emitted,
     }))
 }
@@ -186,10 +196,11 @@ mod text {
             out::line(&format!("  from {} at {}", of(message, "source"), of(message, "created_at")));
             if let Some(object) = message.get("object").filter(|object| !object.is_null()) {
                 out::line(&format!(
-                    "  about {} {} version {}",
+                    "  about {} {} version {}{}",
                     of(object, "type"),
                     of(object, "id"),
-                    of(object, "version")
+                    of(object, "version"),
+                    if found["version_expired"] == true { ", which has expired" } else { "" },
                 ));
             }
             if let Some(parent) = message.get("parent_id").filter(|parent| !parent.is_null()) {
@@ -209,6 +220,11 @@ mod text {
 
     fn object(object: &Value) {
         out::line(&format!("{}/{}/{}", of(object, "source"), of(object, "collection"), of(object, "id")));
+        match object["expired_versions"].as_u64() {
+            None | Some(0) => {}
+            Some(1) => out::line("  version 1 has expired"),
+            Some(last) => out::line(&format!("  versions 1 to {last} have expired")),
+        }
         for version in list(object, "versions") {
             let kind = match (version["baseline"] == true, version["deleted"] == true) {
                 (true, _) => " baseline",

@@ -16,8 +16,8 @@ const SHOWN: usize = 60;
 
 /// Of a route that is not among those the message was stored with.
 pub(crate) fn not(pattern: &EventPattern, message: &Message) -> String {
-    let event = message.bus_event();
-    if matches(pattern, &event) == Some(true) {
+    let Ok(event) = message.bus_event() else { return "does not match".to_owned() };
+    if matches(pattern, &event) {
         return "matches now; when the message was stored, the hub file said otherwise".to_owned();
     }
     let Ok(pattern) = serde_json::from_str(pattern.as_str()) else { return "does not match".to_owned() };
@@ -30,10 +30,8 @@ pub(crate) fn not(pattern: &EventPattern, message: &Message) -> String {
     }
 }
 
-/// `None`: the matcher cannot say.
-fn matches(pattern: &EventPattern, event: &Value) -> Option<bool> {
-    let places = Matcher::new([(0, pattern)]).and_then(|matcher| matcher.matches(event.to_string().as_bytes())).ok()?;
-    Some(!places.is_empty())
+fn matches(pattern: &EventPattern, event: &Value) -> bool {
+    !Matcher::new([(0, pattern)]).matches(event).is_empty()
 }
 
 /// A condition of a pattern: all of them match, or the pattern does not.
@@ -73,7 +71,7 @@ impl Part<'_> {
         let inner = if self.is_or { json!({"$or": self.condition}) } else { self.condition.clone() };
         let alone = self.path.iter().rev().fold(inner, |inner, name| json!({*name: inner}));
         let Ok(pattern) = compile_raw(&[], &alone) else { return false };
-        matches(&pattern, event) == Some(false)
+        !matches(&pattern, event)
     }
 
     fn explain(&self, event: &Value) -> String {
@@ -111,10 +109,13 @@ fn matcher(matcher: &Value) -> String {
         ("numeric", Value::Array(bounds)) => numeric(bounds),
         ("exists", Value::Bool(true)) => "something".to_owned(),
         ("exists", _) => "nothing".to_owned(),
+        ("prefix", Value::Object(same)) => format!("{}… in any case", same["equals-ignore-case"]),
+        ("suffix", Value::Object(same)) => format!("…{} in any case", same["equals-ignore-case"]),
         ("prefix", value) => format!("{value}…"),
         ("suffix", value) => format!("…{value}"),
         ("wildcard", value) => format!("like {value}"),
         ("equals-ignore-case", value) => format!("{value} in any case"),
+        ("anything-but", Value::Object(_)) => format!("anything but {}", self::matcher(value)),
         ("anything-but", value) => format!("anything but {value}"),
         _ => matcher.to_string(),
     }
@@ -196,6 +197,10 @@ mod tests {
         check(&text, "payload.order.actual.total is \"24.99\", expected >= 5 and < 90");
         let sku = json!({"detail": {"payload": {"order": {"actual": {"lines": {"sku": ["C", {"prefix": "D"}]}}}}}});
         check(&sku, "payload.order.actual.lines.sku is \"A\", \"B\", expected \"C\" or \"D\"…");
+        let forms = json!({"detail": {"keys": {"email": [
+            {"anything-but": {"suffix": ".com"}}, {"prefix": {"equals-ignore-case": "B"}},
+        ]}}});
+        check(&forms, "keys.email is \"a@example.com\", expected anything but …\".com\" or \"B\"… in any case");
         check(
             &json!({"detail": {"keys": {"email": [{"exists": false}]}}}),
             "keys.email is \"a@example.com\", expected nothing",

@@ -31,7 +31,7 @@ fn order(lines: usize) -> Value {
     json!({
         "id": "o-0001", "number": "R000000001", "state": "complete", "currency": "SEK", "total": "399.00",
         "item_total": "387.00", "weight_kg": 1.10, "ledger_id": 12_345_678_901_234_567_890_u64, "note": null, "meta": {},
-        "created_at": "2026-11-21T10:00:00Z", "updated_at": "2026-11-21T10:00:00Z", "email": "zoë@exämple.com",
+        "created_at": "2026-11-21T10:00:00Z", "updated_at": "2026-11-21T10:00:00Z", "contact": "zoë@exämple.com",
         "billing_address": address.clone(), "shipping_address": address,
         "line_items": (0..lines).map(line).collect::<Vec<_>>(),
         "payments": [{"id": 1, "method": "card", "state": "completed", "amount": "399.00"}],

@@ -276,7 +276,7 @@ mod tests {
         let hub = hub();
         let item = |levels| json!({"message": "order:imported", "payload": nested(levels)});
         let message = push(&hub, item(DEEPEST)).unwrap();
-        let text = message.bus_event().to_string();
+        let text = message.bus_event().unwrap().to_string();
         assert!(serde_json::from_str::<Value>(&text).is_ok());
         let error = push(&hub, item(DEEPEST + 1)).unwrap_err();
         assert_eq!(error, "payload: nested more than 100 levels deep");

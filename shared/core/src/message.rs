@@ -44,12 +44,12 @@ pub struct Message {
 
 impl Message {
     /// The event as EventBridge would see it, the shape every pattern is written against.
-    pub fn bus_event(&self) -> Value {
-        json!({
-            "source": format!("crossdock.{}", self.source),
-            "detail-type": self.message,
-            "detail": self,
-        })
+    ///
+    /// # Errors
+    /// The message cannot be written as JSON.
+    pub fn bus_event(&self) -> serde_json::Result<Value> {
+        let source = format!("crossdock.{}", self.source);
+        Ok(json!({"source": source, "detail-type": self.message.as_str(), "detail": serde_json::to_value(self)?}))
     }
 
     pub fn object_key(&self) -> Option<ObjectKey> {
@@ -178,7 +178,7 @@ mod tests {
     /// The envelope every pattern is written against (contract §2).
     #[test]
     fn on_the_bus() {
-        let event = child().bus_event();
+        let event = child().bus_event().unwrap();
         assert_eq!(event["source"], "crossdock.my-store");
         assert_eq!(event["detail-type"], "payment:new");
         assert_eq!(event["detail"], serde_json::from_str::<Value>(CHILD).unwrap());

@@ -4,20 +4,21 @@
 //! see, against the same patterns. No pattern looks at the message's own `routes` (the compiler refuses it), so that the
 //! answer is the same before and after it is written into the message.
 
+use std::collections::HashMap;
+
 use crate::{
     hub::Hub,
-    id::{EndpointName, RouteName},
+    id::{EndpointName, MessageId, RouteName},
     message::{Message, MessageRecord},
-    pattern::{Matcher, MatcherError},
+    pattern::Matcher,
 };
 
-/// The hub's routes cannot be matched, or a message cannot.
+/// A message cannot be written as an event.
 #[derive(Debug, thiserror::Error)]
-pub enum RouteError {
-    #[error("the hub's routes cannot be matched")]
-    Routes(#[source] MatcherError),
-    #[error("message {message} cannot be routed")]
-    Message { message: String, source: MatcherError },
+#[error("message {message} cannot be routed")]
+pub struct RouteError {
+    message: MessageId,
+    source: serde_json::Error,
 }
 
 /// The routes of a hub, ready to match.
@@ -26,6 +27,8 @@ pub struct Router {
     matcher: Matcher,
     /// In the hub's order; the matcher's numbers are places in it.
     routes: Vec<Target>,
+    /// Places in `routes`.
+    by_name: HashMap<RouteName, usize>,
 }
 
 #[derive(Debug)]
@@ -36,24 +39,24 @@ struct Target {
 }
 
 impl Router {
-    /// # Errors
-    /// A pattern is too large to be matched in process; `check` refuses such a hub.
-    pub fn new(hub: &Hub) -> Result<Self, RouteError> {
+    pub fn new(hub: &Hub) -> Self {
         let patterns = hub.routes.iter().map(|route| &route.pattern).enumerate();
         let targets = hub.routes.iter().map(|route| Target {
             route: route.name.clone(),
             endpoint: route.to.clone(),
             enabled: route.enabled,
         });
-        Ok(Self { matcher: Matcher::new(patterns).map_err(RouteError::Routes)?, routes: targets.collect() })
+        let by_name = hub.routes.iter().enumerate().map(|(place, route)| (route.name.clone(), place));
+        Self { matcher: Matcher::new(patterns), routes: targets.collect(), by_name: by_name.collect() }
     }
 
     /// The message with its routes, and beside it the disabled ones that match; both in the hub's order.
     ///
     /// # Errors
-    /// The message cannot be matched.
+    /// The message cannot be written as an event.
     pub fn record(&self, mut message: Message) -> Result<MessageRecord, RouteError> {
-        let (enabled, disabled): (Vec<_>, Vec<_>) = self.matching(&message)?.partition(|target| target.enabled);
+        let matching = self.matching(&message)?;
+        let (enabled, disabled): (Vec<_>, Vec<_>) = self.at(&matching).partition(|target| target.enabled);
         let names = |targets: Vec<&Target>| targets.into_iter().map(|target| target.route.clone()).collect();
         message.routes = names(enabled);
         Ok(MessageRecord { message, disabled_routes: names(disabled) })
@@ -63,21 +66,24 @@ impl Router {
     /// that matched when the message was stored, and has been changed since, still gets it: it was promised.
     ///
     /// # Errors
-    /// The message cannot be matched.
+    /// The message cannot be written as an event.
     pub fn targets(&self, message: &Message) -> Result<Vec<(RouteName, EndpointName)>, RouteError> {
-        let matching: Vec<&RouteName> = self.matching(message)?.map(|target| &target.route).collect();
-        let promised = |target: &&Target| matching.contains(&&target.route) || message.routes.contains(&target.route);
-        let enabled = self.routes.iter().filter(|target| target.enabled).filter(promised);
+        let mut places = self.matching(message)?;
+        places.extend(message.routes.iter().filter_map(|promised| self.by_name.get(promised)));
+        places.sort_unstable();
+        places.dedup();
+        let enabled = self.at(&places).filter(|target| target.enabled);
         Ok(enabled.map(|target| (target.route.clone(), target.endpoint.clone())).collect())
     }
 
-    fn matching(&self, message: &Message) -> Result<impl Iterator<Item = &Target>, RouteError> {
-        let event = message.bus_event().to_string();
-        let places = self
-            .matcher
-            .matches(event.as_bytes())
-            .map_err(|source| RouteError::Message { message: message.message_id.to_string(), source })?;
-        Ok(places.into_iter().filter_map(|place| self.routes.get(place)))
+    /// Places in the hub's order.
+    fn matching(&self, message: &Message) -> Result<Vec<usize>, RouteError> {
+        let event = message.bus_event().map_err(|source| RouteError { message: message.message_id, source })?;
+        Ok(self.matcher.matches(&event))
+    }
+
+    fn at(&self, places: &[usize]) -> impl Iterator<Item = &Target> {
+        places.iter().filter_map(|place| self.routes.get(*place))
     }
 }
 

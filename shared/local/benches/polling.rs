@@ -191,7 +191,7 @@ impl Bench {
             Ok(loaded) => loaded.hub,
             Err(faults) => panic!("{faults}"),
         };
-        let router = Arc::new(Router::new(&hub).unwrap());
+        let router = Arc::new(Router::new(&hub));
         let runtime = Runtime::new().unwrap();
         let file = folder.join("state.db");
         let store = runtime.block_on(Database::open(&file, Arc::new(SystemClock), &OsRandom)).unwrap();

@@ -13,12 +13,13 @@ use crossdock_core::{
     fault::{Faults, Guarded},
     hub::Hub,
     port::{Clock, Home, Random},
-    route::{RouteError, Router},
+    route::Router,
 };
 use crossdock_http::{AddressPolicy, BuildError, HttpClient};
 
 use crate::{
     outside::{LocalSecrets, OsRandom, SystemClock},
+    refused::{OnRefused, Telling},
     store::{Database, LocalBus, LocalQueues, OpenError, QueueSettings, Targets},
 };
 
@@ -35,6 +36,8 @@ pub struct Setup {
     /// URLs written in the hub file may reach loopback.
     pub allow_loopback: bool,
     pub faults: Faults,
+    /// Whom to tell of requests that found nobody listening.
+    pub on_refused: Option<OnRefused>,
 }
 
 impl fmt::Debug for Setup {
@@ -49,8 +52,6 @@ pub enum SetupError {
     Open(#[from] OpenError),
     #[error(transparent)]
     Client(#[from] BuildError),
-    #[error(transparent)]
-    Route(#[from] RouteError),
     #[error("{path}: {why}{}", advice(why))]
     State { path: String, why: io::Error },
     #[error(
@@ -72,7 +73,8 @@ pub struct LocalHome {
     store: Guarded<Database>,
     bus: Guarded<LocalBus>,
     queues: Guarded<LocalQueues>,
-    http: Guarded<HttpClient>,
+    source: Guarded<HttpClient>,
+    endpoint: Guarded<Telling<HttpClient>>,
     secrets: Guarded<LocalSecrets>,
     clock: SystemClock,
     random: OsRandom,
@@ -88,7 +90,7 @@ impl fmt::Debug for LocalHome {
 impl LocalHome {
     /// Opens the state and makes the clients. Does not take the state's lock: looking is allowed while a hub runs.
     pub async fn open(setup: Setup) -> Result<(Self, Arc<Router>), SetupError> {
-        let Setup { hub, state, secrets, observer, allow_loopback, faults } = setup;
+        let Setup { hub, state, secrets, observer, allow_loopback, faults, on_refused } = setup;
         let claimed = is_claimed(&state, &hub)?;
         let file = database_of(&state);
         if claimed && std::fs::metadata(&file).is_ok_and(|file| file.len() == 0) {
@@ -99,7 +101,7 @@ impl LocalHome {
         if !claimed {
             claim(&state, &hub)?;
         }
-        let router = Arc::new(Router::new(&hub)?);
+        let router = Arc::new(Router::new(&hub));
         let queues = LocalQueues::new(database.clone(), QueueSettings { max_receive_count: MAX_RECEIVE_COUNT });
         let bus = LocalBus::new(queues.clone(), targets(router.clone()));
         let policy = AddressPolicy::new(hub.networks.clone());
@@ -109,7 +111,8 @@ impl LocalHome {
             store: Guarded::new(database.clone(), faults.clone()),
             bus: Guarded::new(bus, faults.clone()),
             queues: Guarded::new(queues, faults.clone()),
-            http: Guarded::new(http, faults.clone()),
+            endpoint: Guarded::new(Telling::new(http.clone(), on_refused), faults.clone()),
+            source: Guarded::new(http, faults.clone()),
             secrets: Guarded::new(secrets, faults),
             database,
             clock,
@@ -134,7 +137,7 @@ impl Home for LocalHome {
     type Bus = Guarded<LocalBus>;
     type Queues = Guarded<LocalQueues>;
     type Source = Guarded<HttpClient>;
-    type Endpoint = Guarded<HttpClient>;
+    type Endpoint = Guarded<Telling<HttpClient>>;
     type Secrets = Guarded<LocalSecrets>;
 
     fn store(&self) -> &Self::Store {
@@ -147,10 +150,10 @@ impl Home for LocalHome {
         &self.queues
     }
     fn source(&self) -> &Self::Source {
-        &self.http
+        &self.source
     }
     fn endpoint(&self) -> &Self::Endpoint {
-        &self.http
+        &self.endpoint
     }
     fn secrets(&self) -> &Self::Secrets {
         &self.secrets

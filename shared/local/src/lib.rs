@@ -1,19 +1,23 @@
 //! The local home: one process that plays scheduler, bus, queues and functions around the same core that runs on AWS.
 //!
 //! [`store`] keeps everything in one SQLite file. [`Running`] is the hub at work: one loop per collection that polls it,
-//! one per endpoint that empties its queue, one that publishes what a crash left pending, and a server for pushes.
+//! one per endpoint that empties its queue, one that publishes what a crash left pending, one that removes what has
+//! expired, and a server for pushes.
 //! Whatever is true of the hub is in the store or in `hub.yaml`; a loop holds nothing that a crash could lose.
 
 mod home;
 mod intake;
 mod outside;
+mod refused;
 mod running;
 mod store;
 mod workers;
 
 pub use home::{LocalHome, Setup, SetupError, StateLock};
 pub use outside::{LocalSecrets, OsRandom, SystemClock};
+pub use refused::{OnRefused, Telling};
 pub use running::{Options, Running, StartError};
 pub use store::{
-    Database, DeliveryCounts, LocalBus, LocalQueues, OpenError, QueueCounts, QueueSettings, Stats, Targets, WriteCounts,
+    Collector, Database, DeliveryCounts, Expired, LocalBus, LocalQueues, Lot, OpenError, QueueCounts, QueueSettings,
+    Stats, Targets, WriteCounts,
 };

@@ -98,6 +98,7 @@ impl Running {
             loops.spawn(workers::dispatch(home.clone(), dispatcher, served, GRACE, stopped.clone()));
         }
         loops.spawn(workers::sweep(home.clone(), stopped.clone()));
+        loops.spawn(workers::expire(home.clone(), hub.retention, stopped.clone()));
         let (pushed, to_publish) = mpsc::unbounded_channel();
         loops.spawn(workers::publish_pushed(home.clone(), to_publish, stopped.clone()));
         let server = intake::serve(listener, home.clone(), hub.clone(), router.clone(), pushed, stopped);

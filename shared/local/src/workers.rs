@@ -4,7 +4,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use crossdock_core::{
     dispatch::{Dispatcher, Disposition, Job},
-    hub::{Endpoint, Hub},
+    hub::{Endpoint, Hub, Retention},
     id::{CollectionKey, EndpointName},
     message::MessageRecord,
     poll::{PollError, Poller, Tokens},
@@ -19,7 +19,7 @@ use tokio::{
     time::MissedTickBehavior,
 };
 
-use crate::home::LocalHome;
+use crate::{home::LocalHome, store::Collector};
 
 /// How often what a crash left pending is looked for.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -125,6 +125,40 @@ pub(crate) async fn sweep(home: Arc<LocalHome>, mut stopped: watch::Receiver<boo
             tracing::warn!(error = %error, "pending messages could not be published");
         }
     }
+}
+
+/// Removes what has expired. A run that is cut off goes on with the next one.
+pub(crate) async fn expire(home: Arc<LocalHome>, retention: Retention, mut stopped: watch::Receiver<bool>) {
+    let mut collector = Collector::new(home.database().clone(), retention);
+    let mut ticks = tokio::time::interval(between_runs(&retention));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stopping(&mut stopped) => return,
+            _ = ticks.tick() => {}
+        }
+        let removed = tokio::select! {
+            () = stopping(&mut stopped) => return,
+            removed = collector.run() => removed,
+        };
+        match removed {
+            Ok(removed) => tracing::debug!(
+                messages = removed.messages.count,
+                deliveries = removed.deliveries.count,
+                dead_letters = removed.dead_letters.count,
+                versions = removed.versions.count,
+                "removed what had expired"
+            ),
+            Err(error) => tracing::warn!(error = %error, "what has expired could not be removed"),
+        }
+    }
+}
+
+/// A tenth of the shortest term, so that nothing is kept for much longer than it must be; an hour at most.
+fn between_runs(retention: &Retention) -> Duration {
+    let terms = [retention.deliveries, Some(retention.dead_letters), retention.versions];
+    let shortest = terms.into_iter().flatten().min().unwrap_or_default();
+    (shortest / 10).clamp(Duration::from_secs(1), Duration::from_secs(3600))
 }
 
 /// How one endpoint's queue is served.

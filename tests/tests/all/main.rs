@@ -9,6 +9,10 @@ mod dependencies;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod expiry;
+#[cfg(test)]
+mod first_minutes;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod json_server;
@@ -17,11 +21,15 @@ mod kills;
 #[cfg(test)]
 mod layout;
 #[cfg(test)]
+mod patterns;
+#[cfg(test)]
 mod push;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod soak;
 #[cfg(test)]
 mod source_shapes;
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! README.md is tried out: its commands are run as they stand there, from the first to the last, by a reader who has an
-//! order list of their own and a service that wants to hear of it. A command that this file does not know fails.
+//! order list of their own and nothing yet that wants to hear of it. A command that this file does not know fails.
 
 use std::{
     path::Path,
@@ -10,17 +10,16 @@ use std::{
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    process::Command,
-};
+use tokio::process::Command;
 
 use crate::support::{
     Reply, Server,
     binary::{crossdock, repository, repository_file},
     now,
     process::Process,
+    server::Refusing,
     table::stamp,
+    terminal::Terminal,
     wait::{PATIENCE, until},
 };
 
@@ -29,15 +28,17 @@ use crate::support::{
 enum Seen {
     /// It is what runs this test.
     ThisVeryTest,
-    /// It sets a variable; the reader has another value for it.
-    OwnValue,
     /// It ends well.
     Done,
     /// It ends well and says this, at the latest when the hub that runs meanwhile has done its work.
     Says(&'static str),
+    /// It writes the hub file that README.md shows.
+    Writes,
     /// It goes on until the reader interrupts it.
     Runs,
-    /// So does this one, and a new order in the shop reaches the mail service.
+    /// So does this one, in another terminal.
+    Listens,
+    /// So does this one, and a new order in the shop is shown in the other terminal.
     Delivers,
 }
 
@@ -47,16 +48,12 @@ const COMMANDS: &[(&str, Seen)] = &[
     ("cargo run -- show R100000501", Seen::Says("order:canceled")),
     ("cargo run -- dlq list", Seen::Says("loyalty")),
     ("cargo run -- send infra/examples/message.json --source my-store", Seen::Done),
-    ("cp infra/examples/quickstart.yaml hub.yaml", Seen::Done),
-    ("export SHOP_URL=https://shop.example.com", Seen::OwnValue),
-    ("export MAIL_URL=https://mail.example.com", Seen::OwnValue),
+    ("cargo run -- init https://shop.example.com/orders", Seen::Writes),
     ("cargo run -- check hub.yaml", Seen::Done),
     ("cargo run -- poll shop/orders --dry-run --hub hub.yaml", Seen::Says("1 for the silent baseline")),
+    ("cargo run -- listen --route orders", Seen::Listens),
     ("cargo run -- dev --hub hub.yaml", Seen::Delivers),
 ];
-
-/// What a terminal sends for it (ASCII: end of text).
-const CTRL_C: u8 = 3;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_command_of_the_readme_works() {
@@ -71,10 +68,15 @@ async fn every_command_of_the_readme_works() {
             panic!("README.md says `{command}`, and nothing here tries it out");
         };
         match seen {
-            Seen::ThisVeryTest | Seen::OwnValue => {}
+            Seen::ThisVeryTest => {}
             Seen::Done => reader.ends(command, "").await,
             Seen::Says(text) => reader.ends(command, text).await,
+            Seen::Writes => {
+                reader.ends(command, "").await;
+                assert_eq!(without_comments(&reader.hub_file()), without_comments(&shown_hub_file(&readme)));
+            }
             Seen::Runs => reader.runs(command).await,
+            Seen::Listens => reader.listens(command).await,
             Seen::Delivers => {
                 reader.runs(command).await;
                 reader.sells(command).await;
@@ -88,36 +90,13 @@ async fn every_command_of_the_readme_works() {
 #[tokio::test(flavor = "multi_thread")]
 async fn at_a_terminal_the_scene_is_shown_and_ctrl_c_ends_it() {
     let folder = TempDir::new().unwrap();
-    // The shell tells how the hub ended. `script --return` would too, but where the terminal is gone before the process
-    // is, it answers with a status of nobody.
-    let line = format!("trap : INT; '{}' dev --listen 127.0.0.1:0; echo exit status $?", crossdock().display());
-    let mut command = Command::new("script");
-    command.args(["--quiet", "--flush", "--command", &line, "/dev/null"]).current_dir(folder.path());
-    command.env("SHELL", "/bin/sh");
-    command.kill_on_drop(true).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut terminal = command.spawn().unwrap();
-    let (mut keys, mut screen) = (terminal.stdin.take().unwrap(), terminal.stdout.take().unwrap());
-    let shown: Arc<Mutex<Vec<u8>>> = Arc::default();
-    let kept = Arc::clone(&shown);
-    tokio::spawn(async move {
-        let mut some = [0; 4096];
-        while let Ok(count @ 1..) = screen.read(&mut some).await {
-            kept.lock().unwrap_or_else(PoisonError::into_inner).extend(&some[..count]);
-        }
-    });
-
-    let text = || String::from_utf8_lossy(&shown.lock().unwrap_or_else(PoisonError::into_inner)).into_owned();
-    let shows = async |expected: &str| {
-        until(&format!("{expected:?} on the screen"), || text().contains(expected).then_some(()), text).await;
-    };
+    let mut terminal = Terminal::start(folder.path(), &["dev", "--listen", "127.0.0.1:0"]);
     for expected in ["500 orders stored", "order:new", "dead letter", "The scene has been played"] {
-        shows(expected).await;
+        terminal.shows(expected).await;
     }
-    keys.write_all(&[CTRL_C]).await.unwrap();
-    shows("stopped").await;
-    shows("exit status 0").await;
-    // The terminal goes with its end of the line, and takes what runs on it along.
-    drop(terminal);
+    terminal.interrupt().await;
+    terminal.shows("stopped").await;
+    terminal.shows("exit status 0").await;
 }
 
 /// The lines of all `sh` blocks, without comments.
@@ -133,18 +112,27 @@ fn commands_are_the_lines_of_sh_blocks() {
     assert_eq!(commands(markdown), ["b c", "d", "f"]);
 }
 
-/// The hub file that README.md shows is the one it tells to copy.
-#[test]
-fn the_readme_shows_the_quickstart() {
-    let readme = repository_file("README.md");
+/// The `yaml` block, from its own margin on.
+fn shown_hub_file(readme: &str) -> String {
     let (_, shown) = readme.split_once("```yaml\n").unwrap();
     let (shown, _) = shown.split_once("```").unwrap();
     let indent = shown.len() - shown.trim_start().len();
-    let shown: Vec<&str> = shown.trim_end().lines().filter_map(|line| line.get(indent..)).collect();
-    let example = repository_file("infra/examples/quickstart.yaml");
-    let lines = example.lines().filter_map(|line| line.split('#').next()).map(str::trim_end);
-    let example: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
-    assert_eq!(shown, example);
+    shown.trim_end().lines().filter_map(|line| line.get(indent..)).map(|line| format!("{line}\n")).collect()
+}
+
+fn without_comments(yaml: &str) -> Vec<&str> {
+    let lines = yaml.lines().filter_map(|line| line.split('#').next()).map(str::trim_end);
+    lines.filter(|line| !line.is_empty()).collect()
+}
+
+/// What README.md names beside the file that `init` writes is one that works, too.
+#[test]
+fn the_smallest_example_is_fine() {
+    let loaded =
+        crossdock_core::hub::load("quickstart.yaml", &repository_file("infra/examples/quickstart.yaml"), &|_| {
+            Some("http://example.com".to_owned())
+        });
+    assert!(loaded.unwrap_or_else(|faults| panic!("{faults}")).notes.is_empty());
 }
 
 /// Somebody who reads on and types what they read.
@@ -152,9 +140,14 @@ struct Reader {
     /// Where they type. It shows the repository's `infra`, and keeps what the commands leave behind.
     folder: TempDir,
     running: Option<Process>,
+    /// In the second terminal.
+    listening: Option<Process>,
     orders: Arc<Mutex<Vec<Value>>>,
     shop: Server,
-    mail: Server,
+    /// Requests to the shop when the command that runs was started.
+    seen: usize,
+    /// What `MY_SERVICE_URL` is set to: other tests may run beside this one, with listeners of their own.
+    service: String,
 }
 
 impl Reader {
@@ -165,18 +158,28 @@ impl Reader {
             "/orders" => Reply::json(200, &json!(*listed.lock().unwrap_or_else(PoisonError::into_inner))),
             _ => Reply::status(404),
         });
-        let mail = Server::start(|request| match request.path() {
-            "/confirmations" => Reply::status(204),
-            _ => Reply::status(404),
-        });
         let folder = TempDir::new().unwrap();
         std::os::unix::fs::symlink(repository().canonicalize().unwrap().join("infra"), folder.path().join("infra"))
             .unwrap();
-        Self { folder, running: None, orders, shop: shop.await, mail: mail.await }
+        let service = Refusing::new().url;
+        Self { folder, running: None, listening: None, orders, shop: shop.await, seen: 0, service }
     }
 
-    /// As typed, with the binary that was built already in place of `cargo run --`.
+    /// Where the reader's shop is: a name that leads to this machine wherever it is looked up (RFC 6761 §6.3).
+    fn shop(&self) -> String {
+        self.shop.url().replace("127.0.0.1", "shop.localhost")
+    }
+
+    /// As it would be for the shop of README.md.
+    fn hub_file(&self) -> String {
+        let file = std::fs::read_to_string(self.folder.path().join("hub.yaml")).unwrap();
+        file.replace(&self.shop(), "https://shop.example.com")
+    }
+
+    /// As typed, with the reader's shop for that of README.md, and with the binary that was built already in place of
+    /// `cargo run --`.
     fn command(&self, line: &str) -> Command {
+        let line = &line.replace("https://shop.example.com", &self.shop());
         let mut words = line.split_whitespace();
         let arguments = line.strip_prefix("cargo run -- ");
         let program = match arguments {
@@ -185,7 +188,7 @@ impl Reader {
         };
         let mut command = Command::new(program);
         command.args(arguments.map_or(words, str::split_whitespace)).current_dir(self.folder.path());
-        command.env("SHOP_URL", self.shop.url()).env("MAIL_URL", self.mail.url());
+        command.env("MY_SERVICE_URL", &self.service);
         command.kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -210,33 +213,47 @@ impl Reader {
 
     /// One at a time, as in one terminal.
     async fn runs(&mut self, line: &str) {
-        self.interrupts().await;
+        if let Some(hub) = self.running.take() {
+            interrupt(hub).await;
+        }
+        self.seen = self.shop.seen().len();
         let hub = Process::spawn(self.command(line));
         until(&format!("`{line}` to say something"), || (!hub.lines().is_empty()).then_some(()), || hub.log()).await;
         self.running = Some(hub);
     }
 
+    async fn listens(&mut self, line: &str) {
+        let listener = Process::spawn(self.command(line));
+        let listens = || listener.log().contains("listens on").then_some(());
+        until(&format!("`{line}` to listen"), listens, || listener.log()).await;
+        self.listening = Some(listener);
+    }
+
     async fn interrupts(&mut self) {
-        if let Some(mut hub) = self.running.take() {
-            let status = hub.interrupt().await;
-            assert!(status.success(), "Ctrl-C ended it with {status}\n{}", hub.log());
+        for process in [self.running.take(), self.listening.take()].into_iter().flatten() {
+            interrupt(process).await;
         }
     }
 
     async fn sells(&self, line: &str) {
         let log = || self.running.as_ref().map(Process::log).unwrap_or_default();
         // The second poll begins when the first one is over, and with it the time from which on orders are new. What
-        // the dry run has asked for comes before both.
-        let polls = self.shop.seen_at("/orders").len() + 2;
-        until(&format!("`{line}` to read the shop"), || (self.shop.seen().len() >= polls).then_some(()), log).await;
+        // was asked for before comes before both.
+        until(&format!("`{line}` to read the shop"), || (self.shop.seen().len() >= self.seen + 2).then_some(()), log)
+            .await;
         self.orders.lock().unwrap_or_else(PoisonError::into_inner).push(order("R2", &stamp(now())));
-        let message = until("the mail service to hear of the new order", || self.mail.seen().into_iter().next(), log);
-        let message = message.await.json();
-        assert_eq!(message["message"], "order:new");
-        assert_eq!(message["payload"]["order"]["actual"]["number"], "R2", "the old order is no news");
+        let listener = self.listening.as_ref().unwrap();
+        let shown = || listener.lines().join("\n");
+        until("the new order in the other terminal", || shown().contains("order:new R2").then_some(()), log).await;
+        assert!(!shown().contains("R1"), "the old order is no news: {}", shown());
     }
 }
 
+async fn interrupt(mut process: Process) {
+    let status = process.interrupt().await;
+    assert!(status.success(), "Ctrl-C ended it with {status}\n{}", process.log());
+}
+
 fn order(number: &str, created_at: &str) -> Value {
-    json!({"number": number, "email": "ada@example.com", "total": "24.99", "created_at": created_at})
+    json!({"id": number, "email": "ada@example.com", "total": "24.99", "created_at": created_at})
 }

@@ -31,7 +31,9 @@ fn every_help_page() {
     let folder = tempfile::tempdir().unwrap();
     let pages: &[&[&str]] = &[
         &[],
+        &["init"],
         &["dev"],
+        &["listen"],
         &["check"],
         &["show"],
         &["dlq"],
@@ -43,6 +45,7 @@ fn every_help_page() {
         &["endpoint", "list"],
         &["endpoint", "pause"],
         &["endpoint", "resume"],
+        &["gc"],
         &["sample"],
     ];
     for page in pages {
@@ -133,6 +136,23 @@ fn unknown_names_are_said_with_the_known_ones() {
         assert_eq!(code, 1, "{arguments:?}");
         assert!(said.starts_with(expected), "{arguments:?}: {said}");
     }
+}
+
+#[test]
+fn what_may_be_forgotten_is_said_by_kind() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = "hub: h\nretention: {versions: 1s}\nendpoints:\n  ear: {url: http://ear.example}\nroutes:\n  - {name: r, messages: [\"*\"], to: ear}\n";
+    std::fs::write(folder.path().join("hub.yaml"), hub).unwrap();
+    let nothing = |verb: &str| {
+        ["dead letters", "messages", "deliveries", "versions"].map(|kind| format!("{verb} no {kind}\n")).concat()
+    };
+    let said = text(&crossdock(folder.path(), &["gc"]).stdout);
+    assert_eq!(said, nothing("would remove") + "a running hub does this by itself; crossdock gc --apply does it now\n");
+    assert_eq!(text(&crossdock(folder.path(), &["gc", "--apply"]).stdout), nothing("removed"));
+
+    std::fs::write(folder.path().join("hub.yaml"), hub.replace("1s", "forever")).unwrap();
+    let said = text(&crossdock(folder.path(), &["gc"]).stdout);
+    assert!(said.contains("\nversions are kept for ever\n"), "{said}");
 }
 
 #[test]

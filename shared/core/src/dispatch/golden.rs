@@ -50,7 +50,7 @@ fn message(hub: &Hub) -> Message {
         }]),
         routes: Vec::new(),
     };
-    Router::new(hub).unwrap().record(message).unwrap().message
+    Router::new(hub).record(message).unwrap().message
 }
 
 fn key(message: &Message, round: u32) -> DeliveryKey {

@@ -294,6 +294,35 @@ impl JsonSchema for RetriesPart {
     }
 }
 
+/// How long something is kept.
+#[derive(Debug, Clone)]
+pub(crate) enum TermPart {
+    Forever,
+    For(At<Span>),
+}
+
+impl Decode for TermPart {
+    fn decode(node: &Node, report: &mut Report) -> Option<Self> {
+        match node.text() {
+            Some("forever") => Some(Self::Forever),
+            Some(text) if text.starts_with(|c: char| c.is_ascii_digit()) => At::decode(node, report).map(Self::For),
+            text => {
+                let meant = text.and_then(|text| did_you_mean(text, ["forever"]));
+                node.refuse("forever or a duration such as 30d", meant, report)
+            }
+        }
+    }
+}
+
+impl JsonSchema for TermPart {
+    fn schema_name() -> Cow<'static, str> {
+        "Term".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [{"const": "forever"}, generator.subschema_for::<At<Span>>()]})
+    }
+}
+
 /// An EventBridge pattern as it stands, with the place of each part.
 #[derive(Debug, Clone)]
 pub(crate) struct Pattern(pub(crate) Node);

@@ -5,7 +5,7 @@ use super::{
     address::{BaseUrl, Network, RequestPath, ServicePath},
     alternatives::{
         AuthPart, BodyPart, CursorStyle, LinkStyle, NumberStyle, PagesPart, PathOr, Pattern, RetriesPart, Rule,
-        Status206Style,
+        Status206Style, TermPart,
     },
     decode::{At, AtLeastOne, Named, described},
     model::{ClientAuth, KeyKind, Start, TimeFormat},
@@ -25,6 +25,8 @@ described! {
         required "hub" hub: HubName,
         /// Bounds on what one request or message may cost.
         optional "limits" limits: LimitsPart,
+        /// How long the hub remembers what is over.
+        optional "retention" retention: RetentionPart,
         /// Private networks that may be reached, as CIDRs; every other private address is refused.
         optional "networks" networks: Vec<At<Network>>,
         /// The systems that are polled or that push, by name.
@@ -45,6 +47,16 @@ described! {
         optional "response" response: At<Size>,
         /// How long a page of a source may be, after decompression. 10MiB by default, at most 256MiB.
         optional "page" page: At<Size>,
+    }
+
+    /// How long the hub remembers what is over. What is not over never expires, nor does the newest version of an object.
+    RetentionPart {
+        /// A message with its deliveries, after the last of them has ended. 30d by default; a duration from 1s, or forever.
+        optional "deliveries" deliveries: TermPart,
+        /// A dead letter in its queue. 14d by default, which is as long as SQS keeps one; at least 1s.
+        optional "dead_letters" dead_letters: At<Span>,
+        /// A version of an object, after a newer one has replaced it. forever by default; or a duration from 1s.
+        optional "versions" versions: TermPart,
     }
 
     /// A system that is polled or that pushes.

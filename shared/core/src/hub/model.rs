@@ -21,6 +21,7 @@ pub struct Hub {
     /// SHA-256 of the canonical description, variables expanded, in hex: tells whether two runs had the same hub.
     pub hash: String,
     pub limits: Limits,
+    pub retention: Retention,
     /// Private networks that may be reached.
     pub networks: Vec<ipnet::IpNet>,
     pub sources: BTreeMap<SourceName, Source>,
@@ -49,6 +50,18 @@ pub struct Limits {
     pub response: usize,
     /// Bytes of a page of a source, after decompression.
     pub page: usize,
+}
+
+/// How long what is over is kept at least. A home may keep it longer, and nothing may count on its being gone
+/// (docs/adr/0013-retention.md).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// A message with its deliveries, after the last of them has ended; `None`: for ever.
+    pub deliveries: Option<Duration>,
+    /// A dead letter in its queue.
+    pub dead_letters: Duration,
+    /// A version, after a newer one has replaced it; `None`: for ever.
+    pub versions: Option<Duration>,
 }
 
 #[derive(Debug, Clone)]

@@ -78,8 +78,10 @@ pub(crate) fn slug<T: FromStr<Err = InvalidName>>(text: &str) -> Option<String> 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Span(pub(crate) Duration);
 
-/// Longer than any limit of a hub, short enough that no sum of them overflows.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+impl Span {
+    /// Longer than any limit of a hub, short enough that no sum of them overflows.
+    pub(crate) const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+}
 
 impl Decode for Span {
     fn decode(node: &Node, report: &mut Report) -> Option<Self> {
@@ -101,7 +103,7 @@ impl Decode for Span {
             };
             let number: u64 = number.parse().map_err(|_| None)?;
             let span = Duration::from_millis(number.checked_mul(millis).ok_or(None)?);
-            if span <= LONGEST { Ok(Self(span)) } else { Err(Some("at most 366d".to_owned())) }
+            if span <= Self::LONGEST { Ok(Self(span)) } else { Err(Some("at most 366d".to_owned())) }
         })
     }
 }

@@ -48,7 +48,7 @@ pub fn compile(
     if pattern.fields.is_empty() {
         pattern.fields.insert("source".to_owned(), any_source());
     }
-    EventPattern::of(&pattern)
+    EventPattern::of(pattern)
 }
 
 struct Condition<'a> {
@@ -97,12 +97,7 @@ fn all(conditions: Vec<Condition<'_>>) -> Result<Group, Vec<PatternFault>> {
 fn any(conditions: Vec<Condition<'_>>) -> Group {
     let mut branches: Vec<(&str, Vec<Leaf>)> = Vec::new();
     for Condition { path, leaves, .. } in conditions {
-        // In process, `exists` means something else beside other matchers; it keeps a branch of its own.
-        let alone = |leaves: &[Leaf]| leaves.iter().any(|leaf| matches!(leaf, Leaf::Exists(_)));
-        let same = branches
-            .iter_mut()
-            .find(|(other, list)| *other == path && (*list == leaves || !(alone(list) || alone(&leaves))));
-        match same {
+        match branches.iter_mut().find(|(other, _)| *other == path) {
             Some((_, list)) => {
                 for leaf in leaves {
                     if !list.contains(&leaf) {

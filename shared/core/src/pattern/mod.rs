@@ -1,7 +1,9 @@
 //! Filters and their EventBridge patterns (`docs/contract.md` §4).
 //!
 //! A pattern that comes out of here matches the same events on AWS and in process. Nothing is approximated: what a
-//! pattern cannot say, and what the two matchers understand differently, is refused with the reason.
+//! pattern cannot say, and what would mean something else in process than on AWS, is refused with the reason.
+//!
+//! The text goes to EventBridge; the tree it is written from ([`shape`]) is what the [`matcher`] reads.
 
 mod filters;
 mod matcher;
@@ -12,7 +14,7 @@ mod shape;
 mod text;
 
 pub use filters::compile;
-pub use matcher::{Matcher, MatcherError};
+pub use matcher::Matcher;
 pub use raw::compile_raw;
 
 use serde_json::Value;
@@ -26,13 +28,14 @@ use self::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventPattern {
     text: String,
-    wildcard: bool,
-    /// The same without `$or`, for the matcher in process: an event matches when one of them does.
-    combinations: Vec<Value>,
+    group: Group,
 }
 
 /// EventBridge's default limit, in characters.
 const LONGEST: usize = 2_048;
+
+/// How many patterns with wildcards EventBridge takes on a bus.
+pub const MOST_WILDCARDS: usize = 30;
 
 impl EventPattern {
     /// The whole pattern, as EventBridge reads it.
@@ -40,12 +43,14 @@ impl EventPattern {
         &self.text
     }
 
-    /// Whether it is one of the 30 with a wildcard that EventBridge allows on a bus.
+    /// Whether it is one of the [`MOST_WILDCARDS`].
     pub fn uses_wildcard(&self) -> bool {
-        self.wildcard
+        let wildcard =
+            |leaf: &Leaf| matches!(leaf, Leaf::Form(Form::Wildcard, _) | Leaf::OtherForms(Form::Wildcard, _));
+        self.group.any_list(&|leaves| leaves.iter().any(wildcard))
     }
 
-    fn of(group: &Group) -> Result<Self, Vec<PatternFault>> {
+    fn of(group: Group) -> Result<Self, Vec<PatternFault>> {
         let fault = |message| Err(vec![PatternFault { at: FaultAt::Route, message }]);
         let text = group.to_json().to_string();
         let length = text.chars().count();
@@ -58,17 +63,7 @@ impl EventPattern {
                 "the route's pattern has {count} combinations of $or branches; EventBridge takes {MOST_COMBINATIONS}"
             ));
         }
-        let wildcard =
-            group.any_list(&|leaves| leaves.iter().any(|leaf| matches!(leaf, Leaf::Form(Form::Wildcard, _))));
-        let combinations = group.without_or();
-        let pattern = Self { text, wildcard, combinations };
-        match Matcher::new([(0, &pattern)]) {
-            Ok(_) => Ok(pattern),
-            Err(error) => {
-                let reason = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                fault(format!("{error}: {reason}"))
-            }
-        }
+        Ok(Self { text, group })
     }
 }
 

@@ -8,7 +8,7 @@
 use std::fmt;
 
 /// A number of a pattern, in millionths.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Millionths(i64);
 
 const ONE: i64 = 1_000_000;
@@ -63,14 +63,14 @@ impl Millionths {
 }
 
 /// One end of a range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Bound {
     pub(super) at: Millionths,
     pub(super) inclusive: bool,
 }
 
-/// Numbers between two bounds. A pattern always has both: a lone `<` matches more than numbers in process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Numbers between two bounds. A pattern always has both, so that an event's number beyond EventBridge's range is in none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Range {
     pub(super) lower: Bound,
     pub(super) upper: Bound,
@@ -90,6 +90,13 @@ impl Range {
     pub(super) fn contains(&self, number: Millionths) -> bool {
         (number > self.lower.at || (number == self.lower.at && self.lower.inclusive))
             && (number < self.upper.at || (number == self.upper.at && self.upper.inclusive))
+    }
+
+    /// Whether an event's number is in it.
+    pub(super) fn holds(&self, number: f64) -> bool {
+        let (lower, upper) = (self.lower.at.as_f64(), self.upper.at.as_f64());
+        (number > lower || (number == lower && self.lower.inclusive))
+            && (number < upper || (number == upper && self.upper.inclusive))
     }
 
     /// What is in both.
@@ -137,6 +144,10 @@ pub(super) fn comparable(text: &str) -> Option<f64> {
     }
     // -0 and 0 are one number.
     let value = if value == 0.0 { 0.0 } else { value };
+    // Fifteen digits without an exponent always fit.
+    if text.len() <= 15 && !text.contains(['e', 'E']) {
+        return Some(value);
+    }
     (Decimal::parse(&format!("{value:e}")) == Decimal::parse(text)).then_some(value)
 }
 

@@ -1,8 +1,8 @@
 //! A raw EventBridge pattern: read strictly, so that what passes means the same on AWS and in process.
 //!
-//! What AWS accepts and the matcher in process does not know, or understands differently, is refused with the reason:
-//! `cidr`, nested forms of `anything-but`, `prefix` and `suffix` that ignore case, `exists` beside other matchers. A
-//! number with one bound gets the other end of EventBridge's range.
+//! What AWS accepts and would be a surprise is refused with the reason: an IP address (`cidr`, and a literal, which AWS
+//! compares by its meaning: `::ffff:a00:1` is `10.0.0.1`), a `$or` branch that replaces a condition beside it, characters
+//! without one other case where case is ignored. A number with one bound gets the other end of EventBridge's range.
 
 use serde_json::{Map, Value};
 
@@ -46,7 +46,7 @@ pub fn compile_raw(messages: &[TypePattern], pattern: &Value) -> Result<EventPat
     } else if group == Group::default() {
         group.fields.insert("source".to_owned(), any_source());
     }
-    if reader.faults.is_empty() { EventPattern::of(&group) } else { Err(reader.faults) }
+    if reader.faults.is_empty() { EventPattern::of(group) } else { Err(reader.faults) }
 }
 
 /// Whether the group has the field, itself or in a branch.
@@ -197,11 +197,6 @@ impl Reader {
                 Err(message) => self.fault(&way.point(&place.to_string()), message),
             }
         }
-        if leaves.len() > 1 && leaves.iter().any(|leaf| matches!(leaf, Leaf::Exists(_))) {
-            let message = "exists beside other matchers means something else in process than on EventBridge; put each \
-                           into a branch of a $or";
-            self.fault(way, message);
-        }
         leaves
     }
 }
@@ -241,8 +236,8 @@ fn leaf(item: &Value) -> Result<Leaf, String> {
 fn plain(text: &str) -> Result<String, String> {
     if spells_address(text) {
         return Err(format!(
-            "EventBridge compares the IP address {text:?} by its meaning, and the matcher in process by its letters; \
-             write equals-ignore-case"
+            "EventBridge compares the IP address {text:?} by its meaning, so that it equals other spellings of it; write \
+             equals-ignore-case"
         ));
     }
     Ok(text.to_owned())
@@ -250,29 +245,10 @@ fn plain(text: &str) -> Result<String, String> {
 
 fn matcher(name: &str, value: &Value) -> Result<Leaf, String> {
     match name {
-        "prefix" => affix(name, value).map(|text| Leaf::Form(Form::Prefix, text)),
-        "suffix" => affix(name, value).map(|text| Leaf::Form(Form::Suffix, text)),
-        "wildcard" => {
-            let text = text(name, value)?;
-            check_wildcard(text).map_err(|reason| format!("wildcard: {text:?} has {reason}"))?;
-            if text.is_empty() {
-                return Err("wildcard: expected text with at least one character, found \"\"".to_owned());
-            }
-            Ok(Leaf::Form(Form::Wildcard, text.to_owned()))
-        }
-        "equals-ignore-case" => {
-            let text = text(name, value)?;
-            if text.is_empty() {
-                return Err("equals-ignore-case: expected text with at least one character, found \"\"".to_owned());
-            }
-            match odd_case(text) {
-                Some(odd) => Err(format!(
-                    "equals-ignore-case: {odd:?} has no one other case, and EventBridge and the matcher in process treat \
-                     it differently"
-                )),
-                None => Ok(Leaf::Form(Form::EqualsIgnoreCase, text.to_owned())),
-            }
-        }
+        "prefix" => affix(name, value, [Form::Prefix, Form::PrefixIgnoreCase]),
+        "suffix" => affix(name, value, [Form::Suffix, Form::SuffixIgnoreCase]),
+        "wildcard" => form(name, Form::Wildcard, value),
+        "equals-ignore-case" => form(name, Form::EqualsIgnoreCase, value),
         "exists" => match value {
             Value::Bool(value) => Ok(Leaf::Exists(*value)),
             other => Err(format!("exists: expected true or false, found {}", found(other))),
@@ -280,7 +256,8 @@ fn matcher(name: &str, value: &Value) -> Result<Leaf, String> {
         "numeric" => numeric(value),
         "anything-but" => anything_but(value),
         "cidr" => {
-            Err("cidr: EventBridge and the matcher in process read some spellings of an address differently".to_owned())
+            Err("cidr: EventBridge compares addresses by their meaning, this hub by their letters; list prefixes"
+                .to_owned())
         }
         other => {
             let suggestion =
@@ -294,19 +271,44 @@ fn text<'a>(name: &str, value: &'a Value) -> Result<&'a str, String> {
     value.as_str().ok_or_else(|| format!("{name}: expected text, found {}", found(value)))
 }
 
-/// The text of `prefix` and `suffix`.
-fn affix(name: &str, value: &Value) -> Result<String, String> {
-    match value {
-        Value::Object(object) if object.contains_key("equals-ignore-case") => {
-            Err(format!("{name} with equals-ignore-case: the matcher in process does not know it"))
+/// A matcher of one text.
+fn form(name: &str, form: Form, value: &Value) -> Result<Leaf, String> {
+    form_text(name, form, value).map(|text| Leaf::Form(form, text))
+}
+
+/// A text that can be compared in this way.
+fn form_text(name: &str, form: Form, value: &Value) -> Result<String, String> {
+    let text = text(name, value)?;
+    match form {
+        // Every text has it.
+        Form::Prefix => {}
+        Form::Suffix if text.is_empty() => {
+            return Err(format!(
+                "{name}: expected text with at least one character, found \"\"; for any text, write {{\"prefix\": \"\"}}"
+            ));
         }
-        value => match text(name, value)? {
-            "" if name == "suffix" => Err(
-                "suffix: expected text with at least one character, found \"\"; for any text, write {\"prefix\": \"\"}"
-                    .to_owned(),
-            ),
-            text => Ok(text.to_owned()),
-        },
+        _ if text.is_empty() => return Err(format!("{name}: expected text with at least one character, found \"\"")),
+        Form::Wildcard => check_wildcard(text).map_err(|reason| format!("{name}: {text:?} has {reason}"))?,
+        Form::EqualsIgnoreCase | Form::PrefixIgnoreCase | Form::SuffixIgnoreCase => {
+            if let Some(odd) = odd_case(text) {
+                return Err(format!(
+                    "{name}: {odd:?} has no one other case, so what it matches depends on the edition of Unicode"
+                ));
+            }
+        }
+        Form::Suffix => {}
+    }
+    Ok(text.to_owned())
+}
+
+/// `prefix` and `suffix`, as they are and ignoring case.
+fn affix(name: &str, value: &Value, [exact, ignoring_case]: [Form; 2]) -> Result<Leaf, String> {
+    let Value::Object(object) = value else { return form(name, exact, value) };
+    match object.iter().collect::<Vec<_>>().as_slice() {
+        [(inner, value)] if inner.as_str() == "equals-ignore-case" => {
+            form(&format!("{name} with equals-ignore-case"), ignoring_case, value)
+        }
+        _ => Err(format!("{name}: expected text or {{\"equals-ignore-case\": text}}, found {}", found(value))),
     }
 }
 
@@ -346,15 +348,7 @@ fn anything_but(value: &Value) -> Result<Leaf, String> {
             return Err("anything-but: expected at least one value, found []".to_owned());
         }
         Value::Array(items) => items.as_slice(),
-        Value::Object(object) => {
-            let words: Vec<&str> = object.keys().map(String::as_str).collect();
-            return Err(match words.as_slice() {
-                ["prefix" | "suffix" | "wildcard" | "equals-ignore-case"] => {
-                    format!("anything-but with {}: the matcher in process does not know it", words.join(", "))
-                }
-                _ => format!("anything-but: expected texts or numbers, found {}", found(value)),
-            });
-        }
+        Value::Object(object) => return anything_but_form(object),
         single => std::slice::from_ref(single),
     };
     let mut texts = Vec::new();
@@ -371,4 +365,43 @@ fn anything_but(value: &Value) -> Result<Leaf, String> {
         (true, false) => Ok(Leaf::OtherNumbers(numbers)),
         _ => Err(format!("anything-but: expected only texts or only numbers, found {}", found(value))),
     }
+}
+
+/// `anything-but` of a form, which takes a text or a list of them.
+fn anything_but_form(object: &Map<String, Value>) -> Result<Leaf, String> {
+    let wrong = || {
+        let whole = Value::Object(object.clone());
+        format!(
+            "anything-but: expected texts, numbers, or one of prefix, suffix, equals-ignore-case, wildcard, found {}",
+            found(&whole)
+        )
+    };
+    let mut entries = object.iter();
+    let (Some((word, value)), None) = (entries.next(), entries.next()) else { return Err(wrong()) };
+    let form = match word.as_str() {
+        "prefix" => Form::Prefix,
+        "suffix" => Form::Suffix,
+        "equals-ignore-case" => Form::EqualsIgnoreCase,
+        "wildcard" => Form::Wildcard,
+        _ => return Err(wrong()),
+    };
+    let items = match value {
+        Value::Array(items) => items.as_slice(),
+        single => std::slice::from_ref(single),
+    };
+    if items.is_empty() {
+        return Err(format!("anything-but: {word}: expected at least one text, found []"));
+    }
+    let mut texts = Vec::new();
+    for item in items {
+        let text = form_text(word, form, item).map_err(|reason| format!("anything-but: {reason}"))?;
+        // EventBridge refuses what would exclude every text.
+        if text.is_empty() {
+            return Err(format!("anything-but: {word}: expected text with at least one character, found \"\""));
+        }
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    Ok(Leaf::OtherForms(form, texts))
 }

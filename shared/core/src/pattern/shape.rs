@@ -1,8 +1,8 @@
-//! A validated pattern as a tree, the text that EventBridge reads, and the texts that the matcher in process reads.
+//! A validated pattern as a tree, and the text of it that EventBridge reads.
 //!
 //! Filters and raw patterns both end here, so what can be built is what AWS's matcher and the one in process understand
-//! alike. They differ in one thing that is worth having: the matcher in process knows no `$or`. Its patterns are the
-//! combinations of the branches, which is also how AWS reads them and counts them.
+//! alike. Neither knows a `$or` when it matches: both take the pattern apart into the combinations of the branches, which
+//! is also how AWS counts them.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::{
 };
 
 /// One matcher of a field's list; the field matches when one of them does.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Leaf {
     Text(String),
     Number(Millionths),
@@ -24,6 +24,8 @@ pub(super) enum Leaf {
     Form(Form, String),
     OtherTexts(Vec<String>),
     OtherNumbers(Vec<Millionths>),
+    /// Anything but what has the form with one of the texts.
+    OtherForms(Form, Vec<String>),
     Exists(bool),
 }
 
@@ -39,21 +41,6 @@ impl Leaf {
         }
     }
 
-    /// As the matcher in process reads it. It takes 0 to be more than 0, so no bound is exclusive: of doubles, "more than
-    /// 5" is "at least the next after 5".
-    fn in_process(&self) -> Value {
-        match self {
-            Self::Range(Range { lower, upper }) => {
-                let at = |bound: &Bound, next: fn(f64) -> f64| {
-                    let at = bound.at.as_f64();
-                    if bound.inclusive { at } else { next(at) }
-                };
-                json!({"numeric": [">=", at(lower, f64::next_up), "<=", at(upper, f64::next_down)]})
-            }
-            other => other.to_json(),
-        }
-    }
-
     fn to_json(&self) -> Value {
         match self {
             Self::Text(text) => json!(text),
@@ -65,10 +52,17 @@ impl Leaf {
                     |bound: &Bound, sign: &str| if bound.inclusive { format!("{sign}=") } else { sign.to_owned() };
                 json!({"numeric": [sign(lower, ">"), lower.at.to_json(), sign(upper, "<"), upper.at.to_json()]})
             }
-            Self::Form(form, text) => json!({form.name(): text}),
+            Self::Form(form, text) => form.to_json(json!(text)),
             Self::OtherTexts(texts) => json!({"anything-but": texts}),
             Self::OtherNumbers(numbers) => {
                 json!({"anything-but": numbers.iter().map(|number| number.to_json()).collect::<Vec<_>>()})
+            }
+            Self::OtherForms(form, texts) => {
+                let texts = match texts.as_slice() {
+                    [only] => json!(only),
+                    _ => json!(texts),
+                };
+                json!({"anything-but": form.to_json(texts)})
             }
             Self::Exists(exists) => json!({"exists": exists}),
         }
@@ -76,20 +70,20 @@ impl Leaf {
 }
 
 /// An object of a pattern: all its fields match, and one of its `$or` branches, if there are any.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Group {
     pub(super) fields: BTreeMap<String, Field>,
     pub(super) or: Vec<Group>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Field {
     Leaves(Vec<Leaf>),
     Group(Group),
 }
 
 /// Conditions by path: one combination of the branches.
-type Combination<'a> = BTreeMap<Vec<&'a str>, &'a [Leaf]>;
+pub(super) type Combination<'a> = BTreeMap<Vec<&'a str>, &'a [Leaf]>;
 
 /// EventBridge's limit on combinations of `$or` branches in one pattern.
 pub(super) const MOST_COMBINATIONS: usize = 1_000;
@@ -117,20 +111,16 @@ impl Group {
     }
 
     pub(super) fn to_json(&self) -> Value {
-        self.render(Leaf::to_json)
-    }
-
-    fn render(&self, leaf: fn(&Leaf) -> Value) -> Value {
         let mut object = Map::new();
         for (name, field) in &self.fields {
             let value = match field {
-                Field::Leaves(leaves) => leaves.iter().map(leaf).collect(),
-                Field::Group(group) => group.render(leaf),
+                Field::Leaves(leaves) => leaves.iter().map(Leaf::to_json).collect(),
+                Field::Group(group) => group.to_json(),
             };
             object.insert(name.clone(), value);
         }
         if !self.or.is_empty() {
-            object.insert("$or".to_owned(), self.or.iter().map(|branch| branch.render(leaf)).collect());
+            object.insert("$or".to_owned(), self.or.iter().map(Self::to_json).collect());
         }
         Value::Object(object)
     }
@@ -145,18 +135,9 @@ impl Group {
         inside.saturating_mul(branches.max(1))
     }
 
-    /// The combinations as patterns without `$or`, for the matcher in process.
-    pub(super) fn without_or(&self) -> Vec<Value> {
+    /// Every way to take one branch of each `$or`. A pattern matches when one of them does.
+    pub(super) fn without_or(&self) -> Vec<Combination<'_>> {
         self.combine(&[])
-            .into_iter()
-            .map(|combination| {
-                let mut group = Self::default();
-                for (path, leaves) in combination {
-                    group.put(path, leaves.to_vec());
-                }
-                group.render(Leaf::in_process)
-            })
-            .collect()
     }
 
     fn combine<'a>(&'a self, way: &[&'a str]) -> Vec<Combination<'a>> {

@@ -1,3 +1,4 @@
+mod arrays;
 mod evaluator;
 mod operators;
 mod refusals;

@@ -26,7 +26,7 @@ routes:
 "#;
 
 fn router(text: &str) -> Router {
-    Router::new(&hub::load("hub.yaml", text, &|_| None).unwrap().hub).unwrap()
+    Router::new(&hub::load("hub.yaml", text, &|_| None).unwrap().hub)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "reads better where it is called with json!")]

@@ -3,7 +3,8 @@
 //! What is guaranteed: a call that answered `Ok` survives a crash. What is sent, stored or saved survives a power cut too;
 //! what queues, bus and ledger note on the way does so a little later, and until then can be lost only together with
 //! all that came after it (`docs/adr/0014-durability.md`). A read sees everything that was acknowledged before it began.
-//! Several processes may have the same file open; one that looks never stops the one that works.
+//! Several processes may have the same file open; one that looks never stops the one that works. Once damage to the file
+//! has shown, every call fails ([`damage`]).
 //!
 //! Who works: one thread that writes, committing for all callers at once ([`writer`]); one that waits for the disk
 //! ([`sync`]); a few that read ([`readers`]). Callers turn typed values into rows before they hand work over, so that the
@@ -11,14 +12,16 @@
 //!
 //! Times are kept to the microsecond.
 //!
-//! Deliberately absent: any retry, any knowledge of routes or deliveries beyond what the ports say, and any cleaning
-//! up of old records.
+//! What is over is forgotten after the terms that the hub sets ([`gc`]).
+//!
+//! Deliberately absent: any retry, and any knowledge of routes or deliveries beyond what the ports say.
 
 mod bus;
 mod codec;
 mod collections;
 mod damage;
 mod failure;
+mod gc;
 mod job;
 mod ledger;
 mod open;
@@ -40,6 +43,7 @@ use rusqlite::Connection;
 
 pub use self::{
     bus::{LocalBus, Targets},
+    gc::{Collector, Expired, Lot},
     open::OpenError,
     queues::{LocalQueues, QueueCounts, QueueSettings},
     stats::{DeliveryCounts, Stats},

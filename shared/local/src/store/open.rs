@@ -17,7 +17,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction,
 use super::damage::{is_log_readable, log_of};
 
 /// One script per schema version; the next one is appended, none is ever changed.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("retention.sql")];
 
 /// "xdoc", in the header of the file at byte 68 (<https://www.sqlite.org/fileformat2.html>).
 const APPLICATION_ID: i64 = 0x7864_6f63;
@@ -101,6 +101,8 @@ pub(super) fn open_reader(file: &Path) -> Result<Connection, OpenError> {
 }
 
 fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+    // Pages that become free can be given back (`gc`); to be said before the first table is made, and ignored after.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     use_log(connection)?;
     // No commit waits for the disk, and the log is never moved into the file before it is flushed. What makes commits
     // durable is the writer's syncer.
@@ -108,6 +110,8 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "foreign_keys", true)?;
     // Pages: 16 MB of log between two checkpoints instead of 4, because each one makes the group behind it wait.
     connection.pragma_update_and_check(None, "wal_autocheckpoint", 4000, |_| Ok(()))?;
+    // Bytes: a log that grew because somebody read for long shrinks again.
+    connection.pragma_update_and_check(None, "journal_size_limit", 64 << 20, |_| Ok(()))?;
     tune(connection)
 }
 

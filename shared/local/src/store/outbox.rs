@@ -108,10 +108,10 @@ impl MessageRow {
 pub(super) fn store_pending(connection: &Connection, row: &MessageRow, now: i64) -> Result<bool, Failure> {
     let inserted = connection
         .prepare_cached(
-            "INSERT INTO messages (id, object_group, disabled_routes, body) VALUES (?1, ?2, ?3, ?4)
+            "INSERT INTO messages (id, object_group, disabled_routes, body, stored_at) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (id) DO NOTHING",
         )?
-        .execute(params![row.id.as_bytes(), row.object_group, row.disabled_routes, row.body])?;
+        .execute(params![row.id.as_bytes(), row.object_group, row.disabled_routes, row.body, now])?;
     if inserted == 0 {
         return Ok(false);
     }

@@ -264,7 +264,7 @@ impl Stage {
             Ok(loaded) => Arc::new(loaded.hub),
             Err(faults) => panic!("{faults}"),
         };
-        let router = Arc::new(Router::new(&hub).unwrap());
+        let router = Arc::new(Router::new(&hub));
         let world = World::default();
         world.shop.lock().unwrap().page_size = 2;
         let home = Arc::new(home(&database, &world, &clock, &router, Faults::default()));

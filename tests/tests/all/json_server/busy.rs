@@ -30,8 +30,8 @@ const ORDERS: u64 = 2_000;
 const ALIKE: usize = 300;
 const READING: Reading = Reading { every: "500ms", overlap: "0s", sizes: [100, 250] };
 const CLERKS: u64 = 3;
-/// Each clerk goes on for so many steps, and until each way has finished a poll meanwhile.
-const STEPS: usize = 12;
+/// Each clerk takes so many steps at least, and at most, while each way finishes a poll.
+const STEPS: [usize; 2] = [12, 30];
 /// Clerks have their favourites.
 const FAVOURITES: u64 = 8;
 
@@ -69,10 +69,12 @@ impl Clerk {
     }
 
     async fn work(&mut self, shop: &Shop, enough: &AtomicBool) {
-        let mut steps = 0;
-        while steps < STEPS || !enough.load(Ordering::Relaxed) {
+        let [least, most] = STEPS;
+        for step in 0..most {
+            if step >= least && enough.load(Ordering::Relaxed) {
+                return;
+            }
             self.step(shop).await;
-            steps += 1;
         }
     }
 

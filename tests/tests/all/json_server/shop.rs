@@ -11,7 +11,7 @@ use tokio::process::Command;
 use crate::support::{
     Bench,
     client::{Response, call},
-    now,
+    port::free_port,
     process::Process,
     random::Random,
     until,
@@ -159,14 +159,6 @@ impl Shop {
 fn done(response: &Response, status: u16) -> Value {
     assert_eq!(response.status, status, "{response:?}");
     response.json()
-}
-
-/// Outside of the range from which the system gives ports to those that do not care, so that it can be taken again.
-fn free_port() -> u16 {
-    let mut random = Random::from_seed(now().as_nanosecond() as u64);
-    let mut ports = std::iter::repeat_with(|| 20_000 + random.below(10_000) as u16).take(100);
-    let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    ports.find(free).unwrap_or_else(|| panic!("no free port"))
 }
 
 fn serve(binary: &Path, options: &[&str], bench: &Bench, port: u16) -> Process {

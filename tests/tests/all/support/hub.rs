@@ -122,9 +122,14 @@ impl Bench {
         Done { what, status: output.status, stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
+    /// A command that goes on until it is told to end.
+    pub(crate) fn process(&self, arguments: &[&str]) -> Process {
+        Process::spawn(self.command(arguments))
+    }
+
     /// The sample's servers in a process of their own, as `crossdock sample` starts them.
     pub(crate) fn sample(&self) -> Process {
-        Process::spawn(self.command(&["sample", "--state", "sample"]))
+        self.process(&["sample", "--state", "sample"])
     }
 }
 
@@ -175,13 +180,22 @@ impl Hub {
 
     fn with_events<T>(&self, look: impl FnOnce(&[HubEvent]) -> T) -> T {
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        for line in self.process.lines_after(events.len()) {
-            match serde_json::from_str(&line) {
-                Ok(event) => events.push(event),
-                Err(error) => panic!("no event ({error}): {line}"),
-            }
-        }
+        let lines = self.process.lines_after(events.len());
+        events.extend(lines.iter().map(|line| event(line)));
         look(&events)
+    }
+
+    /// All events since they were last taken, and none of them again: for hubs that say more than a test can remember.
+    pub(crate) fn take_events(&self) -> Vec<HubEvent> {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = self.process.take_lines();
+        let new: Vec<_> = lines[events.len()..].iter().map(|line| event(line)).collect();
+        events.extend(new);
+        std::mem::take(&mut *events)
+    }
+
+    pub(crate) fn process_id(&self) -> Option<u32> {
+        self.process.id()
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
@@ -270,6 +284,10 @@ impl Hub {
 fn tells_of_stop(log: &str, fault: &str) -> bool {
     let place = fault.strip_prefix("stop@").and_then(|place| place.split('#').next()).unwrap_or(fault);
     log.contains(&format!("({place}): stopped, as planned"))
+}
+
+fn event(line: &str) -> HubEvent {
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("no event ({error}): {line}"))
 }
 
 /// How many events of this name there are about this message.

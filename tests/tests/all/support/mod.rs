@@ -11,6 +11,7 @@
 pub(crate) mod binary;
 pub(crate) mod client;
 pub(crate) mod hub;
+pub(crate) mod port;
 pub(crate) mod process;
 pub(crate) mod random;
 pub(crate) mod rows;
@@ -19,6 +20,7 @@ pub(crate) mod show;
 pub(crate) mod small_disk;
 pub(crate) mod state;
 pub(crate) mod table;
+pub(crate) mod terminal;
 pub(crate) mod wait;
 
 pub(crate) use self::{

@@ -38,6 +38,10 @@ impl Lines {
         let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lines.get(skipped..).unwrap_or_default().to_vec()
     }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// A process that goes on until it is told to end; gone with its handle.
@@ -64,6 +68,15 @@ impl Process {
 
     pub(crate) fn lines_after(&self, skipped: usize) -> Vec<String> {
         self.stdout.after(skipped)
+    }
+
+    /// What it has said on its standard output, which is forgotten here.
+    pub(crate) fn take_lines(&self) -> Vec<String> {
+        self.stdout.take()
+    }
+
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
     }
 
     /// The end of what it has said on its error output.

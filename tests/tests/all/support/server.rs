@@ -75,6 +75,8 @@ pub(crate) enum Reply {
     Bytes(Vec<u8>),
     /// The head of an answer, and a body that never ends.
     Endless,
+    /// After a while.
+    Late(Duration, Box<Reply>),
     /// Nothing, for as long as the other side waits.
     Silence,
     /// The connection is reset.
@@ -147,12 +149,27 @@ impl Server {
 
     /// On a port that somebody else had, or will have.
     pub(crate) async fn start_at(port: u16, script: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        let seen: Arc<Mutex<Vec<Request>>> = Arc::default();
+        let book = Arc::clone(&seen);
+        let writing_down = move |request: &Request| {
+            book.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
+            script(request)
+        };
+        let mut server = Self::listen(port, writing_down).await;
+        server.seen = seen;
+        server
+    }
+
+    /// Writes nothing down.
+    pub(crate) async fn forgetful(script: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        Self::listen(0, script).await
+    }
+
+    async fn listen(port: u16, script: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let seen: Arc<Mutex<Vec<Request>>> = Arc::default();
-        let script: Arc<Script> = Arc::new(script);
-        let accepting = tokio::spawn(accept(listener, script, Arc::clone(&seen)));
-        Self { url, seen, accepting }
+        let accepting = tokio::spawn(accept(listener, Arc::new(script)));
+        Self { url, seen: Arc::default(), accepting }
     }
 
     /// The port is free when this returns.
@@ -181,20 +198,24 @@ impl Server {
     }
 }
 
-async fn accept(listener: TcpListener, script: Arc<Script>, seen: Arc<Mutex<Vec<Request>>>) {
+async fn accept(listener: TcpListener, script: Arc<Script>) {
     let mut connections = JoinSet::new();
     // Whatever the other side does to one connection is the end of that connection only.
     while let Ok((stream, _)) = listener.accept().await {
         while connections.try_join_next().is_some() {}
-        connections.spawn(serve(stream, Arc::clone(&script), Arc::clone(&seen)));
+        connections.spawn(serve(stream, Arc::clone(&script)));
     }
 }
 
-async fn serve(stream: TcpStream, script: Arc<Script>, seen: Arc<Mutex<Vec<Request>>>) -> io::Result<()> {
+async fn serve(stream: TcpStream, script: Arc<Script>) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     while let Some(request) = read(&mut stream).await? {
-        seen.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
-        match script(&request) {
+        let mut reply = script(&request);
+        while let Reply::Late(wait, late) = reply {
+            tokio::time::sleep(wait).await;
+            reply = *late;
+        }
+        match reply {
             Reply::Answer { status, headers, body } => stream.write_all(&written(status, &headers, &body)).await?,
             Reply::Slow { bytes, pause } => {
                 for piece in bytes.chunks(bytes.len().div_ceil(20)) {
@@ -214,6 +235,7 @@ async fn serve(stream: TcpStream, script: Arc<Script>, seen: Arc<Mutex<Vec<Reque
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
             }
+            Reply::Late(..) => {}
             Reply::Silence => {
                 // Until the other side hangs up.
                 return stream.read_to_end(&mut Vec::new()).await.map(|_| ());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    count,
+    LONGEST_QUEUED, count,
     http::{CONNECTION, headers},
     name, show, timeout, within,
 };
@@ -33,8 +33,6 @@ const OWN: [&str; 9] = [
     "accept-encoding",
 ];
 
-/// What a queue keeps a message for at most (SQS: `MessageRetentionPeriod`).
-const RETENTION: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 /// The most an SQS event source can be asked for (`MaximumConcurrency`).
 const MOST_AT_A_TIME: u64 = 1000;
 
@@ -78,7 +76,7 @@ fn policy(retries: &At<RetriesPart>, report: &mut Report) -> RetryPolicy {
     let waits: Vec<Duration> = waits.iter().filter_map(|wait| within(Some(wait), range.clone(), report)).collect();
     let total: Duration = waits.iter().sum();
     // Jitter stretches a wait by up to a fifth.
-    if total * 6 / 5 > RETENTION {
+    if total * 6 / 5 > LONGEST_QUEUED {
         let message =
             format!("the waits add up to {}; with jitter a queue would forget the message after 14d", show(total));
         report.fault(&retries.place, message);

@@ -14,10 +14,11 @@ mod words;
 use std::{ops::RangeInclusive, str::FromStr, time::Duration};
 
 use super::{
+    alternatives::TermPart,
     decode::At,
-    description::{HubFile, LimitsPart},
+    description::{HubFile, LimitsPart, RetentionPart},
     fault::Report,
-    model::{Hub, Limits},
+    model::{Hub, Limits, Retention},
     tree::{Key, Node, quote},
     values::{Count, Size, Span, slug},
 };
@@ -28,9 +29,15 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
+/// What a queue keeps something for at most (SQS: `MessageRetentionPeriod`).
+const LONGEST_QUEUED: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+/// What is over may still be read by whoever has just seen that it is there.
+const SHORTEST_TERM: Duration = Duration::from_secs(1);
+
 /// `root` is the tree that `file` was read from.
 pub(super) fn resolve(root: &Node, file: &HubFile, report: &mut Report) -> Option<Hub> {
     let limits = limits(file.limits.as_ref(), report);
+    let retention = retention(file.retention.as_ref(), report);
     let networks = http::networks(file.networks.as_deref().unwrap_or_default(), report);
     let sources = file.sources.clone().unwrap_or_default();
     let sources = sources.0.iter().filter_map(|(key, part)| source::source(key, part.as_ref()?, report)).collect();
@@ -46,6 +53,7 @@ pub(super) fn resolve(root: &Node, file: &HubFile, report: &mut Report) -> Optio
         name: file.hub.clone()?,
         hash: crate::id::hex(&hash.0),
         limits,
+        retention,
         networks,
         sources,
         endpoints: resolved,
@@ -71,6 +79,32 @@ fn limits(part: Option<&LimitsPart>, report: &mut Report) -> Limits {
         limits.page = page;
     }
     limits
+}
+
+fn retention(part: Option<&RetentionPart>, report: &mut Report) -> Retention {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let mut retention = Retention { deliveries: Some(30 * DAY), dead_letters: LONGEST_QUEUED, versions: None };
+    let Some(part) = part else {
+        return retention;
+    };
+    if let Some(deliveries) = term(part.deliveries.as_ref(), report) {
+        retention.deliveries = deliveries;
+    }
+    if let Some(dead_letters) = within(part.dead_letters.as_ref(), SHORTEST_TERM..=LONGEST_QUEUED, report) {
+        retention.dead_letters = dead_letters;
+    }
+    if let Some(versions) = term(part.versions.as_ref(), report) {
+        retention.versions = versions;
+    }
+    retention
+}
+
+/// `Some(None)`: for ever.
+fn term(term: Option<&TermPart>, report: &mut Report) -> Option<Option<Duration>> {
+    match term? {
+        TermPart::Forever => Some(None),
+        TermPart::For(span) => within(Some(span), SHORTEST_TERM..=Span::LONGEST, report).map(Some),
+    }
 }
 
 /// A name that was a key.

@@ -13,7 +13,7 @@ use crate::{
         tree::{Content, Entry, Node},
     },
     id::EndpointName,
-    pattern::{self, EventPattern, FaultAt, Filter, PatternFault, TypePattern},
+    pattern::{self, EventPattern, FaultAt, Filter, MOST_WILDCARDS, PatternFault, TypePattern},
 };
 
 pub(super) fn routes(root: &Node, file: &HubFile, report: &mut Report) -> Vec<Route> {
@@ -24,6 +24,7 @@ pub(super) fn routes(root: &Node, file: &HubFile, report: &mut Report) -> Vec<Ro
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut used: BTreeSet<&str> = BTreeSet::new();
     let mut routes = Vec::new();
+    let mut wildcards = Vec::new();
     for At { place, value: part, .. } in file.routes.as_deref().unwrap_or_default() {
         if let Some(At { place, value: name, .. }) = &part.name {
             if let Some(line) = seen.get(name.as_str()) {
@@ -44,7 +45,19 @@ pub(super) fn routes(root: &Node, file: &HubFile, report: &mut Report) -> Vec<Ro
                 report.suggest(&to.place, message, did_you_mean(&to.value, endpoints.iter().copied()));
             }
         }
-        routes.extend(route(place, part, &words, report));
+        let Some(route) = route(place, part, &words, report) else { continue };
+        if route.pattern.uses_wildcard() {
+            wildcards.push(place);
+        }
+        routes.push(route);
+    }
+    if let Some(place) = wildcards.get(MOST_WILDCARDS) {
+        let count = wildcards.len();
+        let message = format!(
+            "{count} routes have a wildcard (like, contains); EventBridge takes {MOST_WILDCARDS} of them on a bus, and this \
+             is the first beyond"
+        );
+        report.fault(place, message);
     }
     for (key, _) in file.endpoints.iter().flat_map(|endpoints| &endpoints.0) {
         if !used.contains(key.text.as_str()) {

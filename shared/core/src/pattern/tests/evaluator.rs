@@ -1,9 +1,10 @@
 //! AWS's semantics again, written apart from the compiler and the matcher, over the pattern's text.
 //!
 //! An event is its leaves, each with its names and the array elements it stands in. A pattern matches when every one of
-//! its fields finds a leaf, all of them in elements that go together.
+//! its fields finds a leaf, all of them in elements that go together; what is absent is absent from those. Every way is
+//! tried, one after another, so it is slow and cannot be clever.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Array elements a leaf stands in: the array (by where it is), and the place in it.
 type Trail = Vec<(String, usize)>;
@@ -17,7 +18,9 @@ struct Found {
 pub(super) fn matches(pattern: &Value, event: &Value) -> bool {
     let mut leaves = Vec::new();
     flatten(event, &mut Vec::new(), &mut String::new(), &mut Vec::new(), &mut leaves);
-    combinations(pattern).iter().any(|fields| together(fields, &leaves, &mut Vec::new()))
+    let mut combinations = combinations(pattern);
+    combinations.iter_mut().for_each(|fields| fields.sort_by_key(|(path, _)| path.join(".")));
+    combinations.iter().any(|fields| together(fields, &leaves, &mut Vec::new()))
 }
 
 fn flatten(value: &Value, path: &mut Vec<String>, place: &mut String, trail: &mut Trail, out: &mut Vec<Found>) {
@@ -34,12 +37,18 @@ fn flatten(value: &Value, path: &mut Vec<String>, place: &mut String, trail: &mu
         }
         Value::Array(items) => {
             for (index, value) in items.iter().enumerate() {
+                // A plain value is in no element of its own.
+                let stands_in = value.is_object() || value.is_array();
                 let length = place.len();
-                trail.push((place.clone(), index));
+                if stands_in {
+                    trail.push((place.clone(), index));
+                }
                 place.push_str(&format!("/{index}"));
                 flatten(value, path, place, trail, out);
                 place.truncate(length);
-                trail.pop();
+                if stands_in {
+                    trail.pop();
+                }
             }
         }
         leaf => out.push(Found { path: path.clone(), value: leaf.clone(), trail: trail.clone() }),
@@ -68,16 +77,17 @@ fn combinations(pattern: &Value) -> Vec<Fields> {
 fn together<'a>(fields: &[(Vec<String>, Vec<Value>)], leaves: &'a [Found], chosen: &mut Vec<&'a Trail>) -> bool {
     let Some(((path, list), rest)) = fields.split_first() else { return true };
     let is = |wanted: bool| list.iter().any(|one| one.get("exists") == Some(&Value::Bool(wanted)));
-    let mut here = leaves.iter().filter(|leaf| leaf.path == *path).peekable();
-    if here.peek().is_none() {
+    let fits = |leaf: &&Found, chosen: &[&Trail]| {
+        chosen.iter().all(|other| {
+            other.iter().all(|(array, place)| leaf.trail.iter().all(|(own, at)| own != array || at == place))
+        })
+    };
+    let here: Vec<&Found> = leaves.iter().filter(|leaf| leaf.path == *path && fits(leaf, chosen)).collect();
+    if here.is_empty() {
         return is(false) && together(rest, leaves, chosen);
     }
-    here.any(|leaf| {
-        let fits = chosen.iter().all(|other| {
-            other.iter().all(|(array, place)| leaf.trail.iter().all(|(own, at)| own != array || at == place))
-        });
-        let passes = fits && (is(true) || list.iter().any(|one| passes(one, &leaf.value)));
-        if !passes {
+    here.into_iter().any(|leaf| {
+        if !is(true) && !list.iter().any(|one| passes(one, &leaf.value)) {
             return false;
         }
         chosen.push(&leaf.trail);
@@ -102,20 +112,33 @@ fn number(value: &Value) -> Option<f64> {
 
 fn passes(matcher: &Value, value: &Value) -> bool {
     let text = value.as_str();
+    let lower = |value: &Value| value.as_str().unwrap().to_lowercase();
     match matcher {
         Value::Number(_) => number(matcher) == number(value) && number(value).is_some(),
         Value::Object(object) => {
             let (name, wanted) = object.iter().next().unwrap();
             match name.as_str() {
+                "prefix" if wanted.is_object() => {
+                    text.is_some_and(|text| text.to_lowercase().starts_with(&lower(&wanted["equals-ignore-case"])))
+                }
+                "suffix" if wanted.is_object() => {
+                    text.is_some_and(|text| text.to_lowercase().ends_with(&lower(&wanted["equals-ignore-case"])))
+                }
                 "prefix" => text.is_some_and(|text| text.starts_with(wanted.as_str().unwrap())),
                 "suffix" => text.is_some_and(|text| text.ends_with(wanted.as_str().unwrap())),
-                "equals-ignore-case" => {
-                    text.is_some_and(|text| text.to_lowercase() == wanted.as_str().unwrap().to_lowercase())
-                }
+                "equals-ignore-case" => text.is_some_and(|text| text.to_lowercase() == lower(wanted)),
                 "wildcard" => text.is_some_and(|text| glob(wanted.as_str().unwrap(), text)),
                 "anything-but" => {
+                    let (form, wanted) = match wanted {
+                        Value::Object(form) => form.iter().next().map(|(name, wanted)| (Some(name), wanted)).unwrap(),
+                        other => (None, other),
+                    };
                     let list = wanted.as_array().cloned().unwrap_or_else(|| vec![wanted.clone()]);
-                    !list.iter().any(|one| passes(one, value))
+                    let same = |one: &Value| match form {
+                        Some(form) => passes(&json!({form: one}), value),
+                        None => passes(one, value),
+                    };
+                    !list.iter().any(same)
                 }
                 "numeric" => number(value).is_some_and(|value| {
                     wanted.as_array().unwrap().chunks(2).all(|pair| {

@@ -1,5 +1,6 @@
 //! The contract suites on SQLite, and what only the local home promises.
 
+mod expiry;
 mod opening;
 mod queues;
 mod sharing;

@@ -1,0 +1,294 @@
+//! `crossdock init`: a hub file from a look at a list.
+//!
+//! The list is asked for once; [`list`], [`fields`], [`names`] and [`paging`] work out from the answer what they can, with
+//! no I/O. [`probe`] makes sure of the rest with a few requests more. [`write`] makes the file, which is read as
+//! `crossdock check` would read it before anything is written, and never takes the place of another unless told to.
+//!
+//! What cannot be known is left to the reader, in a comment where it belongs: a guess that is wrong would look like a
+//! fact. Nothing of what the list holds is written or shown, only names of fields and counts.
+//!
+//! Deliberately absent: GraphQL and other lists that are asked for by POST, and a second list; what is there is meant to
+//! be gone on with by hand.
+
+mod ask;
+mod fields;
+mod list;
+mod names;
+mod paging;
+mod probe;
+mod write;
+
+use std::{fs, io::Write, path::Path};
+
+use crossdock_core::{
+    hub::{self, TimeField},
+    json::FieldPath,
+};
+use serde_json::Value;
+use url::{Position, Url};
+
+use self::{
+    ask::{Answer, Asker},
+    fields::Fields,
+    paging::Clues,
+    probe::{Filter, First, Paging},
+    write::{Auth, Draft},
+};
+use crate::{
+    args::{Init, LISTENER, STATE},
+    context::Environment,
+    failure::Failure,
+    out, redact,
+};
+
+/// Beside the states of hubs, so that an editor finds it without the network.
+const SCHEMA: &str = "hub.schema.json";
+
+pub(crate) async fn run(args: Init, environment: &Environment) -> Result<(), Failure> {
+    let output = args.output.display();
+    if args.output.exists() && !args.force {
+        return Err(Failure::new(format!(
+            "{output} is there already; --output names another file, --force writes over it"
+        )));
+    }
+    let name = args.source.as_ref().map_or_else(|| names::source(&args.url), ToString::to_string);
+    let secrets = environment.secrets(&Path::new(STATE).join(&name));
+    let mut asker = Asker::new(&args, &secrets).await?;
+    let answer = asker.list(&args.url).await?;
+    let (draft, variables, objects) = draft(&args, name, &mut asker, &answer).await?;
+
+    let text = draft.to_string();
+    let lookup = |name: &str| {
+        let given = variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        given.or_else(|| environment.variable(name))
+    };
+    hub::load(&output.to_string(), &text, &lookup).map_err(|faults| {
+        Failure::new(format!(
+            "what was found makes no hub file; nothing was written. crossdock check would say\n{faults}"
+        ))
+    })?;
+    save(&args, &text)?;
+    tell(&args, &draft, &variables, objects, asker.asked);
+    Ok(())
+}
+
+/// With the variables that the file takes from the environment, and how many objects there were to look at.
+async fn draft(
+    args: &Init,
+    name: String,
+    asker: &mut Asker,
+    answer: &Answer,
+) -> Result<(Draft, Vec<(String, String)>, usize), Failure> {
+    let asked = args.url[..Position::AfterPath].to_owned();
+    let word = names::last_word(&args.url);
+    let items = list::find(&answer.body, args.items.as_ref(), &word)
+        .map_err(|why| Failure::new(format!("{asked} was answered, but {why}")))?;
+    let rows = items.get(&answer.body).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let collection = names::collection(items.segments().last().map_or("", String::as_str), &word);
+    let object_type = names::one_of(&collection);
+    let Fields { mut ids, created, updated } = Fields::of(rows, &object_type);
+    let id = match &args.id {
+        Some(id) => named_id(rows, id)?,
+        None if ids.is_empty() => return Err(no_id(&asked, rows)),
+        None => ids[0].clone(),
+    };
+    ids.retain(|other| *other != id);
+
+    let clues = Clues::of(answer.status, &answer.headers, &answer.body, &items);
+    let first = First { answer, items: &items, id: &id, clues: &clues };
+    let paging = probe::paging(asker, &first).await;
+    let filter = match &updated {
+        Some(field) if asker.may_probe() && !rows.is_empty() => Some(probe::filter(asker, &first, field).await),
+        _ => None,
+    };
+    let paged_by = match &paging {
+        Paging::Number { param, .. } | Paging::Cursor { param, .. } => Some(param.as_str()),
+        _ => None,
+    };
+    let Request { path, query, variables } = Request::of(&args.url, &name, paged_by);
+    let bearer = args.bearer.as_ref().map(|secret| Auth::Bearer(secret.to_string()));
+    let header = args.secret_header.as_ref();
+    let header = header.map(|(name, secret)| Auth::Header { name: name.clone(), secret: secret.to_string() });
+    let draft = Draft {
+        asked,
+        schema: format!("{STATE}/{SCHEMA}"),
+        name,
+        url: args.url[..Position::BeforePath].to_owned(),
+        networks: args.networks.iter().map(ToString::to_string).collect(),
+        auth: bearer.or(header),
+        headers: args.headers.iter().map(|(name, value)| (name.clone(), write::literal(value))).collect(),
+        path,
+        query,
+        collection,
+        object_type,
+        id,
+        other_ids: ids,
+        created,
+        updated,
+        paging,
+        filter,
+        items: items.clone(),
+    };
+    Ok((draft, variables, rows.len()))
+}
+
+/// Every item has it; that no two share it is what the user says, not what one page can show.
+fn named_id(rows: &[Value], id: &FieldPath) -> Result<FieldPath, Failure> {
+    let without = rows.iter().filter(|row| fields::id_at(row, id).is_none()).count();
+    match without {
+        0 => Ok(id.clone()),
+        _ => Err(Failure::new(format!(
+            "{without} of the {} objects have no text or whole number at {:?}; they have {}",
+            rows.len(),
+            id.to_string(),
+            rows.first().map(list::outline).unwrap_or_default()
+        ))),
+    }
+}
+
+fn no_id(asked: &str, rows: &[Value]) -> Failure {
+    let why = match rows.first() {
+        None => "the list is empty, so that nobody can tell what names an object".to_owned(),
+        Some(row) => format!("no field of the list's objects is sure to name one; the first is {}", list::outline(row)),
+    };
+    Failure::new(format!("{asked} was answered, but {why}; say which field does with --id"))
+}
+
+/// What stands in the file for the address's path and query.
+#[derive(Debug, PartialEq)]
+struct Request {
+    path: String,
+    query: Vec<(String, String)>,
+    /// Credentials in the query, which the file takes from the environment: names and values.
+    variables: Vec<(String, String)>,
+}
+
+impl Request {
+    fn of(url: &Url, source: &str, paged_by: Option<&str>) -> Self {
+        let mut request = Self { path: write::literal(url.path()), query: Vec::new(), variables: Vec::new() };
+        let pairs: Vec<_> = url.query_pairs().filter(|(name, _)| paged_by != Some(&**name)).collect();
+        for (name, value) in &pairs {
+            if pairs.iter().filter(|(other, _)| other == name).count() > 1 {
+                // `query` has each name once.
+                let separator = if request.path.contains('?') { '&' } else { '?' };
+                let pair = url::form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
+                request.path.push(separator);
+                request.path.push_str(&pair);
+            } else if redact::is_secret(name) {
+                let upper = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+                let variable: String = format!("{source}_{name}").chars().map(upper).collect();
+                request.query.push((name.to_string(), write::from_environment(&variable)));
+                request.variables.push((variable, value.to_string()));
+            } else {
+                request.query.push((name.to_string(), write::literal(value)));
+            }
+        }
+        request
+    }
+}
+
+/// The schema first: a file that names one that is not there is worse than a schema that nobody names.
+fn save(args: &Init, text: &str) -> Result<(), Failure> {
+    let failed = |path: &Path, error: &dyn std::error::Error| {
+        Failure::of(format!("{} cannot be written", path.display()), error)
+    };
+    let folder = args.output.parent().unwrap_or(Path::new("")).join(STATE);
+    let schema = folder.join(SCHEMA);
+    fs::create_dir_all(&folder).map_err(|error| failed(&folder, &error))?;
+    fs::write(&schema, format!("{:#}\n", hub::json_schema())).map_err(|error| failed(&schema, &error))?;
+    let mut options = fs::File::options();
+    match args.force {
+        true => options.write(true).create(true).truncate(true),
+        // Also where it has come to be there since we looked.
+        false => options.write(true).create_new(true),
+    };
+    let mut file = options.open(&args.output).map_err(|error| failed(&args.output, &error))?;
+    file.write_all(text.as_bytes()).map_err(|error| failed(&args.output, &error))
+}
+
+/// What was found, what was not, and how to go on.
+fn tell(args: &Init, draft: &Draft, variables: &[(String, String)], objects: usize, requests: u32) {
+    let line = |what: &str, text: &str| out::note(&format!("  {what:<8} {text}"));
+    let requests = if requests == 1 { "1 request".to_owned() } else { format!("{requests} requests") };
+    out::note(&format!("{}: {objects} objects on the first page, {requests}", draft.asked));
+    match draft.items == FieldPath::root() {
+        true => line("list", "the answer itself"),
+        false => line("list", &format!("at {}", draft.items)),
+    }
+    line("id", &draft.id.to_string());
+    line(
+        "created",
+        &draft.created.as_ref().map_or_else(|| "not found: what is there at first counts as old".to_owned(), found),
+    );
+    line("updated", &draft.updated.as_ref().map_or_else(|| "not found".to_owned(), found));
+    line(
+        "pages",
+        &match &draft.paging {
+            Paging::Single => "none found: the list comes in one answer".to_owned(),
+            Paging::LinkHeader => "by the Link header".to_owned(),
+            Paging::LinkInBody(next) => format!("by the URL at {next}"),
+            Paging::Number { param, .. } => format!("by the parameter {param}, tried out"),
+            Paging::Cursor { param, next } => format!("by the parameter {param} with what is at {next}, tried out"),
+            Paging::Unknown => format!(
+                "there are more, and how to ask for them was not found; see `pages` in {}",
+                args.output.display()
+            ),
+        },
+    );
+    line(
+        "since",
+        &match &draft.filter {
+            Some(Filter::Inclusive(param)) => format!("{param}, tried out: polls read only what has changed"),
+            Some(Filter::Exclusive(param)) => format!("{param} filters, but not from the very time on; see the file"),
+            Some(Filter::NotFound { tried }) => {
+                format!("none of {} filters; polls read the whole list", tried.join(", "))
+            }
+            None => "not tried; polls read the whole list".to_owned(),
+        },
+    );
+    out::note(&format!("{} is written. Now", args.output.display()));
+    for (variable, _) in variables {
+        out::note(&format!("  export {variable}=…"));
+    }
+    let file = args.output.display();
+    let (collection, listener) = (format!("{}/{}", draft.name, draft.collection), LISTENER);
+    out::note(&format!("  crossdock poll {collection} --dry-run --hub {file}   what a poll would store and emit"));
+    out::note(&format!("  crossdock listen   in a second terminal: plays the endpoint, on {listener}"));
+    out::note(&format!("  crossdock dev --hub {file}   the hub at work"));
+}
+
+fn found(field: &TimeField) -> String {
+    format!("{} ({})", field.path, format!("{:?}", field.format).to_lowercase())
+}
+
+/// A name without its manner of writing: `created_at` and `createdAt` are one.
+fn simple(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_written_without_its_credentials() {
+        let check =
+            |url: &str, paged_by: Option<&str>, path: &str, query: &[(&str, &str)], variables: &[(&str, &str)]| {
+                let owned = |list: &[(&str, &str)]| {
+                    list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+                };
+                let expected = Request { path: path.to_owned(), query: owned(query), variables: owned(variables) };
+                assert_eq!(Request::of(&url.parse().unwrap(), "my-shop", paged_by), expected, "{url}");
+            };
+        check("http://x/orders", None, "/orders", &[], &[]);
+        check("http://x/orders?page=1&limit=50", Some("page"), "/orders", &[("limit", "50")], &[]);
+        check("http://x/o?id=1&id=%26&a=$%7Bb", None, "/o?id=1&id=%26", &[("a", "$${b")], &[]);
+        check(
+            "http://x/?api_key=s3cr3t",
+            None,
+            "/",
+            &[("api_key", "${MY_SHOP_API_KEY}")],
+            &[("MY_SHOP_API_KEY", "s3cr3t")],
+        );
+    }
+}

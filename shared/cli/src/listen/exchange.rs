@@ -1,0 +1,322 @@
+//! One delivery and its answer: as lines for whoever looks on, as JSON for machines and for files.
+//!
+//! The JSON is enough to send the delivery again: method, path with its query, headers and body. Values of headers,
+//! queries and parameters that carry credentials are not in it.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    fs::OpenOptions,
+    io::{self, Write},
+    path::Path,
+};
+
+use axum::http::{HeaderMap, StatusCode};
+use crossdock_core::{Timestamp, port::EndpointResponse};
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use crate::{
+    out::plain,
+    redact::{self, REDACTED},
+};
+
+/// Characters of a value in a line; the whole of it is in the JSON.
+const VALUE_SHOWN: usize = 60;
+/// Changes that are listed.
+const CHANGES_SHOWN: usize = 20;
+
+/// What the message was answered with.
+#[derive(Debug)]
+pub(super) enum Answered {
+    Got(EndpointResponse),
+    /// Why nothing came back.
+    Nothing(String),
+}
+
+impl Answered {
+    /// An answer of ours.
+    pub(super) fn of(status: StatusCode) -> Self {
+        Self::Got(EndpointResponse { status: status.as_u16(), headers: Vec::new(), body: Vec::new(), truncated: false })
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Exchange {
+    at: Timestamp,
+    /// The path with its query.
+    target: String,
+    headers: BTreeMap<String, String>,
+    body: Body,
+    answered: Answered,
+}
+
+#[derive(Debug)]
+enum Body {
+    Json(Value),
+    Text(String),
+}
+
+impl Body {
+    fn of(bytes: &[u8]) -> Self {
+        match serde_json::from_slice::<Value>(bytes) {
+            Ok(mut value) => {
+                redact::parameters(&mut value);
+                Self::Json(value)
+            }
+            Err(_) => Self::Text(String::from_utf8_lossy(bytes).into_owned()),
+        }
+    }
+
+    /// Into `body` where it is JSON, into `text` otherwise; nothing where there is nothing.
+    fn put_into(&self, object: &mut Value) {
+        match self {
+            Self::Json(value) => object["body"] = value.clone(),
+            Self::Text(text) if text.is_empty() => {}
+            Self::Text(text) => object["text"] = text.as_str().into(),
+        }
+    }
+}
+
+impl Exchange {
+    pub(super) fn new(at: Timestamp, target: &str, headers: &HeaderMap, body: &[u8], answered: Answered) -> Self {
+        let headers = headers.iter().map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())));
+        Self { at, target: redact::target(target), headers: shown(headers), body: Body::of(body), answered }
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        let mut request = json!({"method": "POST", "path": self.target, "headers": self.headers});
+        self.body.put_into(&mut request);
+        let answer = match &self.answered {
+            Answered::Nothing(why) => json!({"error": why}),
+            Answered::Got(answer) => {
+                let headers = answer.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+                let mut shown = json!({"status": answer.status, "headers": shown(headers)});
+                Body::of(&answer.body).put_into(&mut shown);
+                shown
+            }
+        };
+        json!({"at": self.at, "request": request, "answer": answer})
+    }
+
+    /// A file of its own, named so that files are in the order of arrival.
+    pub(super) fn record(&self, folder: &Path) -> io::Result<()> {
+        let text = format!("{:#}\n", self.to_json());
+        let stem = format!("{}-{}", self.at.strftime("%Y%m%dT%H%M%S.%6fZ"), self.file_name());
+        // Two may arrive in one microsecond.
+        for place in 0_u32.. {
+            let name = if place == 0 { format!("{stem}.json") } else { format!("{stem}-{place}.json") };
+            match OpenOptions::new().write(true).create_new(true).open(folder.join(name)) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                opened => return opened?.write_all(text.as_bytes()),
+            }
+        }
+        Ok(())
+    }
+
+    /// The message's type and id, of which only what is safe in the name of a file is taken.
+    fn file_name(&self) -> String {
+        let id = self.headers.get("webhook-id").map_or("no-id", String::as_str);
+        let name = format!("{}-{id}", self.field("message").and_then(Value::as_str).unwrap_or("message"));
+        let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' };
+        name.chars().take(100).map(safe).collect()
+    }
+
+    fn field(&self, name: &str) -> Option<&Value> {
+        match &self.body {
+            Body::Json(value) => value.get(name).filter(|value| !value.is_null()),
+            Body::Text(_) => None,
+        }
+    }
+}
+
+/// By name; what a name has several values for is one list (RFC 9110 §5.3).
+fn shown<'a, V: AsRef<str>>(headers: impl Iterator<Item = (&'a str, V)>) -> BTreeMap<String, String> {
+    let mut shown: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in headers {
+        let value = redact::header(name, value.as_ref());
+        match shown.get_mut(name) {
+            Some(known) if known == REDACTED => {}
+            Some(known) => *known = format!("{known}, {value}"),
+            None => drop(shown.insert(name.to_owned(), value.to_owned())),
+        }
+    }
+    shown
+}
+
+impl fmt::Display for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = self.at.to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string();
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(|text| plain(text).into_owned());
+        let name = text(self.field("message")).unwrap_or_else(|| "no message".to_owned());
+        let answer = match &self.answered {
+            Answered::Got(answer) => answer.status.to_string(),
+            Answered::Nothing(why) => format!("502, for there was no answer: {}", plain(why)),
+        };
+        let object = self.field("object");
+        let id = text(object.and_then(|object| object.get("id"))).map(|id| format!(" {id}")).unwrap_or_default();
+        write!(f, "{time} {name}{id}  {} → {answer}", plain(&self.target))?;
+
+        if let Some(object) = object {
+            let part = |name: &str| object.get(name).filter(|value| !value.is_null()).map(brief).unwrap_or_default();
+            write!(f, "\n  object   {} of {}, version {}", part("type"), part("collection"), part("version"))?;
+        }
+        for change in self.list("changes").iter().take(CHANGES_SHOWN) {
+            let side = |name: &str| change.get(name).map_or_else(|| "nothing".to_owned(), brief);
+            let path = change.get("path").and_then(Value::as_str).unwrap_or_default();
+            write!(f, "\n  changed  {}: {} → {}", plain(path), side("old"), side("new"))?;
+        }
+        if let Some(more) = self.list("changes").len().checked_sub(CHANGES_SHOWN).filter(|more| *more > 0) {
+            write!(f, "\n  changed  and {more} more")?;
+        }
+        for parameter in self.list("parameters") {
+            let name = parameter.get("name").and_then(Value::as_str).unwrap_or_default();
+            write!(f, "\n  with     {} = {}", plain(name), parameter.get("value").map(brief).unwrap_or_default())?;
+        }
+        match &self.body {
+            Body::Text(text) => write!(f, "\n  no JSON  {}", brief(&text.as_str().into())),
+            Body::Json(_) => match self.field("payload") {
+                Some(payload) => write!(f, "\n  payload  {}", format!("{payload:#}").replace('\n', "\n  ")),
+                None => Ok(()),
+            },
+        }
+    }
+}
+
+impl Exchange {
+    fn list(&self, name: &str) -> &[Value] {
+        self.field(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// A value in one line.
+fn brief(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => plain(text).into_owned(),
+        other => other.to_string(),
+    };
+    match text.char_indices().nth(VALUE_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn exchange(body: &str, answered: Answered) -> Exchange {
+        let headers: HeaderMap = [("webhook-id", "5f0c"), ("x-hub-token", "s3cr3t"), ("accept", "a"), ("accept", "b")]
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .into_iter()
+            .collect();
+        Exchange::new("2026-03-01T12:00:00.5Z".parse().unwrap(), "/book?x=1", &headers, body.as_bytes(), answered)
+    }
+
+    fn updated() -> String {
+        let mut changes = vec![json!({"path": "/total", "old": "19.99", "new": "\u{9b}2J"})];
+        changes.extend((0..21).map(|line| json!({"path": format!("/lines/{line}"), "new": line})));
+        json!({
+            "message": "order:updated", "object": {"type": "order", "collection": "orders", "id": "R1", "version": 2},
+            "payload": {"order": {"actual": {"total": 24.90}}},
+            "changes": changes,
+            "parameters": [{"name": "token", "value": "s3cr3t"}, {"name": "list", "value": ["x".repeat(100)]}],
+        })
+        .to_string()
+    }
+
+    #[test]
+    fn lines_tell_the_message_its_object_changes_and_parameters() {
+        fn check(body: &str, answered: Answered, expected: &Expect) {
+            let shown = exchange(body, answered).to_string();
+            // The time is the reader's.
+            expected.assert_eq(shown.split_once(' ').unwrap().1);
+        }
+        check(
+            &updated(),
+            Answered::of(StatusCode::OK),
+            &expect![[r#"
+                order:updated R1  /book?x=1 → 200
+                  object   order of orders, version 2
+                  changed  /total: 19.99 → \u{9b}2J
+                  changed  /lines/0: nothing → 0
+                  changed  /lines/1: nothing → 1
+                  changed  /lines/2: nothing → 2
+                  changed  /lines/3: nothing → 3
+                  changed  /lines/4: nothing → 4
+                  changed  /lines/5: nothing → 5
+                  changed  /lines/6: nothing → 6
+                  changed  /lines/7: nothing → 7
+                  changed  /lines/8: nothing → 8
+                  changed  /lines/9: nothing → 9
+                  changed  /lines/10: nothing → 10
+                  changed  /lines/11: nothing → 11
+                  changed  /lines/12: nothing → 12
+                  changed  /lines/13: nothing → 13
+                  changed  /lines/14: nothing → 14
+                  changed  /lines/15: nothing → 15
+                  changed  /lines/16: nothing → 16
+                  changed  /lines/17: nothing → 17
+                  changed  /lines/18: nothing → 18
+                  changed  and 2 more
+                  with     token = (redacted)
+                  with     list = ["xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
+                  payload  {
+                    "order": {
+                      "actual": {
+                        "total": 24.9
+                      }
+                    }
+                  }"#]],
+        );
+        check(
+            "so what",
+            Answered::Nothing("connection refused by 127.0.0.1:1".to_owned()),
+            &expect![[r#"
+            no message  /book?x=1 → 502, for there was no answer: connection refused by 127.0.0.1:1
+              no JSON  so what"#]],
+        );
+        check("[1]", Answered::of(StatusCode::SERVICE_UNAVAILABLE), &expect!["no message  /book?x=1 → 503"]);
+    }
+
+    #[test]
+    fn files_hold_all_of_it_but_credentials() {
+        let folder = tempfile::tempdir().unwrap();
+        let answer = EndpointResponse {
+            status: 200,
+            headers: vec![("set-cookie".to_owned(), "id=s3cr3t".to_owned())],
+            body: json!({"parameters": {"token": "s3cr3t"}, "ok": 1.10}).to_string().into_bytes(),
+            truncated: false,
+        };
+        exchange(&updated(), Answered::Got(answer)).record(folder.path()).unwrap();
+        exchange("", Answered::Nothing("refused".to_owned())).record(folder.path()).unwrap();
+        exchange("", Answered::Nothing("refused".to_owned())).record(folder.path()).unwrap();
+        let mut names: Vec<String> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        assert_eq!(
+            names,
+            [
+                "20260301T120000.500000Z-message-5f0c-1.json",
+                "20260301T120000.500000Z-message-5f0c.json",
+                "20260301T120000.500000Z-order-updated-5f0c.json"
+            ]
+        );
+        let text = std::fs::read_to_string(folder.path().join(&names[2])).unwrap();
+        assert!(!text.contains("s3cr3t"), "{text}");
+        let kept: Value = serde_json::from_str(&text).unwrap();
+        let sent: Value = serde_json::from_str(&updated()).unwrap();
+        assert_eq!(kept["request"]["body"]["payload"], sent["payload"]);
+        assert_eq!(kept["request"]["headers"]["accept"], "a, b");
+        assert_eq!((&kept["request"]["method"], &kept["request"]["path"]), (&json!("POST"), &json!("/book?x=1")));
+        assert_eq!(kept["answer"]["status"], 200);
+        assert_eq!(kept["answer"]["body"]["ok"].to_string(), "1.1");
+        let failed: Value = serde_json::from_slice(&std::fs::read(folder.path().join(&names[1])).unwrap()).unwrap();
+        assert_eq!(failed["answer"], json!({"error": "refused"}));
+        assert_eq!(failed["request"].get("body").or(failed["request"].get("text")), None);
+    }
+}
