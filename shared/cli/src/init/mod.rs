@@ -1,7 +1,7 @@
 //! `crossdock init`: a hub file from a look at a list.
 //!
 //! The list is asked for once; [`list`], [`fields`], [`names`] and [`paging`] work out from the answer what they can, with
-//! no I/O. [`probe`] makes sure of the rest with a few requests more. [`write`] makes the file, which is read as
+//! no I/O. [`probe`] makes sure of the rest with a few requests more. [`mod@write`] makes the file, which is read as
 //! `crossdock check` would read it before anything is written, and never takes the place of another unless told to.
 //!
 //! What cannot be known is left to the reader, in a comment where it belongs: a guess that is wrong would look like a
