@@ -62,7 +62,7 @@ fn mixed(place: usize) -> String {
             r#"messages: ["{kind}"], filters: [{{path: keys.total, operator: gt, value: {place}000}}, {{path: keys.currency, operator: is, value: SEK}}]"#
         ),
         6 => format!(
-            r#"messages: ["{group}:*"], filters: [{{path: keys.email, operator: ends, value: "@company-{place}.example"}}]"#
+            r#"messages: ["{group}:*"], filters: [{{path: keys.contact, operator: ends, value: "@company-{place}.example"}}]"#
         ),
         7 => {
             format!(r#"messages: ["{kind}"], filters: [{{path: keys.city, operator: same_as, value: "CITY {place}"}}]"#)
@@ -85,7 +85,7 @@ fn merchants(place: usize) -> String {
         "{path: keys.total, operator: gt, value: 100}",
         "{path: keys.country, operator: in, value: [C2, D2]}",
         "{path: keys.state, operator: is_not, value: open}",
-        "{path: keys.email, operator: present}",
+        "{path: keys.contact, operator: present}",
         "{path: keys.number, operator: begins, value: R}",
     ];
     format!(r#"messages: ["{}"], filters: [{merchant}, {}]"#, TYPES[place % 10 % 3], own[place % own.len()])
@@ -97,7 +97,7 @@ fn ranges(place: usize) -> String {
 }
 
 fn hub_of(spread: fn(usize) -> String, count: usize) -> hub::Hub {
-    let keys = "channel total country number currency email city customer note state merchant".split(' ');
+    let keys = "channel total country number currency contact city customer note state merchant".split(' ');
     let keys: Vec<String> = keys.map(|key| format!("{key}: {key}")).collect();
     let mut text = format!(
         r#"
@@ -132,7 +132,7 @@ fn messages() -> Vec<Message> {
         })
     };
     let body = json!({
-        "id": 77, "number": "R3-12345", "state": "complete", "currency": "SEK", "email": "zoe@company-6.example",
+        "id": 77, "number": "R3-12345", "state": "complete", "currency": "SEK", "contact": "zoe@company-6.example",
         "total": "1500.00", "lines": (0..6).map(line).collect::<Vec<_>>(), "note": null,
         "billing": {"name": "Zoë Ångström", "street": "Västra Hamngatan 7", "city": "City 7", "country": "SE"},
         "shipping": {"name": "Zoë Ångström", "street": "Västra Hamngatan 7", "city": "City 7", "country": "SE"},
@@ -142,7 +142,7 @@ fn messages() -> Vec<Message> {
         let keys = json!({
             "channel": if own { "channel-0" } else { "web" }, "total": if own { 1_500 } else { 20 },
             "country": if own { "D2" } else { "SE" }, "number": if own { "R3-12345" } else { "12345" },
-            "currency": "SEK", "email": "zoe@company-6.example", "city": "City 7", "customer": 8,
+            "currency": "SEK", "contact": "zoe@company-6.example", "city": "City 7", "customer": 8,
             "note": "a note; another note 9; and so on", "state": "complete", "merchant": "merchant-0",
         });
         let object = kind.split(':').next().unwrap();

@@ -253,9 +253,10 @@ fn every_dependency_has_its_reason() {
     }
 }
 
-/// Each row's crate with each of those that use it.
+/// Each row's crate with each of those that use it. Other tables are about something else.
 fn reasons(document: &str) -> BTreeSet<(String, String)> {
-    let rows = document.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| crate |"));
+    let table = document.lines().skip_while(|line| !line.starts_with("| crate |")).skip(1);
+    let rows = table.take_while(|line| line.starts_with('|')).filter(|line| line.starts_with("| "));
     rows.flat_map(|row| {
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
         let [name, users, why] = cells[..] else { panic!("found {row}, expected three cells") };

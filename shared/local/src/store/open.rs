@@ -25,6 +25,8 @@ const APPLICATION_ID: i64 = 0x7864_6f63;
 /// How long to wait for another process that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two tries where SQLite does not wait by itself.
+/// <https://www.sqlite.org/pragma.html#pragma_auto_vacuum>
+const INCREMENTAL: i64 = 2;
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why a store could not be opened, and what to do about it.
@@ -101,8 +103,11 @@ pub(super) fn open_reader(file: &Path) -> Result<Connection, OpenError> {
 }
 
 fn set_up(connection: &Connection) -> rusqlite::Result<()> {
-    // Pages that become free can be given back (`gc`); to be said before the first table is made, and ignored after.
-    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    // Pages that become free can be given back (`gc`); to be said before the first table is made, and ignored after. To say
+    // it again would write to a file that may yet turn out to be damaged.
+    if connection.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0))? != INCREMENTAL {
+        connection.pragma_update(None, "auto_vacuum", INCREMENTAL)?;
+    }
     use_log(connection)?;
     // No commit waits for the disk, and the log is never moved into the file before it is flushed. What makes commits
     // durable is the writer's syncer.

@@ -149,7 +149,11 @@ async fn check(harm: &'static Harm) {
         for said in harm.said {
             assert!(log.contains(said), "{name}: expected {said:?} in\n{log}");
         }
-        assert!(content(&state) == harmed, "{name}: the hub changed what it refused");
+        let left = content(&state);
+        let sizes = |files: &[(String, Vec<u8>)]| {
+            format!("{:?}", files.iter().map(|(name, content)| (name, content.len())).collect::<Vec<_>>())
+        };
+        assert!(left == harmed, "{name}: the hub changed what it refused, from {} to {}", sizes(&harmed), sizes(&left));
     }
 
     restore(&state, &backup);
