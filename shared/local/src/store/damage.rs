@@ -2,8 +2,8 @@
 //!
 //! SQLite notices damage when it reads the page that has it, and takes a write-ahead log whose header it cannot make
 //! sense of for an empty one. So the header is read before SQLite sees it, and the pages of a file that is not too
-//! large before a hub begins to work on it. Damage that shows later closes the store to everybody: whatever would still
-//! be acknowledged might never be found again.
+//! large before a hub begins to work on it. Damage that shows later closes the store to everybody, and so does a disk that
+//! does not keep what is written ([`sync`](super::sync)): whatever would still be acknowledged might never be found again.
 //!
 //! Deliberately absent: any repair, and any judgement of the log behind its header. A log that stops making sense
 //! further on is what a power cut leaves of a commit that nobody was told of; it cannot be told from damage, and SQLite
@@ -32,7 +32,7 @@ const LOG_HEADER: usize = 32;
 /// Between two looks at a header that another process may just be writing.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Whether damage was found while the store was open; shared by everything that works on it.
+/// Whether damage was found while the store was open, or the disk failed under it; shared by everything that works on it.
 #[derive(Clone)]
 pub(super) struct Damage(Arc<watch::Sender<Option<PortError>>>);
 
@@ -48,11 +48,23 @@ impl Damage {
 
     /// Looks whether this failure tells of damage.
     pub(super) fn note<T>(&self, outcome: &Result<T, PortError>) {
-        let Err(error) = outcome else { return };
-        if is_damage(error) && self.0.borrow().is_none() {
-            tracing::error!(error = %error, "nothing more is stored");
-            self.0.send_replace(Some(error.clone()));
+        if let Err(error) = outcome
+            && is_damage(error)
+        {
+            self.close(error.clone());
         }
+    }
+
+    /// From now on every call fails like this. The first reason stays.
+    pub(super) fn close(&self, why: PortError) {
+        self.0.send_if_modified(|known| {
+            if known.is_some() {
+                return false;
+            }
+            tracing::error!(error = %why, "the store is closed");
+            *known = Some(why);
+            true
+        });
     }
 
     /// Waits for it.
