@@ -123,12 +123,12 @@ impl Database {
         let _ = stopped.await;
     }
 
-    /// Looks through the file for damage, unless it is too large to do so in good time. For whoever is going to work on
-    /// it for long.
+    /// Looks through the file for damage, unless it is too large to do so in good time, and makes durable what an earlier
+    /// process left in the log. For whoever is going to work on it for long.
     pub async fn check(&self, path: &Path) -> Result<(), OpenError> {
         let file = path.to_owned();
         match self.read(|connection| Ok(damage::first_fault(connection)?)).await {
-            Ok(None) => Ok(()),
+            Ok(None) => in_background(move || open::empty_log(&file)).await,
             Ok(Some(found)) => Err(OpenError::Damaged { file, found }),
             Err(error) if is_damage(&error) => Err(OpenError::Damaged { file, found: error.what }),
             Err(source) => Err(OpenError::Unchecked { file, source }),

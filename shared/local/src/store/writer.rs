@@ -5,7 +5,7 @@
 //! which [`sync`](super::sync) waits and the writer does not. An idle store commits a single piece of work at once.
 //!
 //! Each item runs in a savepoint of its own: one that fails is undone alone. A commit that fails fails all of its
-//! group, and nothing of it was stored.
+//! group, and nothing of it was stored. A commit that the disk does not keep closes the store.
 //!
 //! Deliberately absent: a wait to let groups grow, and any retry. Callers know what may be repeated.
 

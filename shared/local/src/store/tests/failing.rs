@@ -1,7 +1,7 @@
 //! A disk that does not keep what is written.
 
 use std::{
-    io,
+    fs, io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -30,7 +30,7 @@ impl Fixture {
         let folder = TempDir::new().unwrap();
         let broken = Arc::new(AtomicBool::new(false));
         let disk = broken.clone();
-        let flush = move |log: &std::fs::File| match disk.load(Ordering::Relaxed) {
+        let flush = move |log: &fs::File| match disk.load(Ordering::Relaxed) {
             true => Err(io::Error::other("input/output error")),
             false => log.sync_data(),
         };
@@ -67,6 +67,8 @@ async fn after_a_flush_that_failed_nothing_is_stored_or_read() {
     fixture.database.close().await;
     assert!(log_of(&file).exists(), "what may not be on the disk is not moved into the database");
     let database = open(&file, 2).await.unwrap();
+    database.check(&file).await.unwrap();
+    assert_eq!(fs::metadata(log_of(&file)).unwrap().len(), 0, "and then it is, from where it can be read");
     assert_eq!(database.messages(&[message_id("before")]).await, Ok(vec![Some(record(message("before")))]));
     assert_eq!(database.put(vec![record(message("after"))]).await, [Ok(true)]);
 }
