@@ -82,3 +82,11 @@ async fn a_flush_that_nobody_waits_for_closes_the_store_too() {
     let error = fixture.database.damaged().await;
     assert_eq!(fixture.database.put(vec![record(message("n"))]).await, [Err(error)]);
 }
+
+#[tokio::test]
+async fn to_flush_is_to_ask_the_disk() {
+    let fixture = Fixture::new().await;
+    assert_eq!(fixture.database.flush().await, Ok(()));
+    fixture.breaks(true);
+    assert!(fixture.database.flush().await.is_err());
+}
