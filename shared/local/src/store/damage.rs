@@ -107,9 +107,21 @@ fn log_header(log: &Path) -> io::Result<Option<[u8; LOG_HEADER]>> {
     match file.read_exact(&mut header) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
         Err(error) => Err(error),
-        // Made longer, and then the power went.
-        Ok(()) if header == [0; LOG_HEADER] => Ok(None),
+        // Made longer, and then the power went. Before anything is written behind the header, SQLite flushes it.
+        Ok(()) if header == [0; LOG_HEADER] && is_all_zero(file)? => Ok(None),
         Ok(()) => Ok(Some(header)),
+    }
+}
+
+fn is_all_zero(mut rest: impl Read) -> io::Result<bool> {
+    let mut bytes = vec![0; 64 * 1024];
+    loop {
+        match rest.read(&mut bytes) {
+            Ok(0) => return Ok(true),
+            Ok(count) if bytes[..count].iter().any(|byte| *byte != 0) => return Ok(false),
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
     }
 }
 
@@ -164,6 +176,10 @@ mod tests {
             log
         };
         let behind_header = changed(40);
+        let mut zeroed = whole.clone();
+        zeroed[..LOG_HEADER].fill(0);
+        let mut far_behind = vec![0; 200_000];
+        far_behind[150_000] = 1;
         for (log, expected) in [
             (&whole, true),
             (&Vec::new(), true),
@@ -176,6 +192,10 @@ mod tests {
             (&changed(17), false),
             (&changed(31), false),
             (&vec![0xa5; 5000], false),
+            // A header alone that was zeroed, with all that was acknowledged behind it.
+            (&zeroed, false),
+            (&far_behind, false),
+            (&vec![0; LOG_HEADER], true),
         ] {
             let folder = tempfile::TempDir::new().unwrap();
             let file = folder.path().join("one.db");
