@@ -32,6 +32,17 @@ pub enum RedirectError {
     TooMany { to: String },
 }
 
+/// The most requests, one after another, that one page may take.
+pub(super) fn most_requests(source: &Source) -> u32 {
+    let hops = if source.follow_redirects { 1 + MOST_HOPS } else { 1 };
+    let each = match source.auth {
+        // With a token that has lost its worth, a request for another one, and with that.
+        Some(Auth::OAuth2(_)) => 3,
+        _ => 1,
+    };
+    hops * each
+}
+
 /// The answer, and the URL that gave it.
 pub(super) async fn ask<H: Home>(
     home: &H,

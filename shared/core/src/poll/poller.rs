@@ -151,7 +151,7 @@ impl<'a, H: Home> Poller<'a, H> {
     pub async fn poll(&self, key: &CollectionKey) -> Result<PollReport, PollError> {
         let (source, collection) = self.collection(key)?;
         let now = self.now();
-        let Some(state) = self.home.store().lease(key, &self.owner, now, self.lease_from(now)).await? else {
+        let Some(state) = self.home.store().lease(key, &self.owner, now, self.lease_from(source, now)).await? else {
             return Ok(PollReport { busy: true, ..PollReport::default() });
         };
         let mut run = Run::new(source, collection, state, now);
@@ -214,9 +214,9 @@ impl<'a, H: Home> Poller<'a, H> {
         self.home.clock().now()
     }
 
-    /// Long enough for a page to be fetched and stored several times over; renewed with every page.
-    fn lease_from(&self, now: Timestamp) -> Timestamp {
-        let span = (self.hub.limits.timeout * 4).max(Duration::from_secs(60));
+    /// Long enough for a page to be fetched, with all that may come in between, and stored; renewed with every page.
+    fn lease_from(&self, source: &Source, now: Timestamp) -> Timestamp {
+        let span = (self.hub.limits.timeout * (exchange::most_requests(source) + 3)).max(Duration::from_secs(60));
         now.checked_add(span).unwrap_or(Timestamp::MAX)
     }
 
@@ -232,7 +232,7 @@ impl<'a, H: Home> Poller<'a, H> {
             let page = self.fetch(run, since, at).await?;
             if first_contact {
                 // What is old is told by this time, so it must not move when the first run is broken off.
-                self.save(run, self.lease_from(self.now()), None).await?;
+                self.save(run, self.lease_from(run.source, self.now()), None).await?;
             }
             let onward = page.onward.clone();
             let read = self.records(run, page);
@@ -256,7 +256,7 @@ impl<'a, H: Home> Poller<'a, H> {
             }
             // The last page's bookmark is saved with the end of the poll.
             if walk.next().is_some() {
-                self.save(run, self.lease_from(self.now()), None).await?;
+                self.save(run, self.lease_from(run.source, self.now()), None).await?;
             }
         }
         Ok(())

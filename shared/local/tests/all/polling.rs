@@ -1,8 +1,15 @@
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use crossdock_core::{
+    fault::Faults,
     id::ObjectKey,
-    port::{Clock, Collections, Home, HttpError, Outbox, SourceResponse, VersionStore},
+    port::{Clock, Collections, Home, HttpError, LeaseOwner, Outbox, SourceResponse, VersionStore},
 };
 use serde_json::json;
 
@@ -306,4 +313,31 @@ async fn a_poll_of_a_source_that_never_rests_comes_to_an_end() {
     assert_eq!((report.pages, report.emitted), (2, 3));
     let state = stage.home.store().state(&stage.orders()).await.unwrap().unwrap();
     assert_eq!(state.bookmark, Some(at(2).to_string()), "the next poll goes on from there");
+}
+
+#[tokio::test]
+async fn the_lease_lasts_through_all_that_one_page_may_take() {
+    let mut stage = Stage::with_hub(&HUB.replace("push:", "follow_redirects: true\n    push:")).await;
+    stage.put("R1", &json!({}));
+    for hop in 1..=5 {
+        let headers = vec![("location".to_owned(), format!("/api/orders?page=1&hop={hop}"))];
+        let redirect = SourceResponse { status: 302, headers, body: Vec::new() };
+        stage.world.shop.lock().unwrap().instead.push_back(Ok(redirect));
+    }
+    // Each answer takes as long as it may, and then somebody else would like to poll.
+    let (key, clock, home) = (stage.orders(), stage.clock.clone(), stage.home.clone());
+    let (timeout, refused) = (stage.hub.limits.timeout, Arc::new(AtomicUsize::new(0)));
+    let counting = refused.clone();
+    let slowly = move |_| {
+        let (key, clock, home, refused) = (key.clone(), clock.clone(), home.clone(), counting.clone());
+        Box::pin(async move {
+            clock.advance(timeout);
+            let now = clock.now();
+            let taken = home.store().lease(&key, &LeaseOwner("other".to_owned()), now, now).await.unwrap();
+            refused.fetch_add(usize::from(taken.is_none()), Ordering::Relaxed);
+        }) as futures_util::future::BoxFuture<'static, ()>
+    };
+    stage.restart(Faults::planned("delay:0@after:source.fetch#every:1".parse().unwrap(), Arc::new(slowly)));
+    assert_eq!(stage.poll().await.unwrap().records, 1);
+    assert_eq!(refused.load(Ordering::Relaxed), 6);
 }

@@ -56,3 +56,21 @@ fn a_redirect_is_refused_with_where_it_leads() {
         }
     }
 }
+
+#[test]
+fn requests_that_one_page_may_take() {
+    let check = |settings: &str, expected: u32| {
+        let text = format!(
+            "hub: test\nsources:\n  shop:\n    url: https://shop.test\n    {settings}\n    collections:\n      \
+             orders: {{type: order, request: {{path: /orders}}, id: id, every: 1h}}\n\
+             endpoints: {{books: {{url: \"https://books.test\"}}}}\nroutes: [{{name: all, messages: [\"*\"], to: books}}]\n"
+        );
+        let hub = crate::hub::load("hub.yaml", &text, &|_| None).unwrap_or_else(|faults| panic!("{faults}")).hub;
+        assert_eq!(most_requests(&hub.sources["shop"]), expected, "{settings}");
+    };
+    let token = "auth: {oauth2: {token_url: https://shop.test/token, client_id: hub, secret: shop}}";
+    check("follow_redirects: false", 1);
+    check("follow_redirects: true", 6);
+    check(token, 3);
+    check(&format!("follow_redirects: true\n    {token}"), 18);
+}
