@@ -13,7 +13,14 @@
 //! what was committed all the same, and whatever is done next would rest on it: so the store is closed as it is by damage,
 //! until it is opened again.
 
-use std::{fs::File, io, path::Path, sync::mpsc, thread, time::Duration};
+use std::{
+    fs::File,
+    io,
+    path::Path,
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use crossdock_core::port::PortError;
 use rusqlite::Connection;
@@ -25,8 +32,9 @@ use super::{
 
 type Answers = Vec<Box<dyn Job>>;
 
-/// After so long without a commit, or so many commits, what nobody waits for is flushed too.
+/// After so long without a commit, so long with some, or so many commits, what nobody waits for is flushed too.
 const QUIET: Duration = Duration::from_millis(20);
+const LONGEST_UNFLUSHED: Duration = Duration::from_millis(200);
 const MOST_UNFLUSHED: usize = 256;
 
 pub(super) struct Syncer {
@@ -46,7 +54,12 @@ impl Syncer {
         // Some systems flush only what is open for writing.
         let log = File::options().write(true).open(log_of(Path::new(database)))?;
         let (commits, made) = mpsc::channel();
-        let work = move || flush_until_closed(&made, &damage, || flush(&log));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "only how long a flush is put off depends on it, and nothing that is stored"
+        )]
+        let began = Instant::now();
+        let work = move || flush_until_closed(&made, &damage, || flush(&log), || began.elapsed());
         let thread = thread::Builder::new().name("store-syncer".to_owned()).spawn(work)?;
         Ok(Some(Self { commits, thread }))
     }
@@ -63,9 +76,15 @@ impl Syncer {
     }
 }
 
-fn flush_until_closed(commits: &mpsc::Receiver<Answers>, damage: &Damage, flush: impl Fn() -> io::Result<()>) {
+/// `now` counts from any time.
+fn flush_until_closed(
+    commits: &mpsc::Receiver<Answers>,
+    damage: &Damage,
+    flush: impl Fn() -> io::Result<()>,
+    now: impl Fn() -> Duration,
+) {
     while let Ok(first) = commits.recv() {
-        let waiting = gather(commits, first);
+        let waiting = gather(commits, first, &now);
         if damage.check().is_ok()
             && let Err(error) = flush()
         {
@@ -81,10 +100,11 @@ fn flush_until_closed(commits: &mpsc::Receiver<Answers>, damage: &Damage, flush:
 }
 
 /// What the next flush is for.
-fn gather(commits: &mpsc::Receiver<Answers>, first: Answers) -> Answers {
+fn gather(commits: &mpsc::Receiver<Answers>, first: Answers, now: impl Fn() -> Duration) -> Answers {
     let mut waiting = first;
+    let latest = now() + LONGEST_UNFLUSHED;
     for _ in 0..MOST_UNFLUSHED {
-        if !waiting.is_empty() {
+        if !waiting.is_empty() || now() >= latest {
             break;
         }
         match commits.recv_timeout(QUIET) {

@@ -1,5 +1,5 @@
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     sync::{Arc, Mutex},
 };
 
@@ -33,17 +33,22 @@ fn check(at_each_flush: &[&[u32]], flushes: &[bool], expected: &[(u32, bool)]) {
     };
     send_next();
     let state = RefCell::new((flushes.iter(), Some(send_next)));
-    flush_until_closed(&made, &Damage::none(), || {
-        let (outcomes, send_next) = &mut *state.borrow_mut();
-        assert!(told.lock().unwrap().len() < expected.len());
-        send_next.as_mut().unwrap()();
-        let outcome = *outcomes.next().expect("no flush after one that failed");
-        if outcomes.len() == 0 {
-            // Nobody commits any more.
-            *send_next = None;
-        }
-        if outcome { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
-    });
+    flush_until_closed(
+        &made,
+        &Damage::none(),
+        || {
+            let (outcomes, send_next) = &mut *state.borrow_mut();
+            assert!(told.lock().unwrap().len() < expected.len());
+            send_next.as_mut().unwrap()();
+            let outcome = *outcomes.next().expect("no flush after one that failed");
+            if outcomes.len() == 0 {
+                // Nobody commits any more.
+                *send_next = None;
+            }
+            if outcome { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
+        },
+        || Duration::ZERO,
+    );
     assert_eq!(*told.lock().unwrap(), expected);
 }
 
@@ -74,13 +79,44 @@ fn what_nobody_waits_for_is_flushed_with_the_next_or_at_the_end() {
         }
         drop(commits);
         let flushes = RefCell::new(0);
-        flush_until_closed(&made, &Damage::none(), || {
-            *flushes.borrow_mut() += 1;
-            Ok(())
-        });
+        flush_until_closed(
+            &made,
+            &Damage::none(),
+            || {
+                *flushes.borrow_mut() += 1;
+                Ok(())
+            },
+            || Duration::ZERO,
+        );
         assert_eq!((*flushes.borrow(), told.lock().unwrap().len()), (expected, somebody));
     };
     check(3, 0, 1);
     check(3, 2, 1);
     check(0, 1, 1);
+}
+
+#[test]
+fn commits_that_never_rest_are_flushed_in_time() {
+    let (commits, made) = mpsc::channel();
+    commits.send(Vec::new()).unwrap();
+    let state = RefCell::new((0, Some(commits)));
+    // At each look at the clock, 19 ms have passed, and there is another commit.
+    let now = || {
+        let (looks, commits) = &mut *state.borrow_mut();
+        *looks += 1;
+        if let Some(commits) = commits {
+            commits.send(Vec::new()).unwrap();
+        }
+        Duration::from_millis(19) * *looks
+    };
+    let first_flush = Cell::new(None);
+    let flush = || {
+        let (looks, commits) = &mut *state.borrow_mut();
+        *commits = None;
+        first_flush.set(first_flush.get().or(Some(*looks)));
+        Ok(())
+    };
+    flush_until_closed(&made, &Damage::none(), flush, now);
+    // One look at the beginning, and then one each until 200 ms are over.
+    assert_eq!(first_flush.get(), Some(1 + 200_u32.div_ceil(19)));
 }
