@@ -3,13 +3,14 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use crossdock_core::{
+    Timestamp,
     dispatch::{Dispatcher, Disposition, Job},
     hub::{Endpoint, Hub, Retention},
     id::{CollectionKey, EndpointName},
-    message::MessageRecord,
+    message::{Message, MessageRecord},
     poll::{PollError, Poller, Tokens},
     port::{Home, LeaseOwner, QueueName, Queues, Received},
-    publish::{publish, publish_stale},
+    publish::{STALE_AFTER, publish, publish_stale},
     route::Router,
 };
 use futures_util::FutureExt;
@@ -31,6 +32,8 @@ const LULL: Duration = Duration::from_millis(20);
 const MARGIN: Duration = Duration::from_secs(10);
 /// Messages published in one go.
 const LARGEST_PUBLISHED: usize = 100;
+/// Pushed messages that may wait in memory to be published; what does not fit waits in the store.
+pub(crate) const MOST_UNPUBLISHED: usize = 1_000;
 /// Entries of one receive, as on SQS.
 const BATCH: usize = 10;
 
@@ -94,7 +97,7 @@ fn report(key: &CollectionKey, result: Result<crossdock_core::poll::PollReport, 
 /// Publishes what pushes have stored, all that waits in one go. What it does not get to stays pending.
 pub(crate) async fn publish_pushed(
     home: Arc<LocalHome>,
-    mut pushed: mpsc::UnboundedReceiver<MessageRecord>,
+    mut pushed: mpsc::Receiver<MessageRecord>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut records = Vec::new();
@@ -103,6 +106,8 @@ pub(crate) async fn publish_pushed(
             () = stopping(&mut stopped) => return,
             count = pushed.recv_many(&mut records, LARGEST_PUBLISHED) => if count == 0 { return },
         }
+        let now = home.clock().now();
+        records.retain(|record| is_ours(&record.message, now));
         match AssertUnwindSafe(publish(&*home, &records)).catch_unwind().await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::warn!(error = %error, "pushed messages stay pending"),
@@ -110,6 +115,12 @@ pub(crate) async fn publish_pushed(
         }
         records.clear();
     }
+}
+
+/// What has waited for too long has been published by the sweep, or will be.
+fn is_ours(message: &Message, now: Timestamp) -> bool {
+    // A clock that was set back makes it younger than nothing.
+    Duration::try_from(now.duration_since(message.created_at)).map_or(true, |age| age < STALE_AFTER)
 }
 
 /// Publishes what was stored and not published.
@@ -310,5 +321,24 @@ impl Worker {
             // It comes back by itself, and the ledger knows what was done.
             tracing::warn!(endpoint = %self.served.name, error = %error, "an entry could not be settled in its queue");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossdock_testkit::build::message;
+
+    use super::*;
+
+    #[test]
+    fn what_the_sweep_takes_up_is_left_to_it() {
+        let made = message("one");
+        let check = |now: Timestamp, expected: bool| assert_eq!(is_ours(&made, now), expected, "{now}");
+        let later = |wait: Duration| made.created_at.checked_add(wait).unwrap();
+        check(made.created_at, true);
+        check(later(STALE_AFTER - Duration::from_millis(1)), true);
+        check(later(STALE_AFTER), false);
+        check(later(Duration::from_secs(3600)), false);
+        check(made.created_at.checked_sub(Duration::from_secs(60)).unwrap(), true);
     }
 }
