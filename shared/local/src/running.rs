@@ -129,7 +129,7 @@ impl Running {
         running_at(state)
     }
 
-    /// Waits for what the hub cannot go on after: damage to its store.
+    /// Waits for what the hub cannot go on after: damage to its store, or a disk that does not keep what is written.
     pub async fn failed(&self) -> PortError {
         self.home.database().damaged().await
     }

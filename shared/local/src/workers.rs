@@ -30,6 +30,8 @@ const IDLE: Duration = Duration::from_millis(500);
 const LULL: Duration = Duration::from_millis(20);
 /// The longest an entry stays hidden beyond its attempt's own deadline: reading, recording, and some.
 const MARGIN: Duration = Duration::from_secs(10);
+/// How long what was cut off may take to be recorded and given back.
+const GIVING_BACK: Duration = Duration::from_secs(1);
 /// Messages published in one go.
 const LARGEST_PUBLISHED: usize = 100;
 /// Pushed messages that may wait in memory to be published; what does not fit waits in the store.
@@ -207,6 +209,8 @@ pub(crate) async fn dispatch(
         home,
         dispatcher,
         served,
+        grace,
+        stopped: stopped.clone(),
     });
     let mut attempts = JoinSet::new();
     loop {
@@ -230,7 +234,7 @@ pub(crate) async fn dispatch(
         }
     }
     let finished = async { while attempts.join_next().await.is_some() {} };
-    if tokio::time::timeout(grace, finished).await.is_err() {
+    if tokio::time::timeout(grace + GIVING_BACK, finished).await.is_err() {
         attempts.shutdown().await;
         if let Err(error) = worker.home.local_queues().release_in_flight_of(&worker.queue).await {
             tracing::warn!(endpoint = %worker.served.name, error = %error, "entries in flight come back by themselves");
@@ -244,6 +248,8 @@ struct Worker {
     served: Served,
     queue: QueueName,
     permits: Arc<Semaphore>,
+    grace: Duration,
+    stopped: watch::Receiver<bool>,
 }
 
 impl Worker {
@@ -301,18 +307,35 @@ impl Worker {
         if suspects.is_empty() {
             return;
         }
-        // What may be killing the hub is handled alone: nothing else of this endpoint is in flight then.
         drop(permits);
+        attempts.spawn(self.clone().run_alone(suspects));
+    }
+
+    /// What may be killing the hub is handled alone: nothing else of this endpoint is in flight then.
+    async fn run_alone(self: Arc<Self>, suspects: Vec<Job>) {
+        let mut stopped = self.stopped.clone();
         let all = u32::try_from(self.served.concurrency).unwrap_or(u32::MAX);
-        let _alone = self.permits.acquire_many(all).await;
+        let _alone = tokio::select! {
+            () = stopping(&mut stopped) => return,
+            permits = self.permits.acquire_many(all) => permits,
+        };
         for job in suspects {
+            if *stopped.borrow() {
+                return;
+            }
             self.run(job).await;
         }
     }
 
+    /// Until some time after the hub is to stop.
+    async fn cut_off(&self) {
+        stopping(&mut self.stopped.clone()).await;
+        tokio::time::sleep(self.grace).await;
+    }
+
     async fn run(&self, job: Job) {
         let receipt = job.received.receipt.clone();
-        let disposition = self.dispatcher.attempt(&self.served.name, job).await;
+        let disposition = self.dispatcher.attempt_until(&self.served.name, job, self.cut_off()).await;
         let settled = match disposition {
             Disposition::Delete => self.home.queues().delete(&self.queue, &receipt).await,
             Disposition::RetryIn(wait) => self.home.queues().change_visibility(&self.queue, &receipt, wait).await,
@@ -325,20 +348,5 @@ impl Worker {
 }
 
 #[cfg(test)]
-mod tests {
-    use crossdock_testkit::build::message;
-
-    use super::*;
-
-    #[test]
-    fn what_the_sweep_takes_up_is_left_to_it() {
-        let made = message("one");
-        let check = |now: Timestamp, expected: bool| assert_eq!(is_ours(&made, now), expected, "{now}");
-        let later = |wait: Duration| made.created_at.checked_add(wait).unwrap();
-        check(made.created_at, true);
-        check(later(STALE_AFTER - Duration::from_millis(1)), true);
-        check(later(STALE_AFTER), false);
-        check(later(Duration::from_secs(3600)), false);
-        check(made.created_at.checked_sub(Duration::from_secs(60)).unwrap(), true);
-    }
-}
+#[path = "workers_tests.rs"]
+mod tests;
