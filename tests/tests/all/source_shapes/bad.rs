@@ -222,6 +222,18 @@ pub(super) const ROWS: &[Row] = &[
         ..NONE
     },
     Row {
+        name: "link-that-is-not-heeded",
+        collection: "request: {path: /things}, created: created, items: items, pages: {style: link}",
+        good: |shop, _| Reply::json(200, &items(&shop.all(), json!({}))),
+        bad: |shop, request| {
+            let next = format!("<things?page={}>; rel=next", page_number(request) + 1);
+            Reply::json(200, &items(&numbered(&shop.all(), 1).0, json!({}))).with("link", next)
+        },
+        reason: "the same page came 3 times, each time with another to follow: \
+                 the source does not seem to understand how it is asked for the next",
+        ..NONE
+    },
+    Row {
         name: "graphql-errors",
         collection: "request: {path: /graphql, method: POST, body: {query: '{ things { id n created } }'}},
                      created: created, items: data.things",
