@@ -215,10 +215,11 @@ pub(super) const ROWS: &[Row] = &[
             if number < pages { reply.with("link", next) } else { reply }
         },
         bad: |shop, request| {
-            let next = format!("<{}/things?token=hush>; rel=next", shop.elsewhere);
+            let elsewhere = shop.elsewhere.replace("://", "://eve:hush@");
+            let next = format!("<{elsewhere}/things?token=hush>; rel=next");
             well_made(shop, request).with("link", next)
         },
-        reason: "the next page \"{elsewhere}/things\" is not on {origin}, where the source is",
+        reason: "the next page's link points to {elsewhere}/things, which is not on {origin}, where the source is",
         ..NONE
     },
     Row {
