@@ -98,7 +98,9 @@ async fn draft(
     let first = First { answer, items: &items, id: &id, clues: &clues };
     let paging = probe::paging(asker, &first).await;
     let filter = match &updated {
-        Some(field) if asker.may_probe() && !rows.is_empty() => Some(probe::filter(asker, &first, field).await),
+        Some(field) if asker.may_probe() && !rows.is_empty() => {
+            Some(probe::filter(asker, &first, field, created.as_ref()).await)
+        }
         _ => None,
     };
     let paged_by = match &paging {
@@ -240,6 +242,9 @@ fn tell(args: &Init, draft: &Draft, variables: &[(String, String)], objects: usi
         &match &draft.filter {
             Some(Filter::Inclusive(param)) => format!("{param}, tried out: polls read only what has changed"),
             Some(Filter::Exclusive(param)) => format!("{param} filters, but not from the very time on; see the file"),
+            Some(Filter::Unproven(param)) => {
+                format!("{param} filters by time, but maybe by that of creation; see the file")
+            }
             Some(Filter::NotFound { tried }) => {
                 format!("none of {} filters; polls read the whole list", tried.join(", "))
             }
