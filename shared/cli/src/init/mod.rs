@@ -107,7 +107,7 @@ async fn draft(
         Paging::Number { param, .. } | Paging::Cursor { param, .. } => Some(param.as_str()),
         _ => None,
     };
-    let Request { path, query, variables } = Request::of(&args.url, &name, paged_by);
+    let Request { path, query, variables } = Request::of(&args.url, &name, paged_by)?;
     let bearer = args.bearer.as_ref().map(|secret| Auth::Bearer(secret.to_string()));
     let header = args.secret_header.as_ref();
     let header = header.map(|(name, secret)| Auth::Header { name: name.clone(), secret: secret.to_string() });
@@ -166,26 +166,32 @@ struct Request {
 }
 
 impl Request {
-    fn of(url: &Url, source: &str, paged_by: Option<&str>) -> Self {
+    fn of(url: &Url, source: &str, paged_by: Option<&str>) -> Result<Self, Failure> {
         let mut request = Self { path: write::literal(url.path()), query: Vec::new(), variables: Vec::new() };
         let pairs: Vec<_> = url.query_pairs().filter(|(name, _)| paged_by != Some(&**name)).collect();
         for (name, value) in &pairs {
-            if pairs.iter().filter(|(other, _)| other == name).count() > 1 {
+            if redact::is_secret(name) {
+                let upper = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+                let variable: String = format!("{source}_{name}").chars().map(upper).collect();
+                if request.variables.iter().any(|(known, _)| *known == variable) {
+                    return Err(Failure::new(format!(
+                        "{name}, which carries a credential, is more than once in the address: the hub file takes one from \
+                         the environment, as {variable}; leave out the others"
+                    )));
+                }
+                request.query.push((name.to_string(), write::from_environment(&variable)));
+                request.variables.push((variable, value.to_string()));
+            } else if pairs.iter().filter(|(other, _)| other == name).count() > 1 {
                 // `query` has each name once.
                 let separator = if request.path.contains('?') { '&' } else { '?' };
                 let pair = url::form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
                 request.path.push(separator);
                 request.path.push_str(&pair);
-            } else if redact::is_secret(name) {
-                let upper = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-                let variable: String = format!("{source}_{name}").chars().map(upper).collect();
-                request.query.push((name.to_string(), write::from_environment(&variable)));
-                request.variables.push((variable, value.to_string()));
             } else {
                 request.query.push((name.to_string(), write::literal(value)));
             }
         }
-        request
+        Ok(request)
     }
 }
 
@@ -283,7 +289,7 @@ mod tests {
                     list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
                 };
                 let expected = Request { path: path.to_owned(), query: owned(query), variables: owned(variables) };
-                assert_eq!(Request::of(&url.parse().unwrap(), "my-shop", paged_by), expected, "{url}");
+                assert_eq!(Request::of(&url.parse().unwrap(), "my-shop", paged_by).unwrap(), expected, "{url}");
             };
         check("http://x/orders", None, "/orders", &[], &[]);
         check("http://x/orders?page=1&limit=50", Some("page"), "/orders", &[("limit", "50")], &[]);
@@ -295,5 +301,10 @@ mod tests {
             &[("api_key", "${MY_SHOP_API_KEY}")],
             &[("MY_SHOP_API_KEY", "s3cr3t")],
         );
+        for twice in ["http://x/?api_key=s3cr3t&api_key=h1dden", "http://x/?api_key=s3cr3t&a=1&api-key=h1dden"] {
+            let said = Request::of(&twice.parse().unwrap(), "my-shop", None).unwrap_err().to_string();
+            assert!(said.contains("more than once") && said.contains("MY_SHOP_API_KEY"), "{said}");
+            assert!(!said.contains("s3cr3t") && !said.contains("h1dden"), "{said}");
+        }
     }
 }
