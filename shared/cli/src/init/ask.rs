@@ -13,7 +13,7 @@ use url::{Position, Url};
 use crate::{args::Init, failure::Failure};
 
 /// Requests after the first.
-pub(super) const PROBES: u32 = 14;
+pub(super) const PROBES: u32 = 16;
 /// The limits of a hub file that names none.
 const TIMEOUT: Duration = Duration::from_secs(15);
 const MOST_BYTES: usize = 10 * 1024 * 1024;
@@ -25,6 +25,12 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Value,
+}
+
+/// Asks again, for something near it.
+pub(super) trait Probe {
+    /// `None` where there is no answer, or none that is of use.
+    async fn probe(&mut self, url: Url) -> Option<Answer>;
 }
 
 pub(super) struct Asker {
@@ -71,17 +77,9 @@ impl Asker {
         Ok(Answer { url: url.clone(), status: response.status, headers: response.headers, body })
     }
 
-    /// Whether [`Asker::probe`] would ask.
+    /// Whether [`Probe::probe`] would ask.
     pub(super) fn may_probe(&self) -> bool {
         self.left > 0
-    }
-
-    /// `None` where there is no answer, or none that is of use.
-    pub(super) async fn probe(&mut self, url: Url) -> Option<Answer> {
-        self.left = self.left.checked_sub(1)?;
-        let response = self.fetch(url.clone()).await.ok()?;
-        let body = read(&response).ok()?;
-        Some(Answer { url, status: response.status, headers: response.headers, body })
     }
 
     async fn fetch(&mut self, url: Url) -> Result<SourceResponse, HttpError> {
@@ -95,6 +93,15 @@ impl Asker {
             max_body: MOST_BYTES,
         };
         self.client.fetch(request).await
+    }
+}
+
+impl Probe for Asker {
+    async fn probe(&mut self, url: Url) -> Option<Answer> {
+        self.left = self.left.checked_sub(1)?;
+        let response = self.fetch(url.clone()).await.ok()?;
+        let body = read(&response).ok()?;
+        Some(Answer { url, status: response.status, headers: response.headers, body })
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::{
-    ask::{Answer, Asker},
+    ask::{Answer, Asker, Probe},
     fields::id_at,
     paging::Clues,
     simple,
@@ -89,19 +89,23 @@ enum Rows {
     Others,
     /// A list, and nothing in it.
     None,
-    /// The same, some of the same, or no list.
+    /// Most of them are on the first, too: a few may have come and gone meanwhile.
+    Same,
+    /// A few of the same, or no list.
     NoProof,
 }
 
 fn compare(first: &[String], second: Option<&[String]>) -> Rows {
-    match second {
-        Some([]) if !first.is_empty() => Rows::None,
-        Some(second) if !first.is_empty() && second.iter().all(|id| !first.contains(id)) => Rows::Others,
+    let Some(second) = second.filter(|_| !first.is_empty()) else { return Rows::NoProof };
+    match second.iter().filter(|id| first.contains(id)).count() {
+        _ if second.is_empty() => Rows::None,
+        0 => Rows::Others,
+        shared if shared * 2 > second.len() => Rows::Same,
         _ => Rows::NoProof,
     }
 }
 
-pub(super) async fn paging(asker: &mut Asker, first: &First<'_>) -> Paging {
+pub(super) async fn paging(asker: &mut impl Probe, first: &First<'_>) -> Paging {
     let clues = first.clues;
     if clues.link_header {
         return Paging::LinkHeader;
@@ -122,39 +126,64 @@ pub(super) async fn paging(asker: &mut Asker, first: &First<'_>) -> Paging {
     let more = clues.more_than(first.own_ids().len());
     // Where nothing speaks of pages, one look at the usual name is enough.
     let tries = if more || clues.current.is_some() || clues.pages.is_some() { PAGE_PARAMS.len() } else { 1 };
-    for (param, number) in page_params(&first.answer.url, clues.current).into_iter().take(tries) {
-        let second = asker.probe(with(&first.answer.url, &param, &(number + 1).to_string())).await;
-        let ids = second.and_then(|answer| first.ids(&answer.body));
-        let proven = match compare(&first.own_ids(), ids.as_deref()) {
-            Rows::Others => true,
-            // There is only this page, and the parameter was heard.
-            Rows::None => !more,
-            Rows::NoProof => false,
-        };
-        if proven {
+    for guess in page_params(&first.answer.url, clues.current).into_iter().take(tries) {
+        if let Some(number) = first_number(asker, first, &guess, more).await {
             let end = match &clues.pages {
                 _ if clues.partial => End::Status206,
                 Some((path, _)) => End::Total(path.clone()),
                 None => End::Empty,
             };
-            return Paging::Number { param, first: number, end };
+            return Paging::Number { param: guess.param, first: number, end };
         }
     }
     if more { Paging::Unknown } else { Paging::Single }
 }
 
+/// The number of the first page, where the parameter is proven to ask for pages: the one after it must bring other
+/// objects, and it must itself bring those that came unasked. Without the second, the page after the first one of a list
+/// counted from 0 would pass for the first.
+async fn first_number(asker: &mut impl Probe, first: &First<'_>, guess: &Guess, more: bool) -> Option<u64> {
+    let own = first.own_ids();
+    let mut page = async |number: u64| {
+        let answer = asker.probe(with(&first.answer.url, &guess.param, &number.to_string())).await;
+        compare(&own, answer.and_then(|answer| first.ids(&answer.body)).as_deref())
+    };
+    // An empty page shows that the parameter is heard, which is all there is to show where there is one page only.
+    let follows = |rows: Rows| rows == Rows::Others || (rows == Rows::None && !more);
+    let second = page(guess.first + 1).await;
+    if second == Rows::NoProof {
+        return None;
+    }
+    if guess.is_given || page(guess.first).await == Rows::Same {
+        return follows(second).then_some(guess.first);
+    }
+    // Counted from 0, what was taken for the first is the second.
+    let is_second = guess.first == 1 && follows(page(1).await);
+    (is_second && page(0).await == Rows::Same).then_some(0)
+}
+
 const PAGE_PARAMS: [&str; 4] = ["page", "_page", "page[number]", "pageNumber"];
 
-/// Names with the number of the first page; one that the address has already is the one.
-fn page_params(url: &Url, current: Option<u64>) -> Vec<(String, u64)> {
+#[derive(Debug, PartialEq, Eq)]
+struct Guess {
+    param: String,
+    /// The number of the first page.
+    first: u64,
+    /// The address says so.
+    is_given: bool,
+}
+
+/// A parameter that the address has already is the one.
+fn page_params(url: &Url, current: Option<u64>) -> Vec<Guess> {
     let given = url.query_pairs().find_map(|(name, value)| {
-        PAGE_PARAMS.contains(&&*name).then(|| Some((name.into_owned(), value.parse().ok()?))).flatten()
+        let first = PAGE_PARAMS.contains(&&*name).then(|| value.parse().ok()).flatten()?;
+        Some(Guess { param: name.into_owned(), first, is_given: true })
     });
     // A first page that calls itself something else than 0 or 1 was not the first.
     let first = current.filter(|number| *number == 0).unwrap_or(1);
     match given {
         Some(given) => vec![given],
-        None => PAGE_PARAMS.iter().map(|name| ((*name).to_owned(), first)).collect(),
+        None => PAGE_PARAMS.map(|name| Guess { param: name.to_owned(), first, is_given: false }).into(),
     }
 }
 
@@ -271,6 +300,8 @@ fn with(url: &Url, name: &str, value: &str) -> Url {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -281,7 +312,8 @@ mod tests {
         };
         check(&["1", "2"], Some(&["3", "4"]), Rows::Others);
         check(&["1", "2"], Some(&[]), Rows::None);
-        check(&["1", "2"], Some(&["1", "2"]), Rows::NoProof);
+        check(&["1", "2"], Some(&["1", "2"]), Rows::Same);
+        check(&["1", "2"], Some(&["0", "1", "2"]), Rows::Same);
         check(&["1", "2"], Some(&["2", "3"]), Rows::NoProof);
         check(&["1", "2"], None, Rows::NoProof);
         check(&[], Some(&[]), Rows::NoProof);
@@ -310,10 +342,70 @@ mod tests {
         assert_eq!(cursor("meta.next_cursor"), ["cursor", "next_cursor", "after", "page_token"]);
         assert_eq!(cursor("nextPageToken"), ["pageToken", "nextPageToken", "cursor", "after"]);
         assert_eq!(cursor("paging.cursors.after"), ["after", "cursor", "page_token", "starting_after"]);
-        let pages = |url: &str, current| page_params(&url.parse().unwrap(), current);
-        assert_eq!(pages("http://x/?_page=0&a=1", Some(1)), [("_page".to_owned(), 0)]);
-        assert_eq!(pages("http://x", Some(0))[0], ("page".to_owned(), 0));
-        assert_eq!(pages("http://x?page=all", Some(7))[0], ("page".to_owned(), 1));
+        let pages = |url: &str, current, param: &str, first: u64, is_given: bool| {
+            let expected = Guess { param: param.to_owned(), first, is_given };
+            assert_eq!(page_params(&url.parse().unwrap(), current)[0], expected, "{url} {current:?}");
+        };
+        pages("http://x/?_page=0&a=1", Some(1), "_page", 0, true);
+        pages("http://x", Some(0), "page", 0, false);
+        pages("http://x?page=all", Some(7), "page", 1, false);
+    }
+
+    /// A list of five, two to a page; without the parameter, the first page.
+    struct Store {
+        param: &'static str,
+        first: u64,
+        answer: fn(rows: &[Value], number: u64) -> Value,
+    }
+
+    impl Store {
+        fn page(&self, url: &Url) -> Option<Value> {
+            let given = url.query_pairs().find(|(name, _)| name == self.param);
+            let number: u64 = given.map_or(Some(self.first), |(_, value)| value.parse().ok())?;
+            let rows: Vec<Value> = (1..=5).map(|id| json!({"id": id})).collect();
+            let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
+            Some((self.answer)(rows.chunks(2).nth(place).unwrap_or_default(), number))
+        }
+    }
+
+    impl Probe for Store {
+        async fn probe(&mut self, url: Url) -> Option<Answer> {
+            let body = self.page(&url)?;
+            Some(Answer { url, status: 200, headers: Vec::new(), body })
+        }
+    }
+
+    #[tokio::test]
+    async fn the_first_page_is_the_one_that_comes_unasked() {
+        async fn check(mut store: Store, target: &str, items: &str, expected: Option<(&str, u64)>) {
+            let url: Url = format!("http://x/{target}").parse().unwrap();
+            let answer = store.probe(url).await.unwrap();
+            let (items, id) = (items.parse().unwrap(), "id".parse().unwrap());
+            let clues = Clues::of(answer.status, &answer.headers, &answer.body, &items);
+            let found = paging(&mut store, &First { answer: &answer, items: &items, id: &id, clues: &clues }).await;
+            let found = match &found {
+                Paging::Number { param, first, .. } => Some((param.as_str(), *first)),
+                _ => None,
+            };
+            assert_eq!(found, expected, "{target} {} from {}", store.param, store.first);
+        }
+        let bare = |rows: &[Value], _: u64| json!(rows);
+        let spring =
+            |rows: &[Value], number: u64| json!({"content": rows, "page": {"number": number, "totalPages": 3}});
+        let total = |rows: &[Value], _: u64| json!({"rows": rows, "total": 5});
+        for first in [0, 1] {
+            check(Store { param: "page", first, answer: bare }, "", "", Some(("page", first))).await;
+            check(Store { param: "page", first, answer: spring }, "", "content", Some(("page", first))).await;
+            check(Store { param: "_page", first, answer: total }, "", "rows", Some(("_page", first))).await;
+            let target = format!("?page={first}");
+            check(Store { param: "page", first, answer: bare }, &target, "", Some(("page", first))).await;
+        }
+        // It counts in a way that nobody guesses.
+        check(Store { param: "page", first: 7, answer: bare }, "", "", None).await;
+        check(Store { param: "seite", first: 1, answer: total }, "", "rows", None).await;
+        // One page: the parameter is heard.
+        let one = |rows: &[Value], number: u64| if number == 0 { json!(rows) } else { json!([]) };
+        check(Store { param: "page", first: 0, answer: one }, "", "", Some(("page", 0))).await;
     }
 
     #[test]
