@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use serde::de::IgnoredAny;
 use serde_json::{Value, value::RawValue};
 use url::Url;
 
@@ -16,7 +17,7 @@ use crate::{
     url::same_origin,
 };
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Page {
     pub items: Vec<Value>,
     /// Why each of the items that are not among `items` cannot be read.
@@ -73,7 +74,7 @@ pub(super) fn read(
     }
     // Nothing to say about nothing that changed.
     if status == 204 {
-        return Ok(Page { items: Vec::new(), unreadable: Vec::new(), onward: Onward::default() });
+        return Ok(Page::default());
     }
     // RFC 8259 §8.1: a byte order mark may be ignored.
     let bytes = response.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&response.body);
@@ -96,6 +97,18 @@ pub(super) fn read(
         Some(Value::Array(items)) => Ok(Page { items, unreadable, onward }),
         _ => Err(PageError::Unexpected { path: collection.items.to_string(), found, expected: "a list" }),
     }
+}
+
+/// Whether the source says that it has no page of this number, as some frameworks do behind the last one (Django REST
+/// framework's "Invalid page."). Not where the answer gives a total: what it counts must be there. And not with a page of
+/// markup or other text: that is what stands before a source while the source itself is away, and half a list taken for
+/// the whole would be a wrong baseline.
+pub(super) fn is_past_the_end(collection: &Collection, at: &At, response: &SourceResponse) -> bool {
+    let Pages::Number { first, end: End::Empty, .. } = collection.pages else { return false };
+    let is_behind = matches!(at, At::Number(number) if *number > first);
+    let body = response.body.trim_ascii();
+    let is_from_the_source = || body.is_empty() || serde_json::from_slice::<IgnoredAny>(body).is_ok();
+    response.status == 404 && is_behind && is_from_the_source()
 }
 
 /// GraphQL says with status 200 what went wrong (its specification, §7.1.2); what there is of data then is not whole.
