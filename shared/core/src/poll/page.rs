@@ -9,7 +9,7 @@ use url::Url;
 use super::{markup, walk::At};
 use crate::{
     Timestamp,
-    hub::{Collection, End, Pages},
+    hub::{Auth, Collection, End, Pages},
     json::FieldPath,
     object::{SetAside, record_kind},
     port::SourceResponse,
@@ -42,6 +42,8 @@ pub(super) struct Onward {
 pub enum PageError {
     #[error("the source answered {status}")]
     Status { status: u16 },
+    #[error("the source answered {status}: {why}")]
+    Denied { status: u16, why: String },
     #[error("the source answered {status} and asks to wait for {}s", wait.as_secs())]
     Wait { status: u16, wait: Duration },
     #[error("the answer is {found} (content-type {content_type}), expected a JSON document; it begins with {words:?}")]
@@ -56,6 +58,19 @@ pub enum PageError {
     NoCursor { more: String, next: String },
     #[error("the next page {found:?} is not on {expected}, where the source is")]
     ForeignLink { found: String, expected: String },
+}
+
+impl PageError {
+    /// Says of a refusal what was refused.
+    pub(super) fn knowing(self, auth: Option<&Auth>) -> Self {
+        const NONE: &str = "it wants to know who asks, and the hub file has no `auth` for it";
+        match self {
+            Self::Status { status: status @ (401 | 403) } => {
+                Self::Denied { status, why: auth.map_or_else(|| NONE.to_owned(), Auth::refused) }
+            }
+            other => other,
+        }
+    }
 }
 
 pub(super) fn read(

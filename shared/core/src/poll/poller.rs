@@ -298,7 +298,8 @@ impl<'a, H: Home> Poller<'a, H> {
         let (url, response) = exchange::ask(self.home, &self.tokens, run.source, &self.hub.limits, asked).await?;
         let page = match page::is_past_the_end(run.collection, at, &response) {
             true => Page::default(),
-            false => page::read(run.collection, &url, &response, self.now())?,
+            false => page::read(run.collection, &url, &response, self.now())
+                .map_err(|error| error.knowing(run.source.auth.as_ref()))?,
         };
         run.report.pages += 1;
         let date = source_time(response.header("date"));

@@ -95,6 +95,13 @@ async fn credentials_are_sent_and_stay_out_of_the_file() {
     assert!(!file.contains("s3cr3t") && !init.stderr.contains("s3cr3t"), "{file}{init}");
     bench.run_exactly(&["poll", "shop/closed", "--dry-run"]).await.ok();
 
+    // A secret that is not the one.
+    let wrong = Bench::empty().secret("shop-token", "wr0ng");
+    let refused = wrong.run_exactly(&["init", &closed, "--bearer", "shop-token"]).await;
+    let expected = "/closed answered 401: the secret shop-token was sent as a bearer token, and refused";
+    assert!(!refused.status.success() && refused.stderr.contains(expected), "{refused}");
+    assert!(!refused.stderr.contains("wr0ng"), "{refused}");
+
     let keyed = format!("{}/keyed", shop.url());
     let arguments = [
         "init",

@@ -367,7 +367,7 @@ pub(super) const ROWS: &[Row] = &[
             true => give_token(shop, 3_600),
             false => Reply::status(401),
         },
-        reason: "the source answered 401",
+        reason: "the source answered 401: the secret key bought a token, which was sent, and refused",
         ..WITH_TOKEN
     },
 ];
