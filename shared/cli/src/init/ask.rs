@@ -32,6 +32,9 @@ pub(super) struct Answer {
 
 /// Asks again, for something near it.
 pub(super) trait Probe {
+    /// Whether [`Probe::probe`] would ask.
+    fn may_probe(&self) -> bool;
+
     /// `None` where there is no answer, or none that is of use.
     async fn probe(&mut self, url: Url) -> Option<Answer>;
 }
@@ -84,11 +87,6 @@ impl Asker {
         Ok(Answer { url: url.clone(), status: response.status, headers: response.headers, body })
     }
 
-    /// Whether [`Probe::probe`] would ask.
-    pub(super) fn may_probe(&self) -> bool {
-        self.left > 0
-    }
-
     async fn fetch(&mut self, url: Url) -> Result<SourceResponse, HttpError> {
         self.asked += 1;
         let request = SourceRequest {
@@ -104,6 +102,10 @@ impl Asker {
 }
 
 impl Probe for Asker {
+    fn may_probe(&self) -> bool {
+        self.left > 0
+    }
+
     async fn probe(&mut self, url: Url) -> Option<Answer> {
         self.left = self.left.checked_sub(1)?;
         let response = self.fetch(url.clone()).await.ok()?;

@@ -28,7 +28,7 @@ use serde_json::Value;
 use url::{Position, Url};
 
 use self::{
-    ask::{Answer, Asker},
+    ask::{Answer, Asker, Probe},
     fields::Fields,
     paging::Clues,
     probe::{Filter, First, Paging},
@@ -225,6 +225,7 @@ fn tell(args: &Init, draft: &Draft, variables: &[(String, String)], objects: usi
         "pages",
         &match &draft.paging {
             Paging::Single => "none found: the list comes in one answer".to_owned(),
+            Paging::Untried => "not tried; nothing in the answer speaks of more".to_owned(),
             Paging::LinkHeader => "by the Link header".to_owned(),
             Paging::LinkInBody(next) => format!("by the URL at {next}"),
             Paging::Number { param, .. } => format!("by the parameter {param}, tried out"),

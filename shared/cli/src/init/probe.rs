@@ -23,6 +23,8 @@ use super::{
 pub(super) enum Paging {
     /// Nothing points to more pages than one.
     Single,
+    /// Nothing points to more pages than one, and nobody has tried.
+    Untried,
     /// `Link: <…>; rel="next"`.
     LinkHeader,
     /// The body has the next page's URL.
@@ -124,6 +126,9 @@ pub(super) async fn paging(asker: &mut impl Probe, first: &First<'_>) -> Paging 
         return Paging::Unknown;
     }
     let more = clues.more_than(first.own_ids().len());
+    if !more && !asker.may_probe() {
+        return Paging::Untried;
+    }
     // Where nothing speaks of pages, one look at the usual name is enough.
     let tries = if more || clues.current.is_some() || clues.pages.is_some() { PAGE_PARAMS.len() } else { 1 };
     for guess in page_params(&first.answer.url, clues.current).into_iter().take(tries) {
@@ -356,56 +361,74 @@ mod tests {
         param: &'static str,
         first: u64,
         answer: fn(rows: &[Value], number: u64) -> Value,
+        may_probe: bool,
     }
 
     impl Store {
-        fn page(&self, url: &Url) -> Option<Value> {
+        fn ask(&self, url: Url) -> Option<Answer> {
             let given = url.query_pairs().find(|(name, _)| name == self.param);
             let number: u64 = given.map_or(Some(self.first), |(_, value)| value.parse().ok())?;
             let rows: Vec<Value> = (1..=5).map(|id| json!({"id": id})).collect();
             let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
-            Some((self.answer)(rows.chunks(2).nth(place).unwrap_or_default(), number))
-        }
-    }
-
-    impl Probe for Store {
-        async fn probe(&mut self, url: Url) -> Option<Answer> {
-            let body = self.page(&url)?;
+            let body = (self.answer)(rows.chunks(2).nth(place).unwrap_or_default(), number);
             Some(Answer { url, status: 200, headers: Vec::new(), body })
         }
     }
 
+    impl Probe for Store {
+        fn may_probe(&self) -> bool {
+            self.may_probe
+        }
+
+        async fn probe(&mut self, url: Url) -> Option<Answer> {
+            if self.may_probe { self.ask(url) } else { None }
+        }
+    }
+
+    async fn found(mut store: Store, target: &str, items: &str) -> Paging {
+        let answer = store.ask(format!("http://x/{target}").parse().unwrap()).unwrap();
+        let (items, id) = (items.parse().unwrap(), "id".parse().unwrap());
+        let clues = Clues::of(answer.status, &answer.headers, &answer.body, &items);
+        paging(&mut store, &First { answer: &answer, items: &items, id: &id, clues: &clues }).await
+    }
+
+    #[tokio::test]
+    async fn what_was_not_tried_is_not_said_to_be_so() {
+        let silent = |answer| Store { param: "page", first: 1, answer, may_probe: false };
+        assert_eq!(found(silent(|rows, _| json!(rows)), "", "").await, Paging::Untried);
+        assert_eq!(found(silent(|rows, _| json!({"rows": rows, "total": 5})), "", "rows").await, Paging::Unknown);
+        let heard = Store { may_probe: true, param: "seite", ..silent(|rows, _| json!(rows)) };
+        assert_eq!(found(heard, "", "").await, Paging::Single);
+    }
+
     #[tokio::test]
     async fn the_first_page_is_the_one_that_comes_unasked() {
-        async fn check(mut store: Store, target: &str, items: &str, expected: Option<(&str, u64)>) {
-            let url: Url = format!("http://x/{target}").parse().unwrap();
-            let answer = store.probe(url).await.unwrap();
-            let (items, id) = (items.parse().unwrap(), "id".parse().unwrap());
-            let clues = Clues::of(answer.status, &answer.headers, &answer.body, &items);
-            let found = paging(&mut store, &First { answer: &answer, items: &items, id: &id, clues: &clues }).await;
-            let found = match &found {
-                Paging::Number { param, first, .. } => Some((param.as_str(), *first)),
+        async fn check(store: Store, target: &str, items: &str, expected: Option<(&str, u64)>) {
+            let what = format!("{target} {} from {}", store.param, store.first);
+            let found = match found(store, target, items).await {
+                Paging::Number { param, first, .. } => Some((param, first)),
                 _ => None,
             };
-            assert_eq!(found, expected, "{target} {} from {}", store.param, store.first);
+            assert_eq!(found, expected.map(|(param, first)| (param.to_owned(), first)), "{what}");
         }
+        let paged = |param, first, answer| Store { param, first, answer, may_probe: true };
         let bare = |rows: &[Value], _: u64| json!(rows);
         let spring =
             |rows: &[Value], number: u64| json!({"content": rows, "page": {"number": number, "totalPages": 3}});
         let total = |rows: &[Value], _: u64| json!({"rows": rows, "total": 5});
         for first in [0, 1] {
-            check(Store { param: "page", first, answer: bare }, "", "", Some(("page", first))).await;
-            check(Store { param: "page", first, answer: spring }, "", "content", Some(("page", first))).await;
-            check(Store { param: "_page", first, answer: total }, "", "rows", Some(("_page", first))).await;
+            check(paged("page", first, bare), "", "", Some(("page", first))).await;
+            check(paged("page", first, spring), "", "content", Some(("page", first))).await;
+            check(paged("_page", first, total), "", "rows", Some(("_page", first))).await;
             let target = format!("?page={first}");
-            check(Store { param: "page", first, answer: bare }, &target, "", Some(("page", first))).await;
+            check(paged("page", first, bare), &target, "", Some(("page", first))).await;
         }
         // It counts in a way that nobody guesses.
-        check(Store { param: "page", first: 7, answer: bare }, "", "", None).await;
-        check(Store { param: "seite", first: 1, answer: total }, "", "rows", None).await;
+        check(paged("page", 7, bare), "", "", None).await;
+        check(paged("seite", 1, total), "", "rows", None).await;
         // One page: the parameter is heard.
         let one = |rows: &[Value], number: u64| if number == 0 { json!(rows) } else { json!([]) };
-        check(Store { param: "page", first: 0, answer: one }, "", "", Some(("page", 0))).await;
+        check(paged("page", 0, one), "", "", Some(("page", 0))).await;
     }
 
     #[test]

@@ -180,6 +180,13 @@ impl Draft {
                 f,
                 &["The whole list is in one answer, as far as one can see; else `pages` says how it goes on."],
             ),
+            Paging::Untried => comment(
+                f,
+                &[
+                    "Nothing in the answer speaks of more pages, and none was asked for. If there are, this says how:",
+                    "pages: {style: page, param: PARAMETER}",
+                ],
+            ),
             Paging::LinkHeader => {
                 writeln!(f, "        pages: {{style: link}} # each answer names the next page in its Link header")
             }
@@ -363,6 +370,7 @@ mod tests {
         check(Paging::LinkHeader, "        pages: {style: link} #");
         check(number(End::Empty), "        pages: {style: page, param: page}\n");
         check(Paging::Unknown, "        # pages: ");
+        check(Paging::Untried, "and none was asked for");
         check(Paging::LinkInBody(next()), "        pages: {style: link, next: meta.next} #");
         check(
             Paging::Cursor { param: "after".to_owned(), next: next() },

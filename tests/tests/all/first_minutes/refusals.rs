@@ -135,7 +135,8 @@ async fn a_file_that_is_there_stays_until_told_otherwise() {
     assert!(!refused.status.success() && refused.stderr.contains("hub.yaml is there already"), "{refused}");
     assert_eq!(std::fs::read_to_string(bench.path("hub.yaml")).unwrap(), "mine");
     assert_eq!(shop.seen().len(), 0, "there was nothing to ask for");
-    bench.run_exactly(&["init", &orders, "--force", "--no-probes", "--id", "number"]).await.ok();
+    let written = bench.run_exactly(&["init", &orders, "--force", "--no-probes", "--id", "number"]).await.ok();
+    assert!(written.stderr.contains("not tried; nothing in the answer speaks of more"), "{written}");
     assert!(std::fs::read_to_string(bench.path("hub.yaml")).unwrap().contains("\n        id: number # "));
     assert_eq!(shop.seen().len(), 1);
     // Even an empty list is one, for somebody who knows what is in it.
