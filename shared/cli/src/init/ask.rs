@@ -16,7 +16,7 @@ use url::{Position, Url};
 use crate::{args::Init, failure::Failure};
 
 /// Requests after the first.
-pub(super) const PROBES: u32 = 16;
+pub(super) const PROBES: u32 = 20;
 /// The limits of a hub file that names none.
 const TIMEOUT: Duration = Duration::from_secs(15);
 const MOST_BYTES: usize = 10 * 1024 * 1024;

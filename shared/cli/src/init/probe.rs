@@ -15,7 +15,6 @@ use super::{
     ask::{Answer, Asker, Probe},
     fields::id_at,
     paging::Clues,
-    simple,
 };
 
 /// How the list is divided into pages.
@@ -260,16 +259,26 @@ fn written(format: TimeFormat, time: Timestamp) -> String {
     }
 }
 
-/// In the style that the field's own name has.
+/// In the style that the field's own name has. Many APIs with `updatedAt` in their objects have `updated_since` for a
+/// parameter, so that those are tried too, the likeliest of both first.
 fn since_params(field: &TimeField) -> Vec<String> {
     let name = field.path.segments().last().map(String::as_str).unwrap_or_default();
     let is_camel = name.chars().any(|c| c.is_ascii_uppercase()) && !name.contains('_');
+    let own = since_params_of(name, is_camel);
+    let snake = if is_camel { since_params_of(&snake(name), false) } else { own.clone() };
+    let (likely, rest) = own.split_at(4);
+    let snakes = snake.iter().filter(|param| !param.contains('['));
+    distinct(likely.iter().chain(snakes).chain(rest).cloned())
+}
+
+/// The likeliest four first.
+fn since_params_of(name: &str, is_camel: bool) -> [String; 8] {
     let stem = ["_at", "At", "_on", "On"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
     let joined = |first: &str, second: &str| match (is_camel, second.split_at(1)) {
         (true, (letter, rest)) => format!("{first}{}{rest}", letter.to_ascii_uppercase()),
         (false, _) => format!("{first}_{second}"),
     };
-    distinct([
+    [
         format!("{name}_gte"),
         joined(stem, "since"),
         joined(stem, "after"),
@@ -278,13 +287,24 @@ fn since_params(field: &TimeField) -> Vec<String> {
         joined("modified", "after"),
         format!("{name}[gte]"),
         format!("filter[{name}_gte]"),
-    ])
+    ]
+}
+
+fn snake(name: &str) -> String {
+    let mut snake = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(c.to_ascii_lowercase());
+    }
+    snake
 }
 
 fn distinct(names: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();
     for name in names {
-        if !kept.iter().any(|known| simple(known) == simple(&name) && known.contains('[') == name.contains('[')) {
+        if !kept.contains(&name) {
             kept.push(name);
         }
     }
@@ -341,7 +361,24 @@ mod tests {
                 "filter[updated_at_gte]"
             ]
         );
-        assert_eq!(since("updatedAt")[1..4], ["updatedSince", "updatedAfter", "updatedAtMin"]);
+        assert_eq!(
+            since("updatedAt"),
+            [
+                "updatedAt_gte",
+                "updatedSince",
+                "updatedAfter",
+                "updatedAtMin",
+                "updated_at_gte",
+                "updated_since",
+                "updated_after",
+                "updated_at_min",
+                "since",
+                "modified_after",
+                "modifiedAfter",
+                "updatedAt[gte]",
+                "filter[updatedAt_gte]"
+            ]
+        );
         assert_eq!(since("modified")[..3], ["modified_gte", "modified_since", "modified_after"]);
         let cursor = |path: &str| cursor_params(&path.parse().unwrap());
         assert_eq!(cursor("meta.next_cursor"), ["cursor", "next_cursor", "after", "page_token"]);

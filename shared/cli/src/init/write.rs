@@ -36,6 +36,10 @@ pub(super) struct Draft {
     pub(super) other_ids: Vec<FieldPath>,
     pub(super) created: Option<TimeField>,
     pub(super) updated: Option<TimeField>,
+    /// Fields with times that may be either.
+    pub(super) other_times: Vec<FieldPath>,
+    /// `created` or `updated`, where they have no zone.
+    pub(super) zoneless: Vec<FieldPath>,
     pub(super) paging: Paging,
     /// `None`: there is no time to filter by.
     pub(super) filter: Option<Filter>,
@@ -312,6 +316,8 @@ mod tests {
             other_ids: Vec::new(),
             created: None,
             updated: None,
+            other_times: Vec::new(),
+            zoneless: Vec::new(),
             paging: Paging::Single,
             filter: None,
         }
