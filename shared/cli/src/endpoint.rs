@@ -13,7 +13,7 @@ use crate::{
 pub(crate) async fn run(args: Endpoint, environment: Environment) -> Result<(), Failure> {
     match args.command {
         EndpointCommand::List { which } => {
-            let opened = Opened::open(&which, environment).await?;
+            let opened = Opened::existing(&which, environment).await?;
             for name in opened.endpoints(None).await? {
                 let queues = opened.home.local_queues();
                 let waiting = queues.counts(&QueueName::Endpoint(name.clone())).await?;
@@ -37,7 +37,7 @@ pub(crate) async fn run(args: Endpoint, environment: Environment) -> Result<(), 
             opened.close().await;
         }
         EndpointCommand::Resume { name, which } => {
-            let opened = Opened::open(&which, environment).await?;
+            let opened = Opened::existing(&which, environment).await?;
             set(&opened, &name, None).await?;
             let mut due = 0;
             for endpoint in opened.endpoints(Some(&name)).await? {
