@@ -84,11 +84,8 @@ pub(crate) async fn poll(
 fn report(key: &CollectionKey, result: Result<crossdock_core::poll::PollReport, PollError>) {
     match result {
         Ok(report) => {
-            for aside in &report.set_aside {
-                tracing::warn!(collection = %key, record = %aside, "a record was set aside");
-            }
             tracing::debug!(
-                collection = %key, records = report.records, stored = report.stored, emitted = report.emitted,
+                collection = %key, records = report.records, set_aside = report.set_aside.len(), stored = report.stored, emitted = report.emitted,
                 pages = report.pages, "polled"
             );
         }
