@@ -187,6 +187,6 @@ mod tests {
         let response = SourceResponse { status: 403, headers: Vec::new(), body: Vec::new() };
         let auth = Auth::Bearer { secret: "shop-token".parse().unwrap() };
         let refused = "answered 403: the secret shop-token was sent as a bearer token, and refused";
-        assert_eq!(read(&response, Some(&auth)), Err(refused.to_owned()));
+        assert_eq!(read(&"https://shop.test/orders".parse().unwrap(), &response, Some(&auth)), Err(refused.to_owned()));
     }
 }
