@@ -3,13 +3,14 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use crossdock_core::{
+    Timestamp,
     dispatch::{Dispatcher, Disposition, Job},
     hub::{Endpoint, Hub, Retention},
     id::{CollectionKey, EndpointName},
-    message::MessageRecord,
+    message::{Message, MessageRecord},
     poll::{PollError, Poller, Tokens},
     port::{Home, LeaseOwner, QueueName, Queues, Received},
-    publish::{publish, publish_stale},
+    publish::{STALE_AFTER, publish, publish_stale},
     route::Router,
 };
 use futures_util::FutureExt;
@@ -33,6 +34,8 @@ const MARGIN: Duration = Duration::from_secs(10);
 const GIVING_BACK: Duration = Duration::from_secs(1);
 /// Messages published in one go.
 const LARGEST_PUBLISHED: usize = 100;
+/// Pushed messages that may wait in memory to be published; what does not fit waits in the store.
+pub(crate) const MOST_UNPUBLISHED: usize = 1_000;
 /// Entries of one receive, as on SQS.
 const BATCH: usize = 10;
 
@@ -81,11 +84,8 @@ pub(crate) async fn poll(
 fn report(key: &CollectionKey, result: Result<crossdock_core::poll::PollReport, PollError>) {
     match result {
         Ok(report) => {
-            for aside in &report.set_aside {
-                tracing::warn!(collection = %key, record = %aside, "a record was set aside");
-            }
             tracing::debug!(
-                collection = %key, records = report.records, stored = report.stored, emitted = report.emitted,
+                collection = %key, records = report.records, set_aside = report.set_aside.len(), stored = report.stored, emitted = report.emitted,
                 pages = report.pages, "polled"
             );
         }
@@ -96,7 +96,7 @@ fn report(key: &CollectionKey, result: Result<crossdock_core::poll::PollReport, 
 /// Publishes what pushes have stored, all that waits in one go. What it does not get to stays pending.
 pub(crate) async fn publish_pushed(
     home: Arc<LocalHome>,
-    mut pushed: mpsc::UnboundedReceiver<MessageRecord>,
+    mut pushed: mpsc::Receiver<MessageRecord>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut records = Vec::new();
@@ -105,6 +105,8 @@ pub(crate) async fn publish_pushed(
             () = stopping(&mut stopped) => return,
             count = pushed.recv_many(&mut records, LARGEST_PUBLISHED) => if count == 0 { return },
         }
+        let now = home.clock().now();
+        records.retain(|record| is_ours(&record.message, now));
         match AssertUnwindSafe(publish(&*home, &records)).catch_unwind().await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::warn!(error = %error, "pushed messages stay pending"),
@@ -112,6 +114,12 @@ pub(crate) async fn publish_pushed(
         }
         records.clear();
     }
+}
+
+/// What has waited for too long has been published by the sweep, or will be.
+fn is_ours(message: &Message, now: Timestamp) -> bool {
+    // A clock that was set back makes it younger than nothing.
+    Duration::try_from(now.duration_since(message.created_at)).map_or(true, |age| age < STALE_AFTER)
 }
 
 /// Publishes what was stored and not published.

@@ -120,3 +120,15 @@ async fn a_stop_takes_back_the_mark_of_a_suspect() {
         hanging.was_given_back("m", stops * 6).await;
     }
 }
+
+#[test]
+fn what_the_sweep_takes_up_is_left_to_it() {
+    let made = message("one");
+    let check = |now: Timestamp, expected: bool| assert_eq!(is_ours(&made, now), expected, "{now}");
+    let later = |wait: Duration| made.created_at.checked_add(wait).unwrap();
+    check(made.created_at, true);
+    check(later(STALE_AFTER - Duration::from_millis(1)), true);
+    check(later(STALE_AFTER), false);
+    check(later(Duration::from_secs(3600)), false);
+    check(made.created_at.checked_sub(Duration::from_secs(60)).unwrap(), true);
+}
