@@ -15,7 +15,7 @@ use crossdock_core::{
     hub::{Endpoint, Hub, Route},
     id::EndpointName,
     port::{EndpointRequest, HeaderValue},
-    url::join,
+    url::{join, shown as shown_url},
 };
 use crossdock_local::OnRefused;
 use serde_json::Value;
@@ -134,7 +134,7 @@ fn shown(request: &EndpointRequest, with_body: bool) -> String {
 
 /// Without the credentials that its query may hold.
 fn address(url: &Url) -> String {
-    redact::target(&url[..Position::AfterQuery])
+    redact::target(&format!("{}{}", shown_url(url), &url[Position::AfterPath..Position::AfterQuery]))
 }
 
 /// For a shell, as it stands.
