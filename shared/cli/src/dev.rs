@@ -82,8 +82,8 @@ async fn start(args: &Dev, environment: Environment, feed: Feed) -> Result<(Runn
     say_notes(&loaded);
     out::note(&format!("{}: URLs in this file may lead to this machine itself; on AWS none may", file.name()));
     let hub = Arc::new(loaded.hub);
-    let mut setup = setup(&args.which, hub.clone(), &environment, Arc::new(feed))?;
-    setup.on_refused = Some(hint::on_refused(hub, file.name()));
+    let mut setup = setup(&args.which, hub.clone(), &environment, Arc::new(feed.clone()))?;
+    setup.on_refused = Some(hint::on_refused(hub, file.name(), feed));
     let options = Options { listen: args.listen.unwrap_or(LISTEN), any_port: args.listen.is_none() };
     Ok((Running::start(setup, options).await?, sample))
 }
@@ -98,6 +98,7 @@ fn print(items: Vec<Item>, live: bool) -> io::Result<()> {
                 lines.push(b'\n');
             }
             Item::Summary(text) => out::summary(&text)?,
+            Item::Note(text) => out::note(&text),
             Item::End => {}
         }
     }

@@ -1,12 +1,12 @@
 //! What `crossdock dev` says when it finds nobody at an endpoint: what it wanted to send, and how to receive it. Once for
-//! each endpoint; the deliveries themselves go on as ever.
+//! each endpoint; the deliveries themselves go on as ever, since it is the printer's thread that says it.
 //!
 //! This is the one place that prints a payload of its own accord ([ADR 0016](../../../docs/adr/0016-hints.md)). It goes to
 //! the developer's terminal and nowhere else: where the error output is none, the payload stays out, since what is
 //! written to a file or a supervisor is a log. Credentials are left out in any case.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -15,34 +15,85 @@ use crossdock_core::{
     hub::{Endpoint, Hub, Route},
     id::EndpointName,
     port::{EndpointRequest, HeaderValue},
-    url::join,
+    url::{join, shown as shown_url},
 };
 use crossdock_local::OnRefused;
 use serde_json::Value;
 use url::{Position, Url};
 
-use crate::{args::LISTENER, listen::here, out, redact};
+use crate::{
+    args::LISTENER,
+    listen::here,
+    out,
+    printer::{Feed, Item},
+    redact,
+};
 
 /// `file` is the hub's.
-pub(crate) fn on_refused(hub: Arc<Hub>, file: String) -> OnRefused {
-    let told: Mutex<BTreeSet<EndpointName>> = Mutex::default();
-    Arc::new(move |request| {
-        let Some((endpoint, route)) = addressee(&hub, &request.url) else { return };
-        if told.lock().unwrap_or_else(PoisonError::into_inner).insert(endpoint.name.clone()) {
-            out::note(&hint(endpoint, route, &file, request, out::notes_are_on_a_terminal()));
+pub(crate) fn on_refused(hub: Arc<Hub>, file: String, feed: Feed) -> OnRefused {
+    let mut routes: HashMap<Url, Vec<usize>> = HashMap::new();
+    for (place, route) in hub.routes.iter().enumerate() {
+        if let Some(endpoint) = hub.endpoints.get(&route.to) {
+            routes.entry(join(&endpoint.url, &route.path)).or_default().push(place);
         }
+    }
+    let with_body = out::notes_are_on_a_terminal();
+    let hints = Arc::new(Hints { hub, routes, file, with_body, feed, told: Mutex::default() });
+    Arc::new(move |request| {
+        if !hints.has_news_of(&request.url) {
+            return None;
+        }
+        let (hints, request) = (Arc::clone(&hints), request.clone());
+        Some(Box::new(move || hints.tell(&request)))
     })
 }
 
-fn addressee<'a>(hub: &'a Hub, url: &Url) -> Option<(&'a Endpoint, &'a Route)> {
-    let of = |route: &'a Route| Some((hub.endpoints.get(&route.to)?, route));
-    hub.routes.iter().filter_map(of).find(|(endpoint, route)| join(&endpoint.url, &route.path) == *url)
+struct Hints {
+    hub: Arc<Hub>,
+    /// By the URLs that they lead to. Endpoints may share one, and a request does not say which of them it is for.
+    routes: HashMap<Url, Vec<usize>>,
+    file: String,
+    with_body: bool,
+    feed: Feed,
+    told: Mutex<BTreeSet<EndpointName>>,
 }
 
-fn hint(endpoint: &Endpoint, route: &Route, file: &str, request: &EndpointRequest, with_body: bool) -> String {
+impl Hints {
+    fn addressees(&self, url: &Url) -> impl Iterator<Item = (&Endpoint, &Route)> {
+        let routes = self.routes.get(url).into_iter().flatten().filter_map(|place| self.hub.routes.get(*place));
+        routes.filter_map(|route| Some((self.hub.endpoints.get(&route.to)?, route)))
+    }
+
+    fn has_news_of(&self, url: &Url) -> bool {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        self.addressees(url).any(|(endpoint, _)| !told.contains(&endpoint.name))
+    }
+
+    fn tell(&self, request: &EndpointRequest) {
+        let addressees: Vec<_> = self.addressees(&request.url).collect();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        // Others that were on their way at the same time may have told it.
+        let before = told.len();
+        told.extend(addressees.iter().map(|(endpoint, _)| endpoint.name.clone()));
+        if told.len() > before
+            && let Some(text) = hint(&addressees, &self.file, request, self.with_body)
+        {
+            self.feed.send(Item::Note(text));
+        }
+    }
+}
+
+/// `None` where there is no addressee.
+fn hint(addressees: &[(&Endpoint, &Route)], file: &str, request: &EndpointRequest, with_body: bool) -> Option<String> {
+    let (endpoint, route) = addressees.first()?;
     let name = &endpoint.name;
+    let names: BTreeSet<&str> = addressees.iter().map(|(endpoint, _)| endpoint.name.as_str()).collect();
+    let names = match names.len() {
+        1 => format!("is the endpoint {name}"),
+        _ => format!("is of the endpoints {}", Vec::from_iter(names).join(" and ")),
+    };
     let mut text = format!(
-        "\nNobody listens at {}, which is the endpoint {name}. What it would have got (told once; it is tried again):\n\n",
+        "\nNobody listens at {}, which {names}. What it would have got (told once; it is tried again):\n\n",
         address(&endpoint.url)
     );
     text.push_str(&shown(request, with_body));
@@ -58,7 +109,7 @@ fn hint(endpoint: &Endpoint, route: &Route, file: &str, request: &EndpointReques
              crossdock listen\n"
         )),
     }
-    text
+    Some(text)
 }
 
 /// As it goes over the wire, but for credentials and the layout of the body.
@@ -83,7 +134,7 @@ fn shown(request: &EndpointRequest, with_body: bool) -> String {
 
 /// Without the credentials that its query may hold.
 fn address(url: &Url) -> String {
-    redact::target(&url[..Position::AfterQuery])
+    redact::target(&format!("{}{}", shown_url(url), &url[Position::AfterPath..Position::AfterQuery]))
 }
 
 /// For a shell, as it stands.
@@ -114,6 +165,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
+    use crate::printer;
 
     fn hub() -> Hub {
         let text = "hub: h\nendpoints:\n  ear: {url: \"http://127.0.0.1:9100/in?key=s3cr3t\"}\n  far: {url: \"https://far.example\"}\n\
@@ -141,8 +193,10 @@ mod tests {
     fn what_was_to_be_sent_and_how_to_receive_it() {
         fn check(url: &str, with_body: bool, expected: &Expect) {
             let (hub, request) = (hub(), request(url));
-            let (endpoint, route) = addressee(&hub, &request.url).unwrap();
-            expected.assert_eq(&hint(endpoint, route, "my.yaml", &request, with_body));
+            let is_it = |route: &&Route| join(&hub.endpoints[&route.to].url, &route.path) == request.url;
+            let route = hub.routes.iter().find(is_it).unwrap();
+            let addressees = [(&hub.endpoints[&route.to], route)];
+            expected.assert_eq(&hint(&addressees, "my.yaml", &request, with_body).unwrap());
         }
         check(
             "http://127.0.0.1:9100/in/b?key=s3cr3t",
@@ -207,8 +261,50 @@ mod tests {
         );
     }
 
-    #[test]
-    fn what_is_no_routes_is_nobodys() {
-        assert!(addressee(&hub(), &"http://127.0.0.1:9100/in/c?key=s3cr3t".parse().unwrap()).is_none());
+    #[tokio::test]
+    async fn each_endpoint_is_told_of_once_and_no_request_is_kept_after() {
+        let text = "hub: h\nendpoints:\n  a: {url: \"http://127.0.0.1:1\"}\n  b: {url: \"http://127.0.0.1:1\"}\n\
+                    routes:\n  - {name: one, messages: [\"*\"], to: a, path: /a}\n  - {name: two, messages: [\"*\"], to: a, path: /b}\n  \
+                    - {name: three, messages: [\"*\"], to: b, path: /b}\n";
+        let hub = Arc::new(hub::load("hub.yaml", text, &|_| None).unwrap().hub);
+        let printed: Arc<Mutex<Vec<Item>>> = Arc::default();
+        let printer = Arc::clone(&printed);
+        let (feed, ended) = printer::start(move |items| {
+            printer.lock().unwrap().extend(items);
+            Ok(())
+        })
+        .unwrap();
+        let on_refused = on_refused(hub, "my.yaml".to_owned(), feed.clone());
+        let (first, same) =
+            (on_refused(&request("http://127.0.0.1:1/a")), on_refused(&request("http://127.0.0.1:1/a")));
+        first.unwrap()();
+        same.unwrap()();
+        assert!(on_refused(&request("http://127.0.0.1:1/a")).is_none());
+        // It may be for b, of which nobody has been told.
+        on_refused(&request("http://127.0.0.1:1/b")).unwrap()();
+        for told in ["a", "b", "nobodys"] {
+            assert!(on_refused(&request(&format!("http://127.0.0.1:1/{told}"))).is_none(), "{told}");
+        }
+        feed.send(Item::End);
+        ended.await.unwrap().unwrap();
+        let notes: Vec<String> =
+            printed
+                .lock()
+                .unwrap()
+                .iter()
+                .map(|item| {
+                    if let Item::Note(text) = item {
+                        text.lines().nth(1).unwrap().to_owned()
+                    } else {
+                        panic!("{item:?}")
+                    }
+                })
+                .collect();
+        let said = |whose: &str| {
+            format!(
+                "Nobody listens at http://127.0.0.1:1/, which is {whose}. What it would have got (told once; it is tried again):"
+            )
+        };
+        assert_eq!(notes, [said("the endpoint a"), said("of the endpoints a and b")]);
     }
 }

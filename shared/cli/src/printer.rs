@@ -15,6 +15,8 @@ use crate::failure::Failure;
 pub(crate) enum Item {
     Event(Box<HubEvent>),
     Summary(String),
+    /// For whoever runs the command.
+    Note(String),
     /// Nothing comes after it.
     End,
 }

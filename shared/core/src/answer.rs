@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::{
     Timestamp,
     id::{MessageType, NotificationLevel},
-    json::{DEEPEST, is_too_deep},
+    json::{DEEPEST, is_too_deep, without_byte_order_mark},
     object::record_kind,
     port::EndpointResponse,
     retry::retry_after,
@@ -122,8 +122,7 @@ pub fn verdict(response: &EndpointResponse, answer: &Answer, acknowledged: &[Str
 /// the faults.
 pub fn read(response: &EndpointResponse) -> (Answer, Vec<String>) {
     let mut answer = Answer { truncated: response.truncated, ..Answer::default() };
-    // RFC 8259 §8.1: a byte order mark may be ignored.
-    let bytes = response.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&response.body);
+    let bytes = without_byte_order_mark(&response.body);
     let body = match serde_json::from_slice::<Value>(bytes) {
         Ok(Value::Object(body)) => body,
         read => {

@@ -15,7 +15,7 @@ mod workers;
 
 pub use home::{LocalHome, Setup, SetupError, StateLock};
 pub use outside::{LocalSecrets, OsRandom, SystemClock};
-pub use refused::{OnRefused, Telling};
+pub use refused::{OnRefused, Tell, Telling};
 pub use running::{Options, Running, StartError};
 pub use store::{
     Collector, Database, DeliveryCounts, Expired, LocalBus, LocalQueues, Lot, OpenError, QueueCounts, QueueSettings,

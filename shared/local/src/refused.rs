@@ -5,8 +5,10 @@ use std::{fmt, sync::Arc};
 
 use crossdock_core::port::{EndpointClient, EndpointRequest, EndpointResponse, HttpError};
 
-/// Told of each request that was refused a connection; must not block.
-pub type OnRefused = Arc<dyn Fn(&EndpointRequest) + Send + Sync>;
+/// Asked of each request before it is sent: what is to be done if it is refused a connection. Whoever has nothing more to
+/// say keeps no copy of the request either. Neither must block.
+pub type OnRefused = Arc<dyn Fn(&EndpointRequest) -> Option<Tell> + Send + Sync>;
+pub type Tell = Box<dyn FnOnce() + Send>;
 
 pub struct Telling<C> {
     client: C,
@@ -27,11 +29,10 @@ impl<C> Telling<C> {
 
 impl<C: EndpointClient> EndpointClient for Telling<C> {
     async fn post(&self, request: EndpointRequest) -> Result<EndpointResponse, HttpError> {
-        let Some(tell) = &self.on_refused else { return self.client.post(request).await };
-        let kept = request.clone();
+        let tell = self.on_refused.as_ref().and_then(|on_refused| on_refused(&request));
         let answer = self.client.post(request).await;
-        if let Err(HttpError::Refused(_)) = answer {
-            tell(&kept);
+        if let (Some(tell), Err(HttpError::Refused(_))) = (tell, &answer) {
+            tell();
         }
         answer
     }
@@ -63,8 +64,11 @@ mod tests {
         ] {
             let told: Arc<Mutex<Vec<String>>> = Arc::default();
             let kept = Arc::clone(&told);
-            let tell: OnRefused = Arc::new(move |request| kept.lock().unwrap().push(request.body.clone()));
-            let client = Telling::new(Answers(answer.clone()), Some(tell));
+            let on_refused: OnRefused = Arc::new(move |request| {
+                let (kept, body) = (Arc::clone(&kept), request.body.clone());
+                Some(Box::new(move || kept.lock().unwrap().push(body)))
+            });
+            let client = Telling::new(Answers(answer.clone()), Some(on_refused));
             let request = EndpointRequest {
                 url: "http://ear.example".parse().unwrap(),
                 headers: Vec::new(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crossdock_core::{
     hub::Auth,
+    json::without_byte_order_mark,
     port::{HeaderValue, HttpError, Method, Secrets, SourceClient, SourceRequest, SourceResponse},
     url::{shown, shown_target},
 };
@@ -137,8 +138,7 @@ fn read(asked: &Url, response: &SourceResponse, auth: Option<&Auth>) -> Result<V
         }
         _ => return Err(format!("answered {status}, expected 200 and a list")),
     }
-    // RFC 8259 §8.1: a byte order mark may be ignored.
-    let bytes = response.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&response.body);
+    let bytes = without_byte_order_mark(&response.body);
     serde_json::from_slice(bytes).map_err(|error| {
         let kind = response.header("content-type").unwrap_or("none");
         match bytes.trim_ascii_start().first() {

@@ -23,6 +23,7 @@ use std::{fs, io::Write, path::Path};
 use crossdock_core::{
     hub::{self, TimeField},
     json::FieldPath,
+    url::shown,
 };
 use serde_json::Value;
 use url::{Position, Url};
@@ -79,7 +80,7 @@ async fn draft(
     asker: &mut Asker,
     answer: &Answer,
 ) -> Result<(Draft, Vec<(String, String)>, usize), Failure> {
-    let asked = args.url[..Position::AfterPath].to_owned();
+    let asked = shown(&args.url);
     let word = names::last_word(&args.url);
     let items = list::find(&answer.body, args.items.as_ref(), &word)
         .map_err(|why| Failure::new(format!("{asked} was answered, but {why}")))?;

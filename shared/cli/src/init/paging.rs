@@ -1,7 +1,7 @@
 //! What an answer shows of the pages after it. Names and places only: whether a parameter does what its name says is
 //! tried out by [`super::probe`].
 
-use crossdock_core::json::FieldPath;
+use crossdock_core::{json::FieldPath, poll::next_link};
 use serde_json::Value;
 
 use super::simple;
@@ -47,7 +47,7 @@ pub(super) struct Clues {
 
 impl Clues {
     pub(super) fn of(status: u16, headers: &[(String, String)], body: &Value, items: &FieldPath) -> Self {
-        let mut clues = Self { link_header: has_next_link(headers), partial: status == 206, ..Self::default() };
+        let mut clues = Self { link_header: next_link(headers).is_some(), partial: status == 206, ..Self::default() };
         collect(body, items, &mut Vec::new(), &mut clues);
         let header = |known: &&str| headers.iter().find(|(name, _)| name == known)?.1.trim().parse().ok();
         clues.rows = clues.rows.or_else(|| ROWS_HEADERS.iter().find_map(header));
@@ -64,19 +64,6 @@ impl Clues {
             || pages
             || self.rows.is_some_and(|all| all > rows as u64)
     }
-}
-
-fn has_next_link(headers: &[(String, String)]) -> bool {
-    let links = headers.iter().filter(|(name, _)| name == "link").flat_map(|(_, value)| value.split('<').skip(1));
-    links.filter_map(|link| link.split_once('>')).any(|(_, parameters)| {
-        let parameters = parameters.to_ascii_lowercase();
-        let Some((_, value)) = parameters.split_once("rel=") else { return false };
-        let relations = match value.strip_prefix('"') {
-            Some(quoted) => quoted.split('"').next(),
-            None => value.split([';', ',']).next(),
-        };
-        relations.unwrap_or_default().split_ascii_whitespace().any(|relation| relation == "next")
-    })
 }
 
 fn collect<'a>(value: &'a Value, items: &FieldPath, path: &mut Vec<&'a str>, clues: &mut Clues) {
@@ -186,7 +173,9 @@ mod tests {
         check(r#"<https://x/?page=1>; rel="first", <https://x/?page=2>; rel="next""#, true);
         check(r#"<https://x/?page=1>; rel=prev, <https://x/?page=2>; rel=next"#, true);
         check(r#"<https://x/?page=2>; title="a"; REL="last Next""#, true);
+        check(r#"<https://x/?page=2>; rel = "next""#, true);
         check(r#"<https://x/?page=9>; rel="last""#, false);
+        check(r#"<https://x/?page=1>; title="rel=next "; rel="prev""#, false);
         check(r#"<https://x/?rel=next>; rel="nextish""#, false);
         assert_eq!(clues(&[("x-total-count", "120")], &json!([])).rows, Some(120));
     }

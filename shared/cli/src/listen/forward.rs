@@ -13,7 +13,7 @@ use axum::{
 };
 use crossdock_core::{
     port::{EndpointClient, EndpointRequest, EndpointResponse, HeaderValue as Outgoing, UrlOrigin},
-    url::join,
+    url::{join, shown},
 };
 use crossdock_http::{AddressPolicy, HttpClient};
 use ipnet::IpNet;
@@ -52,7 +52,7 @@ pub(super) struct Forward {
 impl fmt::Display for Forward {
     /// Without the query, which may hold a credential.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.url[..url::Position::AfterPath])
+        f.write_str(&shown(&self.url))
     }
 }
 

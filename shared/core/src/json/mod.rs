@@ -12,3 +12,8 @@ pub use canonical::{canonical, content_hash};
 pub use changes::changes;
 pub use depth::{DEEPEST, is_too_deep};
 pub use path::{FieldPath, InvalidPath};
+
+/// What stands behind a byte order mark, which may be ignored (RFC 8259 §8.1).
+pub fn without_byte_order_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}

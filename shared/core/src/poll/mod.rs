@@ -20,7 +20,7 @@ mod token;
 mod walk;
 
 pub use exchange::RedirectError;
-pub use page::{Page, PageError};
+pub use page::{Page, PageError, next_link};
 pub use poller::{PollError, PollReport, Poller, Preview};
 pub use token::{TokenError, Tokens};
 pub use walk::WalkError;

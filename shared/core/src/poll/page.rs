@@ -10,7 +10,7 @@ use super::{markup, walk::At};
 use crate::{
     Timestamp,
     hub::{Auth, Collection, End, Pages},
-    json::FieldPath,
+    json::{FieldPath, without_byte_order_mark},
     object::{SetAside, record_kind},
     port::SourceResponse,
     retry::retry_after,
@@ -91,8 +91,7 @@ pub(super) fn read(
     if status == 204 {
         return Ok(Page::default());
     }
-    // RFC 8259 §8.1: a byte order mark may be ignored.
-    let bytes = response.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&response.body);
+    let bytes = without_byte_order_mark(&response.body);
     let (mut body, unreadable) = parse(collection, bytes).map_err(|error| {
         let content_type = response.header("content-type").unwrap_or("none").to_owned();
         match markup::look(bytes) {
@@ -144,7 +143,7 @@ fn onward(collection: &Collection, asked: &Url, response: &SourceResponse, body:
         Pages::Number { end: End::Not206, .. } => onward.more = Some(response.status == 206),
         Pages::Link { next } => {
             let target = match next {
-                None => link_header(response),
+                None => next_link(&response.headers),
                 Some(path) => match path.get(body) {
                     None | Some(Value::Null | Value::Bool(false)) => None,
                     Some(Value::String(text)) => Some(text.clone()).filter(|text| !text.is_empty()),
@@ -236,10 +235,9 @@ fn take(value: &mut Value, path: &[String]) -> Option<Value> {
     }
 }
 
-/// `Link: <url>; rel="next"` (RFC 8288).
-fn link_header(response: &SourceResponse) -> Option<String> {
-    response
-        .headers
+/// Where `Link: <url>; rel="next"` (RFC 8288) of these headers, whose names are in lower case, leads: as it stands there.
+pub fn next_link(headers: &[(String, String)]) -> Option<String> {
+    headers
         .iter()
         .filter(|(name, _)| name == "link")
         .flat_map(|(_, value)| links(value))
