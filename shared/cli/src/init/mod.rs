@@ -104,7 +104,7 @@ async fn draft(
         _ => None,
     };
     let paged_by = match &paging {
-        Paging::Number { param, .. } | Paging::Cursor { param, .. } => Some(param.as_str()),
+        Paging::Number { param, .. } | Paging::Offset { param } | Paging::Cursor { param, .. } => Some(param.as_str()),
         _ => None,
     };
     let Request { path, query, variables } = Request::of(&args.url, &name, paged_by);
@@ -245,7 +245,9 @@ fn tell(args: &Init, draft: &Draft, variables: &[(String, String)], objects: usi
             Paging::Untried => "not tried; nothing in the answer speaks of more".to_owned(),
             Paging::LinkHeader => "by the Link header".to_owned(),
             Paging::LinkInBody(next) => format!("by the URL at {next}"),
-            Paging::Number { param, .. } => format!("by the parameter {param}, tried out"),
+            Paging::Number { param, .. } | Paging::Offset { param } => {
+                format!("by the parameter {param}, tried out")
+            }
             Paging::Cursor { param, next } => format!("by the parameter {param} with what is at {next}, tried out"),
             Paging::Unknown => format!(
                 "there are more, and how to ask for them was not found; see `pages` in {}",

@@ -463,6 +463,20 @@ fn a_last_page_that_comes_again_and_again_is_the_end() {
     }
 }
 
+/// By how many objects came, and not by how many were asked for.
+#[test]
+fn an_offset_grows_by_what_came() {
+    let collection = collection_of("", "{style: offset, param: offset, size: {param: limit, value: 100}}");
+    let mut walk = Walk::start(&collection, &Bookmark::None);
+    for (offset, rows) in [(0, &[1, 2, 3][..]), (3, &[4, 5]), (5, &[6])] {
+        assert_eq!(walk.next(), Some((None, &At::Number(offset))));
+        walk.after(&page(rows, &[], None, None)).unwrap();
+    }
+    assert_eq!(walk.next(), Some((None, &At::Number(6))));
+    walk.after(&page(&[], &[], None, None)).unwrap();
+    assert_eq!(walk.next(), None);
+}
+
 #[test]
 fn a_total_of_no_pages_ends_nothing_while_there_are_rows() {
     let mut walk = Walk::start(&collection(TIDY), &Bookmark::None);
