@@ -51,6 +51,14 @@ pub(crate) async fn run(args: Init, environment: &Environment) -> Result<(), Fai
             "{output} is there already; --output names another file, --force writes over it"
         )));
     }
+    // A folder that is not there is a slip more often than a wish.
+    let folder = args.output.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir());
+    if let Some(folder) = folder {
+        return Err(Failure::new(format!(
+            "{output} cannot be written: there is no folder {}; make it, or name another file with --output",
+            folder.display()
+        )));
+    }
     let name = args.source.as_ref().map_or_else(|| names::source(&args.url), ToString::to_string);
     let secrets = environment.secrets(&Path::new(STATE).join(&name));
     let mut asker = Asker::new(&args, &secrets).await?;
