@@ -198,7 +198,7 @@ async fn first_number(asker: &mut impl Probe, first: &First<'_>, guess: &Guess, 
     // An empty page shows that the parameter is heard, which is all there is to show where there is one page only.
     let follows = |rows: Rows| rows == Rows::Others || (rows == Rows::None && !more);
     let second = page(guess.first + 1).await;
-    if second == Rows::NoProof {
+    if matches!(second, Rows::Same | Rows::NoProof) {
         return None;
     }
     if guess.is_given || page(guess.first).await == Rows::Same {
