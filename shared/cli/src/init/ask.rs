@@ -6,12 +6,13 @@ use std::time::Duration;
 use crossdock_core::{
     hub::Auth,
     port::{HeaderValue, HttpError, Method, Secrets, SourceClient, SourceRequest, SourceResponse},
+    url::{shown, shown_target},
 };
 use crossdock_http::{AddressPolicy, HttpClient};
 use crossdock_local::LocalSecrets;
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use url::{Position, Url};
+use url::Url;
 
 use crate::{args::Init, failure::Failure};
 
@@ -75,7 +76,7 @@ impl Asker {
 
     /// The first request, whose answer all else rests on.
     pub(super) async fn list(&mut self, url: &Url) -> Result<Answer, Failure> {
-        let shown = &url[..Position::AfterPath];
+        let shown = shown(url);
         let response = self.fetch(url.clone()).await.map_err(|error| match &error {
             HttpError::Refused(_) => Failure::new(format!("{shown} cannot be asked: {error}; is it running?")),
             HttpError::AddressRefused(why) if why.contains("`networks`") => {
@@ -83,7 +84,7 @@ impl Asker {
             }
             error => Failure::of(format!("{shown} cannot be asked"), error),
         })?;
-        let body = read(&response, self.auth.as_ref()).map_err(|why| Failure::new(format!("{shown} {why}")))?;
+        let body = read(url, &response, self.auth.as_ref()).map_err(|why| Failure::new(format!("{shown} {why}")))?;
         Ok(Answer { url: url.clone(), status: response.status, headers: response.headers, body })
     }
 
@@ -109,20 +110,20 @@ impl Probe for Asker {
     async fn probe(&mut self, url: Url) -> Option<Answer> {
         self.left = self.left.checked_sub(1)?;
         let response = self.fetch(url.clone()).await.ok()?;
-        let body = read(&response, self.auth.as_ref()).ok()?;
+        let body = read(&url, &response, self.auth.as_ref()).ok()?;
         Some(Answer { url, status: response.status, headers: response.headers, body })
     }
 }
 
 /// The body, or what the source did instead; nothing of the content is repeated.
-fn read(response: &SourceResponse, auth: Option<&Auth>) -> Result<Value, String> {
+fn read(asked: &Url, response: &SourceResponse, auth: Option<&Auth>) -> Result<Value, String> {
     let status = response.status;
     match status {
         200..=299 => {}
         300..=399 => {
-            let to = response.header("location").unwrap_or_default().split(['?', '#']).next().unwrap_or_default();
             let hint = "redirects are not followed, since credentials would go along: ask for that address";
-            return Err(format!("answered {status} and points to {to:?}; {hint}"));
+            let to = response.header("location").map_or_else(|| "nothing".to_owned(), |to| shown_target(asked, to));
+            return Err(format!("answered {status} and points to {to}; {hint}"));
         }
         401 | 403 => {
             if let Some(auth) = auth {
@@ -164,12 +165,15 @@ mod tests {
         fn check(status: u16, headers: &[(&str, &str)], body: &str, expected: &str) {
             let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             let response = SourceResponse { status, headers, body: body.as_bytes().to_vec() };
-            let found = read(&response, None).map_or_else(|why| why, |body| body.to_string());
+            let asked = "https://shop.test/orders".parse().unwrap();
+            let found = read(&asked, &response, None).map_or_else(|why| why, |body| body.to_string());
             assert!(found.starts_with(expected), "{found}");
         }
         check(200, &[], "\u{feff}[1]", "[1]");
         check(206, &[], "{}", "{}");
-        check(301, &[("location", "https://x/y?key=1")], "", "answered 301 and points to \"https://x/y\"; redirects");
+        check(301, &[("location", "https://a:b@x/y?key=1")], "", "answered 301 and points to https://x/y; redirects");
+        check(308, &[("location", "v2")], "", "answered 308 and points to https://shop.test/v2; redirects");
+        check(304, &[], "", "answered 304 and points to nothing; redirects");
         check(401, &[], "{}", "answered 401, so it wants to know who asks");
         check(404, &[], "{}", "answered 404, expected 200 and a list");
         check(
@@ -183,6 +187,6 @@ mod tests {
         let response = SourceResponse { status: 403, headers: Vec::new(), body: Vec::new() };
         let auth = Auth::Bearer { secret: "shop-token".parse().unwrap() };
         let refused = "answered 403: the secret shop-token was sent as a bearer token, and refused";
-        assert_eq!(read(&response, Some(&auth)), Err(refused.to_owned()));
+        assert_eq!(read(&"https://shop.test/orders".parse().unwrap(), &response, Some(&auth)), Err(refused.to_owned()));
     }
 }

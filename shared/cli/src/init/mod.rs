@@ -108,14 +108,16 @@ async fn draft(
     let first = First { answer, items: &items, id: &id, clues: &clues };
     let paging = probe::paging(asker, &first).await;
     let filter = match &updated {
-        Some(field) if asker.may_probe() && !rows.is_empty() => Some(probe::filter(asker, &first, field).await),
+        Some(field) if asker.may_probe() && !rows.is_empty() => {
+            Some(probe::filter(asker, &first, field, created.as_ref()).await)
+        }
         _ => None,
     };
     let paged_by = match &paging {
         Paging::Number { param, .. } | Paging::Offset { param } | Paging::Cursor { param, .. } => Some(param.as_str()),
         _ => None,
     };
-    let Request { path, query, variables } = Request::of(&args.url, &name, paged_by);
+    let Request { path, query, variables } = Request::of(&args.url, &name, paged_by)?;
     let bearer = args.bearer.as_ref().map(|secret| Auth::Bearer(secret.to_string()));
     let header = args.secret_header.as_ref();
     let header = header.map(|(name, secret)| Auth::Header { name: name.clone(), secret: secret.to_string() });
@@ -176,26 +178,32 @@ struct Request {
 }
 
 impl Request {
-    fn of(url: &Url, source: &str, paged_by: Option<&str>) -> Self {
+    fn of(url: &Url, source: &str, paged_by: Option<&str>) -> Result<Self, Failure> {
         let mut request = Self { path: write::literal(url.path()), query: Vec::new(), variables: Vec::new() };
         let pairs: Vec<_> = url.query_pairs().filter(|(name, _)| paged_by != Some(&**name)).collect();
         for (name, value) in &pairs {
-            if pairs.iter().filter(|(other, _)| other == name).count() > 1 {
+            if redact::is_secret(name) {
+                let upper = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+                let variable: String = format!("{source}_{name}").chars().map(upper).collect();
+                if request.variables.iter().any(|(known, _)| *known == variable) {
+                    return Err(Failure::new(format!(
+                        "{name}, which carries a credential, is more than once in the address: the hub file takes one from \
+                         the environment, as {variable}; leave out the others"
+                    )));
+                }
+                request.query.push((name.to_string(), write::from_environment(&variable)));
+                request.variables.push((variable, value.to_string()));
+            } else if pairs.iter().filter(|(other, _)| other == name).count() > 1 {
                 // `query` has each name once.
                 let separator = if request.path.contains('?') { '&' } else { '?' };
                 let pair = url::form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
                 request.path.push(separator);
                 request.path.push_str(&pair);
-            } else if redact::is_secret(name) {
-                let upper = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-                let variable: String = format!("{source}_{name}").chars().map(upper).collect();
-                request.query.push((name.to_string(), write::from_environment(&variable)));
-                request.variables.push((variable, value.to_string()));
             } else {
                 request.query.push((name.to_string(), write::literal(value)));
             }
         }
-        request
+        Ok(request)
     }
 }
 
@@ -268,6 +276,9 @@ fn tell(args: &Init, draft: &Draft, variables: &[(String, String)], objects: usi
         &match &draft.filter {
             Some(Filter::Inclusive(param)) => format!("{param}, tried out: polls read only what has changed"),
             Some(Filter::Exclusive(param)) => format!("{param} filters, but not from the very time on; see the file"),
+            Some(Filter::Unproven(param)) => {
+                format!("{param} filters by time, but maybe by that of creation; see the file")
+            }
             Some(Filter::NotFound { tried }) => {
                 format!("none of {} filters; polls read the whole list", tried.join(", "))
             }
@@ -306,7 +317,7 @@ mod tests {
                     list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
                 };
                 let expected = Request { path: path.to_owned(), query: owned(query), variables: owned(variables) };
-                assert_eq!(Request::of(&url.parse().unwrap(), "my-shop", paged_by), expected, "{url}");
+                assert_eq!(Request::of(&url.parse().unwrap(), "my-shop", paged_by).unwrap(), expected, "{url}");
             };
         check("http://x/orders", None, "/orders", &[], &[]);
         check("http://x/orders?page=1&limit=50", Some("page"), "/orders", &[("limit", "50")], &[]);
@@ -318,5 +329,10 @@ mod tests {
             &[("api_key", "${MY_SHOP_API_KEY}")],
             &[("MY_SHOP_API_KEY", "s3cr3t")],
         );
+        for twice in ["http://x/?api_key=s3cr3t&api_key=h1dden", "http://x/?api_key=s3cr3t&a=1&api-key=h1dden"] {
+            let said = Request::of(&twice.parse().unwrap(), "my-shop", None).unwrap_err().to_string();
+            assert!(said.contains("more than once") && said.contains("MY_SHOP_API_KEY"), "{said}");
+            assert!(!said.contains("s3cr3t") && !said.contains("h1dden"), "{said}");
+        }
     }
 }

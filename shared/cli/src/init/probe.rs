@@ -8,6 +8,7 @@ use crossdock_core::{
     json::FieldPath,
     object::parse_time,
 };
+use jiff::SignedDuration;
 use serde_json::Value;
 use url::Url;
 
@@ -60,6 +61,8 @@ pub(super) enum Filter {
     Inclusive(String),
     /// Later than this time: rows of the same time as the last one read would be missed.
     Exclusive(String),
+    /// By a time, maybe that of creation: nothing on the page has changed since, so that they cannot be told apart.
+    Unproven(String),
     /// None of those that were tried.
     NotFound { tried: Vec<String> },
 }
@@ -247,13 +250,19 @@ fn cursor_params(path: &FieldPath) -> Vec<String> {
 }
 
 /// Tries the names that such filters commonly have.
-pub(super) async fn filter(asker: &mut Asker, first: &First<'_>, field: &TimeField) -> Filter {
+pub(super) async fn filter(
+    asker: &mut Asker,
+    first: &First<'_>,
+    field: &TimeField,
+    created: Option<&TimeField>,
+) -> Filter {
+    let witness = Witness::of(first, field, created);
     let mut tried = Vec::new();
     for param in since_params(field) {
         if first.answer.url.query_pairs().any(|(name, _)| name == param) || !asker.may_probe() {
             continue;
         }
-        let outcome = try_filter(asker, first, field, &param).await;
+        let outcome = try_filter(asker, first, field, witness.as_ref(), &param).await;
         tried.push(param);
         if let Some(filter) = outcome {
             return filter;
@@ -262,10 +271,35 @@ pub(super) async fn filter(asker: &mut Asker, first: &First<'_>, field: &TimeFie
     Filter::NotFound { tried }
 }
 
-/// A time that nothing can have changed after empties the list, one that all has changed after leaves it, and the newest
-/// time on the page leaves just what changed then.
-async fn try_filter(asker: &mut Asker, first: &First<'_>, field: &TimeField, param: &str) -> Option<Filter> {
-    let newest = times(first.rows(&first.answer.body)?, field).into_iter().max()?;
+/// A row that was created well before it last changed: by which of the two a filter goes is seen by whether it is there.
+struct Witness {
+    id: String,
+    changed: Timestamp,
+    /// After it was created, and before it changed.
+    earlier: Timestamp,
+}
+
+impl Witness {
+    /// The one that has changed last, so that a filter has much to leave out.
+    fn of(first: &First<'_>, field: &TimeField, created: Option<&TimeField>) -> Option<Self> {
+        let of = |row: &Value| {
+            let changed = time(row, field)?;
+            let earlier = changed.checked_sub(SignedDuration::from_secs(1)).ok()?;
+            (time(row, created?)? < earlier).then_some(Self { id: id_at(row, first.id)?, changed, earlier })
+        };
+        first.rows(&first.answer.body)?.iter().filter_map(of).max_by_key(|witness| witness.changed)
+    }
+}
+
+/// A time that nothing can have changed after empties the list, one that all has changed after leaves it, and the one at
+/// which the witness changed leaves the witness, and nothing that changed before.
+async fn try_filter(
+    asker: &mut Asker,
+    first: &First<'_>,
+    field: &TimeField,
+    witness: Option<&Witness>,
+    param: &str,
+) -> Option<Filter> {
     let at = |time: Timestamp| with(&first.answer.url, param, &written(field.format, time));
     let future = asker.probe(at(Timestamp::from_second(FUTURE).ok()?)).await?;
     if compare(&first.own_ids(), first.ids(&future.body).as_deref()) != Rows::None {
@@ -275,23 +309,28 @@ async fn try_filter(asker: &mut Asker, first: &First<'_>, field: &TimeField, par
     if first.rows(&past.body)?.is_empty() {
         return None;
     }
-    let last = asker.probe(at(newest)).await?;
-    let rows = first.rows(&last.body)?;
-    let floor = parse_time(field.format, &Value::String(written(field.format, newest))).ok()?;
-    let found = times(rows, field);
-    match found.len() == rows.len() && found.iter().all(|time| *time >= floor) {
-        true if rows.is_empty() => Some(Filter::Exclusive(param.to_owned())),
-        true => Some(Filter::Inclusive(param.to_owned())),
-        // It filters, by something else.
-        false => None,
+    let Some(witness) = witness else { return Some(Filter::Unproven(param.to_owned())) };
+    for (since, filter) in
+        [(witness.changed, Filter::Inclusive as fn(String) -> Filter), (witness.earlier, Filter::Exclusive)]
+    {
+        let answer = asker.probe(at(since)).await?;
+        let floor = parse_time(field.format, &Value::String(written(field.format, since))).ok()?;
+        if first.rows(&answer.body)?.iter().any(|row| time(row, field).is_none_or(|time| time < floor)) {
+            break;
+        }
+        if first.ids(&answer.body)?.contains(&witness.id) {
+            return Some(filter(param.to_owned()));
+        }
     }
+    // It filters, by something else.
+    None
 }
 
 const PAST: i64 = 946_684_800; // 2000-01-01
 const FUTURE: i64 = 4_102_444_800; // 2100-01-01
 
-fn times(rows: &[Value], field: &TimeField) -> Vec<Timestamp> {
-    rows.iter().filter_map(|row| parse_time(field.format, field.path.get(row)?).ok()).collect()
+fn time(row: &Value, field: &TimeField) -> Option<Timestamp> {
+    parse_time(field.format, field.path.get(row)?).ok()
 }
 
 fn written(format: TimeFormat, time: Timestamp) -> String {

@@ -167,6 +167,16 @@ impl Draft {
                     &since(param),
                 ],
             ),
+            Some(Filter::Unproven(param)) => comment(
+                f,
+                &[
+                    &format!(
+                        "{param} filters by time. Nothing on the first page has changed since it was created, so that nobody"
+                    ),
+                    "can tell whether by that time, which would hide every change. Whoever knows better asks only for changes with",
+                    &since(param),
+                ],
+            ),
             Some(Filter::NotFound { .. }) | None => comment(
                 f,
                 &[

@@ -14,7 +14,7 @@ use crate::{
     object::{SetAside, record_kind},
     port::SourceResponse,
     retry::retry_after,
-    url::same_origin,
+    url::{same_origin, shown_target},
 };
 
 #[derive(Debug, Default)]
@@ -56,7 +56,7 @@ pub enum PageError {
     Unexpected { path: String, found: &'static str, expected: &'static str },
     #[error("the answer has more pages ({more:?} is true), and no cursor at {next:?}")]
     NoCursor { more: String, next: String },
-    #[error("the next page {found:?} is not on {expected}, where the source is")]
+    #[error("the next page's link points to {found}, which is not on {expected}, where the source is")]
     ForeignLink { found: String, expected: String },
 }
 
@@ -250,7 +250,7 @@ fn link_header(response: &SourceResponse) -> Option<String> {
 /// The credentials go with the request, so the next page must be where this one was.
 fn within_origin(target: &str, asked: &Url) -> Result<Url, PageError> {
     same_origin(asked, target).ok_or_else(|| PageError::ForeignLink {
-        found: target.split(['?', '#']).next().unwrap_or_default().to_owned(),
+        found: shown_target(asked, target),
         expected: asked.origin().ascii_serialization(),
     })
 }

@@ -39,6 +39,8 @@ pub enum PollError {
     Page(#[from] PageError),
     #[error(transparent)]
     Walk(#[from] WalkError),
+    #[error("no record could be read: all {count} were set aside, the first: {first}")]
+    AllSetAside { count: usize, first: SetAside },
     #[error(transparent)]
     Track(#[from] TrackError),
     #[error(transparent)]
@@ -120,6 +122,8 @@ struct Run<'a> {
     collection: &'a Collection,
     state: CollectionState,
     report: PollReport,
+    /// Records that were not set aside.
+    readable: u64,
     /// By the hub's clock or the source's own, whichever is ahead.
     now: Timestamp,
     /// The last time that the source wrote, and how.
@@ -131,7 +135,7 @@ impl<'a> Run<'a> {
         let latest = Bookmark::read(collection, state.bookmark.as_deref())
             .time()
             .map(|time| (time, state.bookmark.as_deref().and_then(TimeStyle::of)));
-        Self { source, collection, state, report: PollReport::default(), now, latest }
+        Self { source, collection, state, report: PollReport::default(), readable: 0, now, latest }
     }
 
     fn bookmark(&self) -> Bookmark {
@@ -140,6 +144,17 @@ impl<'a> Run<'a> {
 
     fn style(&self) -> Option<TimeStyle> {
         self.latest.and_then(|(_, style)| style)
+    }
+
+    /// That nothing of many can be read says more of the hub file than of any record. To call the poll a success would make
+    /// an empty baseline of it, and news of everything once the file is mended.
+    fn check_readable(&self) -> Result<(), PollError> {
+        match self.report.set_aside.first() {
+            Some(first) if self.readable == 0 => {
+                Err(PollError::AllSetAside { count: self.report.set_aside.len(), first: first.clone() })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The bookmark is a cursor, and the source no longer knows it.
@@ -170,7 +185,15 @@ impl<'a, H: Home> Poller<'a, H> {
             return Ok(PollReport { busy: true, ..PollReport::default() });
         };
         let mut run = Run::new(source, collection, state, now);
-        match self.read_all(&mut run).await {
+        let began_at = run.state.bookmark.clone();
+        let outcome = self.read_all(&mut run).await.and_then(|()| run.check_readable());
+        if let Err(PollError::AllSetAside { .. }) = outcome {
+            // What could not be read is yet to be read.
+            run.state.bookmark = began_at;
+        } else {
+            self.tell_of_set_aside(&run);
+        }
+        match outcome {
             Ok(()) => {
                 self.finish(&mut run).await?;
                 Ok(run.report)
@@ -196,7 +219,7 @@ impl<'a, H: Home> Poller<'a, H> {
         while let Some((since, at)) = walk.next() {
             let page = self.fetch(&mut run, since, at).await?;
             let onward = page.onward.clone();
-            let read = self.records(&mut run, page);
+            let read = Self::records(&mut run, page);
             let news = News::of(collection, &run.state, self.now());
             let plan = tracker.plan(collection, &read.records, &news).await?;
             // A row may be read more than once, and nothing is stored in between.
@@ -250,7 +273,7 @@ impl<'a, H: Home> Poller<'a, H> {
                 self.save(run, self.lease_from(self.now()), None).await?;
             }
             let onward = page.onward.clone();
-            let read = self.records(run, page);
+            let read = Self::records(run, page);
             let news = News::of(run.collection, &run.state, self.now());
             let tracker = Tracker::new(self.home, self.hub, self.router);
             let tracked = tracker.track(run.collection, read.records, &news).await?;
@@ -313,7 +336,7 @@ impl<'a, H: Home> Poller<'a, H> {
         Ok(page)
     }
 
-    fn records(&self, run: &mut Run<'_>, page: Page) -> ReadPage {
+    fn records(run: &mut Run<'_>, page: Page) -> ReadPage {
         let count = page.items.len();
         run.report.records += count as u64;
         let mut read = ReadPage {
@@ -325,7 +348,7 @@ impl<'a, H: Home> Poller<'a, H> {
             // A page of nothing else is no empty page, which would be the end of the list.
             read.rows.push(fingerprint(&aside.to_string()));
             aside.at = format!("page {} {}", run.report.pages, aside.at);
-            self.set_aside(run, vec![aside]);
+            run.report.set_aside.push(aside);
         }
         // Only passes leave fleeting parts out of account. A feed may name one object on page after page.
         let is_feed = run.collection.since.is_none() && matches!(run.collection.pages, Pages::Cursor { .. });
@@ -334,7 +357,8 @@ impl<'a, H: Home> Poller<'a, H> {
             let style = style(run.collection, &item);
             match object::read(run.collection, &format!("page {} item {place}", run.report.pages), item) {
                 Ok(mut record) => {
-                    self.set_aside(run, std::mem::take(&mut record.set_aside));
+                    run.readable += 1;
+                    run.report.set_aside.append(&mut record.set_aside);
                     let row = fingerprint(&(&record.key.id, record.changed));
                     read.rows.push(if is_feed { whole } else { row });
                     if record.changed >= run.latest.map(|(time, _)| time) {
@@ -345,17 +369,16 @@ impl<'a, H: Home> Poller<'a, H> {
                 }
                 Err(aside) => {
                     read.rows.push(whole);
-                    self.set_aside(run, vec![aside]);
+                    run.report.set_aside.push(aside);
                 }
             }
         }
         read
     }
 
-    fn set_aside(&self, run: &mut Run<'_>, asides: Vec<SetAside>) {
-        for aside in asides {
+    fn tell_of_set_aside(&self, run: &Run<'_>) {
+        for aside in &run.report.set_aside {
             self.observe(run.collection, EventName::RecordSetAside, |event| event.because(aside.to_string()));
-            run.report.set_aside.push(aside);
         }
     }
 

@@ -4,7 +4,7 @@ use crossdock_core::{
     id::ObjectKey,
     port::{Clock, Collections, Home, HttpError, Outbox, SourceResponse, VersionStore},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::stage::{HUB, Stage, ok_page};
 
@@ -157,6 +157,29 @@ async fn a_bad_record_is_set_aside_and_the_page_goes_on() {
     );
     stage.settle().await;
     assert_eq!(stage.arrived(), ["order:new"]);
+}
+
+/// A wrong `id` in the hub file, most likely. An empty baseline would make news of the whole list once it is mended.
+#[tokio::test]
+async fn a_poll_that_can_read_no_record_has_failed() {
+    let stage = Stage::new().await;
+    let created = (stage.clock.now() - Duration::from_secs(3600)).to_string();
+    let page = |id: &str| {
+        let orders: Vec<Value> = (1..4).map(|n| json!({id: format!("R{n}"), "created_at": created})).collect();
+        Ok(ok_page(&json!({"orders": orders, "pages": 1})))
+    };
+    stage.world.shop.lock().unwrap().instead = (0..3).map(|_| page("nr")).collect();
+    for _ in 0..3 {
+        assert_eq!(
+            stage.poll().await.unwrap_err().to_string(),
+            "no record could be read: all 3 were set aside, the first: page 1 item 0: no id: nothing at \"number\""
+        );
+    }
+    stage.world.shop.lock().unwrap().instead = [page("number")].into();
+    let report = stage.poll().await.unwrap();
+    assert_eq!((report.baseline, report.stored), (Some(3), 3), "{report:?}");
+    stage.settle().await;
+    assert_eq!(stage.arrived(), ["notification:error", "notification:info"]);
 }
 
 #[tokio::test]

@@ -35,10 +35,7 @@ async fn what_makes_no_hub_file_is_said() {
         (vec![at("/silent")], "cannot be asked: the connection broke"),
         (vec![at("/nowhere")], "/nowhere answered 404, expected 200 and a list"),
         (vec![at("/page")], "answered with a page of markup (content-type text/html), expected JSON"),
-        (
-            vec![at("/moved")],
-            "answered 301 and points to \"https://elsewhere.example/orders\"; redirects are not followed",
-        ),
+        (vec![at("/moved")], "answered 301 and points to https://elsewhere.example/orders; redirects are not followed"),
         (vec![at("/closed")], "answered 401, so it wants to know who asks"),
         (vec![at("/none")], "there is no list of objects in the answer, which is an object with id, state"),
         (vec![at("/several")], "there are several lists in the answer: data, included; say which with --items"),
