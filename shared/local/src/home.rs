@@ -64,7 +64,10 @@ pub enum SetupError {
          give each hub a folder of its own with --state"
     )]
     OtherHub { state: String, found: String, expected: String },
-    #[error("another crossdock{holder} is running on {state}; stop it, or give this one another folder with --state")]
+    #[error(
+        "another crossdock{holder} is running on {state}; stop it, or give this one another folder with --state, or its \
+         hub another name in `hub:`"
+    )]
     Taken { state: String, holder: String },
 }
 
@@ -279,5 +282,22 @@ pub(crate) fn running_at(state: &Path) -> Option<String> {
             (!url.is_empty()).then_some(url)
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_finds_a_state_taken_hears_of_every_way_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut holder = StateLock::take(folder.path()).unwrap();
+        holder.announce("http://127.0.0.1:7420").unwrap();
+        let error = StateLock::take(folder.path()).unwrap_err().to_string();
+        let state = folder.path().display();
+        let begins = format!("another crossdock at http://127.0.0.1:7420 is running on {state}; stop it, or");
+        assert!(error.starts_with(&begins), "{error}");
+        assert!(error.ends_with("another folder with --state, or its hub another name in `hub:`"), "{error}");
     }
 }

@@ -52,6 +52,14 @@ pub(crate) async fn run(args: Init, environment: &Environment) -> Result<(), Fai
             "{output} is there already; --output names another file, --force writes over it"
         )));
     }
+    // A folder that is not there is a slip more often than a wish.
+    let folder = args.output.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir());
+    if let Some(folder) = folder {
+        return Err(Failure::new(format!(
+            "{output} cannot be written: there is no folder {}; make it, or name another file with --output",
+            folder.display()
+        )));
+    }
     let name = args.source.as_ref().map_or_else(|| names::source(&args.url), ToString::to_string);
     let secrets = environment.secrets(&Path::new(STATE).join(&name));
     let mut asker = Asker::new(&args, &secrets).await?;
@@ -107,7 +115,7 @@ async fn draft(
         _ => None,
     };
     let paged_by = match &paging {
-        Paging::Number { param, .. } | Paging::Cursor { param, .. } => Some(param.as_str()),
+        Paging::Number { param, .. } | Paging::Offset { param } | Paging::Cursor { param, .. } => Some(param.as_str()),
         _ => None,
     };
     let Request { path, query, variables } = Request::of(&args.url, &name, paged_by)?;
@@ -254,7 +262,9 @@ fn tell(args: &Init, draft: &Draft, variables: &[(String, String)], objects: usi
             Paging::Untried => "not tried; nothing in the answer speaks of more".to_owned(),
             Paging::LinkHeader => "by the Link header".to_owned(),
             Paging::LinkInBody(next) => format!("by the URL at {next}"),
-            Paging::Number { param, .. } => format!("by the parameter {param}, tried out"),
+            Paging::Number { param, .. } | Paging::Offset { param } => {
+                format!("by the parameter {param}, tried out")
+            }
             Paging::Cursor { param, next } => format!("by the parameter {param} with what is at {next}, tried out"),
             Paging::Unknown => format!(
                 "there are more, and how to ask for them was not found; see `pages` in {}",

@@ -10,6 +10,7 @@ use super::simple;
 const PAGES: [&str; 8] =
     ["pages", "totalpages", "pagecount", "pagestotal", "totalpagecount", "numpages", "lastpage", "numberofpages"];
 const CURRENT: [&str; 5] = ["page", "currentpage", "pagenumber", "pageindex", "current"];
+const OFFSETS: [&str; 4] = ["offset", "skip", "start", "startat"];
 const ROWS: [&str; 9] = [
     "total",
     "totalcount",
@@ -41,6 +42,8 @@ pub(super) struct Clues {
     pub(super) pages: Option<(FieldPath, u64)>,
     /// The number of this page.
     pub(super) current: Option<u64>,
+    /// What the answer calls the number of objects before this page.
+    pub(super) offset: Option<String>,
     /// How many objects there are on all pages.
     pub(super) rows: Option<u64>,
 }
@@ -99,6 +102,8 @@ fn look(field: &Value, path: &[&str], clues: &mut Clues) {
                 clues.pages = Some((at, number));
             } else if clues.current.is_none() && CURRENT.contains(&&*name) {
                 clues.current = Some(number);
+            } else if clues.offset.is_none() && OFFSETS.contains(&&*name) {
+                clues.offset = path.last().map(|name| (*name).to_owned());
             } else if clues.rows.is_none() && ROWS.contains(&&*name) {
                 clues.rows = Some(number);
             }
@@ -160,6 +165,10 @@ mod tests {
             Clues { pages: Some((path("page.totalPages"), 3)), current: Some(0), rows: Some(55), ..none() },
         );
         check(json!({"shop": {"number": 0}}), none());
+        check(
+            json!({"meta": {"total": 55, "startAt": 0, "limit": 20}}),
+            Clues { offset: Some("startAt".to_owned()), rows: Some(55), ..none() },
+        );
         // What is in the list belongs to its items.
         check(json!({"orders": {"total": 5}}), none());
     }

@@ -34,6 +34,10 @@ pub(super) enum Paging {
         first: u64,
         end: End,
     },
+    /// By the number of objects before the page.
+    Offset {
+        param: String,
+    },
     Cursor {
         param: String,
         next: FieldPath,
@@ -131,6 +135,13 @@ pub(super) async fn paging(asker: &mut impl Probe, first: &First<'_>) -> Paging 
     if !more && !asker.may_probe() {
         return Paging::Untried;
     }
+    // What the answer or the address names comes first.
+    let (named, usual) = offset_params(&first.answer.url, clues.offset.as_deref());
+    if let Some(param) = named
+        && is_offset(asker, first, &param, more).await
+    {
+        return Paging::Offset { param };
+    }
     // Where nothing speaks of pages, one look at the usual name is enough.
     let tries = if more || clues.current.is_some() || clues.pages.is_some() { PAGE_PARAMS.len() } else { 1 };
     for guess in page_params(&first.answer.url, clues.current).into_iter().take(tries) {
@@ -143,7 +154,39 @@ pub(super) async fn paging(asker: &mut impl Probe, first: &First<'_>) -> Paging 
             return Paging::Number { param: guess.param, first: number, end };
         }
     }
-    if more { Paging::Unknown } else { Paging::Single }
+    if !more {
+        return Paging::Single;
+    }
+    for param in usual {
+        if is_offset(asker, first, &param, more).await {
+            return Paging::Offset { param };
+        }
+    }
+    Paging::Unknown
+}
+
+/// Whether the parameter leaves out as many objects as it says: all of the first page, and none.
+async fn is_offset(asker: &mut impl Probe, first: &First<'_>, param: &str, more: bool) -> bool {
+    let own = first.own_ids();
+    let mut from = async |offset: usize| {
+        let answer = asker.probe(with(&first.answer.url, param, &offset.to_string())).await;
+        compare(&own, answer.and_then(|answer| first.ids(&answer.body)).as_deref())
+    };
+    let follows = match from(own.len()).await {
+        Rows::Others => true,
+        Rows::None => !more,
+        Rows::Same | Rows::NoProof => false,
+    };
+    follows && from(0).await == Rows::Same
+}
+
+/// The one that the address or else the answer names, and those that are usual.
+fn offset_params(url: &Url, clue: Option<&str>) -> (Option<String>, Vec<String>) {
+    const USUAL: [&str; 4] = ["offset", "skip", "start", "page[offset]"];
+    let given = url.query_pairs().map(|(name, _)| name.into_owned()).find(|name| USUAL.contains(&name.as_str()));
+    let named = given.or_else(|| clue.map(str::to_owned));
+    let usual = USUAL[..3].iter().filter(|name| named.as_deref() != Some(**name));
+    (named.clone(), usual.map(|name| (*name).to_owned()).collect())
 }
 
 /// The number of the first page, where the parameter is proven to ask for pages: the one after it must bring other
@@ -158,7 +201,7 @@ async fn first_number(asker: &mut impl Probe, first: &First<'_>, guess: &Guess, 
     // An empty page shows that the parameter is heard, which is all there is to show where there is one page only.
     let follows = |rows: Rows| rows == Rows::Others || (rows == Rows::None && !more);
     let second = page(guess.first + 1).await;
-    if second == Rows::NoProof {
+    if matches!(second, Rows::Same | Rows::NoProof) {
         return None;
     }
     if guess.is_given || page(guess.first).await == Rows::Same {
@@ -437,6 +480,8 @@ mod tests {
         param: &'static str,
         first: u64,
         answer: fn(rows: &[Value], number: u64) -> Value,
+        /// What the parameter counts in: one page, or as many objects.
+        size: u64,
         may_probe: bool,
     }
 
@@ -445,7 +490,7 @@ mod tests {
             let given = url.query_pairs().find(|(name, _)| name == self.param);
             let number: u64 = given.map_or(Some(self.first), |(_, value)| value.parse().ok())?;
             let rows: Vec<Value> = (1..=5).map(|id| json!({"id": id})).collect();
-            let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
+            let place = usize::try_from(number.checked_sub(self.first)? / self.size).ok()?;
             let body = (self.answer)(rows.chunks(2).nth(place).unwrap_or_default(), number);
             Some(Answer { url, status: 200, headers: Vec::new(), body })
         }
@@ -470,7 +515,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_not_tried_is_not_said_to_be_so() {
-        let silent = |answer| Store { param: "page", first: 1, answer, may_probe: false };
+        let silent = |answer| Store { param: "page", first: 1, answer, size: 1, may_probe: false };
         assert_eq!(found(silent(|rows, _| json!(rows)), "", "").await, Paging::Untried);
         assert_eq!(found(silent(|rows, _| json!({"rows": rows, "total": 5})), "", "rows").await, Paging::Unknown);
         let heard = Store { may_probe: true, param: "seite", ..silent(|rows, _| json!(rows)) };
@@ -487,7 +532,8 @@ mod tests {
             };
             assert_eq!(found, expected.map(|(param, first)| (param.to_owned(), first)), "{what}");
         }
-        let paged = |param, first, answer| Store { param, first, answer, may_probe: true };
+        let paged = |param, first, answer| Store { param, first, answer, size: 1, may_probe: true };
+        let by_offset = |answer| Store { param: "offset", first: 0, answer, size: 2, may_probe: true };
         let bare = |rows: &[Value], _: u64| json!(rows);
         let spring =
             |rows: &[Value], number: u64| json!({"content": rows, "page": {"number": number, "totalPages": 3}});
@@ -499,6 +545,16 @@ mod tests {
             let target = format!("?page={first}");
             check(paged("page", first, bare), &target, "", Some(("page", first))).await;
         }
+        // By objects, named in the answer, in the address, or nowhere.
+        for (target, answer) in [
+            ("", by_offset(|rows, offset| json!({"rows": rows, "total": 5, "offset": offset}))),
+            ("", by_offset(|rows, _| json!({"rows": rows, "total": 5}))),
+            ("?offset=0", by_offset(|rows, _| json!({"rows": rows}))),
+        ] {
+            assert_eq!(found(answer, target, "rows").await, Paging::Offset { param: "offset".to_owned() }, "{target}");
+        }
+        let ignored = Store { param: "from", ..by_offset(|rows, _| json!({"rows": rows, "total": 5, "offset": 0})) };
+        assert_eq!(found(ignored, "", "rows").await, Paging::Unknown);
         // It counts in a way that nobody guesses.
         check(paged("page", 7, bare), "", "", None).await;
         check(paged("seite", 1, total), "", "rows", None).await;

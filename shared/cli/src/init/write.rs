@@ -211,6 +211,13 @@ impl Draft {
                     path(next)
                 )
             }
+            Paging::Offset { param } => {
+                writeln!(
+                    f,
+                    "        pages: {{style: offset, param: {}}} # how many objects to leave out",
+                    scalar(param)
+                )
+            }
             Paging::Cursor { param, next } => {
                 writeln!(f, "        pages: {{style: cursor, param: {}, next: {}}}", scalar(param), path(next))
             }
@@ -387,6 +394,7 @@ mod tests {
         check(number(End::Empty), "        pages: {style: page, param: page}\n");
         check(Paging::Unknown, "        # pages: ");
         check(Paging::Untried, "and none was asked for");
+        check(Paging::Offset { param: "skip".to_owned() }, "        pages: {style: offset, param: skip} #");
         check(Paging::LinkInBody(next()), "        pages: {style: link, next: meta.next} #");
         check(
             Paging::Cursor { param: "after".to_owned(), next: next() },

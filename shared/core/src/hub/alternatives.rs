@@ -7,8 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::{
     decode::{At, AtLeastOne, Decode, choice},
     description::{
-        BasicPart, CursorPagesPart, DerivePart, HeaderPart, LinkPagesPart, NumberPagesPart, OAuth2Part, SecretPart,
-        Status206PagesPart,
+        BasicPart, CursorPagesPart, DerivePart, HeaderPart, LinkPagesPart, NumberPagesPart, OAuth2Part,
+        OffsetPagesPart, SecretPart, Status206PagesPart,
     },
     fault::{Report, did_you_mean, one_of},
     template::Placeholder,
@@ -177,6 +177,7 @@ impl<T: JsonSchema> JsonSchema for PathOr<T> {
 #[derive(Debug, Clone)]
 pub(crate) enum PagesPart {
     Number(Box<NumberPagesPart>),
+    Offset(Box<OffsetPagesPart>),
     Link(Box<LinkPagesPart>),
     Cursor(Box<CursorPagesPart>),
     Status206(Box<Status206PagesPart>),
@@ -185,13 +186,15 @@ pub(crate) enum PagesPart {
 #[derive(Debug, Clone, Copy)]
 enum PageStyle {
     Number,
+    Offset,
     Link,
     Cursor,
     Status206,
 }
 
-const STYLES: [(&str, PageStyle); 4] = [
+const STYLES: [(&str, PageStyle); 5] = [
     ("page", PageStyle::Number),
+    ("offset", PageStyle::Offset),
     ("link", PageStyle::Link),
     ("cursor", PageStyle::Cursor),
     ("status206", PageStyle::Status206),
@@ -207,6 +210,7 @@ impl Decode for PagesPart {
         };
         match choice(style, "a style of pages", &STYLES, report)? {
             PageStyle::Number => NumberPagesPart::decode(node, report).map(|part| Self::Number(Box::new(part))),
+            PageStyle::Offset => OffsetPagesPart::decode(node, report).map(|part| Self::Offset(Box::new(part))),
             PageStyle::Link => LinkPagesPart::decode(node, report).map(|part| Self::Link(Box::new(part))),
             PageStyle::Cursor => CursorPagesPart::decode(node, report).map(|part| Self::Cursor(Box::new(part))),
             PageStyle::Status206 => {
@@ -224,6 +228,7 @@ impl JsonSchema for PagesPart {
         json_schema!({
             "anyOf": [
                 generator.subschema_for::<NumberPagesPart>(),
+                generator.subschema_for::<OffsetPagesPart>(),
                 generator.subschema_for::<LinkPagesPart>(),
                 generator.subschema_for::<CursorPagesPart>(),
                 generator.subschema_for::<Status206PagesPart>(),
@@ -259,6 +264,7 @@ macro_rules! style {
 }
 
 style!(NumberStyle, "page");
+style!(OffsetStyle, "offset");
 style!(LinkStyle, "link");
 style!(CursorStyle, "cursor");
 style!(Status206Style, "status206");

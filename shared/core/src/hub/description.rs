@@ -4,8 +4,8 @@
 use super::{
     address::{BaseUrl, Network, RequestPath, ServicePath},
     alternatives::{
-        AuthPart, BodyPart, CursorStyle, LinkStyle, NumberStyle, PagesPart, PathOr, Pattern, RetriesPart, Rule,
-        Status206Style, TermPart,
+        AuthPart, BodyPart, CursorStyle, LinkStyle, NumberStyle, OffsetStyle, PagesPart, PathOr, Pattern, RetriesPart,
+        Rule, Status206Style, TermPart,
     },
     decode::{At, AtLeastOne, Named, described},
     model::{ClientAuth, KeyKind, Start, TimeFormat},
@@ -188,6 +188,16 @@ described! {
         optional "first" first: Count,
         /// Where the answer says how many pages there are; without it, reading stops at an empty page.
         optional "total" total: Field,
+        /// How many objects a page is to have.
+        optional "size" size: PageSizePart,
+    }
+
+    /// Pages by the number of objects before them.
+    OffsetPagesPart {
+        /// offset: a query parameter says how many objects to leave out; reading stops at an empty page.
+        required "style" style: OffsetStyle,
+        /// The query parameter; without it the request's body has a {page}.
+        optional "param" param: At<String>,
         /// How many objects a page is to have.
         optional "size" size: PageSizePart,
     }

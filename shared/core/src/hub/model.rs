@@ -198,6 +198,7 @@ pub enum Pages {
         /// The query parameter; `None`: the body has it.
         param: Option<String>,
         first: u64,
+        counts: Counts,
         end: End,
         /// Page-size parameter and its value.
         size: Option<(String, u64)>,
@@ -214,6 +215,14 @@ pub enum Pages {
         /// The last cursor is the bookmark.
         resume: bool,
     },
+}
+
+/// What a page's number counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counts {
+    Pages,
+    /// The objects before it. By how many came, not by how many were asked for: a source may give fewer.
+    Objects,
 }
 
 /// How one knows which of the pages by number is the last.

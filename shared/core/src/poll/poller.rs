@@ -15,7 +15,7 @@ use super::{
 use crate::{
     Timestamp,
     event::{EventName, HubEvent},
-    hub::{Collection, Hub, Pages, Source, Start, TimeFormat},
+    hub::{Collection, Counts, Hub, Pages, Source, Start, TimeFormat},
     id::CollectionKey,
     message::{Message, MessageRecord},
     object::{self, News, Planned, Record, SetAside, TrackError, Tracker},
@@ -50,15 +50,18 @@ pub enum PollError {
     #[error(transparent)]
     Route(#[from] RouteError),
     /// On a page that is not the first.
-    #[error("page {number}: {error}; {}", before(*first, *number))]
-    Later { first: u64, number: u64, error: Box<Self> },
+    #[error("{page}: {error}; {read}")]
+    Later { page: String, read: String, error: Box<Self> },
 }
 
-/// The pages that were read.
-fn before(first: u64, number: u64) -> String {
-    match number.saturating_sub(1) {
-        last if last <= first => format!("page {first} was read"),
-        last => format!("pages {first} to {last} were read"),
+impl PollError {
+    fn on_page(self, number: u64, first: u64, counts: Counts) -> Self {
+        let (page, read) = match (counts, number.saturating_sub(1)) {
+            (Counts::Objects, _) => (format!("offset {number}"), format!("{number} objects were read")),
+            (Counts::Pages, last) if last <= first => (format!("page {number}"), format!("page {first} was read")),
+            (Counts::Pages, last) => (format!("page {number}"), format!("pages {first} to {last} were read")),
+        };
+        Self::Later { page, read, error: Box::new(self) }
     }
 }
 
@@ -308,8 +311,8 @@ impl<'a, H: Home> Poller<'a, H> {
 
     async fn fetch(&self, run: &mut Run<'_>, since: Option<Timestamp>, at: &At) -> Result<Page, PollError> {
         self.ask(run, since, at).await.map_err(|error| match (&run.collection.pages, at) {
-            (Pages::Number { first, .. }, At::Number(number)) if number > first => {
-                PollError::Later { first: *first, number: *number, error: Box::new(error) }
+            (Pages::Number { first, counts, .. }, At::Number(number)) if number > first => {
+                error.on_page(*number, *first, *counts)
             }
             _ => error,
         })

@@ -30,7 +30,7 @@ use url::Url;
 use super::{bookmark::Bookmark, page::Onward};
 use crate::{
     Timestamp,
-    hub::{Collection, Pages, TimeFormat},
+    hub::{Collection, Counts, Pages, TimeFormat},
 };
 
 /// In one poll and from one time. A source too busy to be read the same way twice is read on to its end, and the
@@ -113,6 +113,8 @@ impl Pass {
 pub(super) struct Walk {
     first: At,
     single: bool,
+    /// Of pages by number.
+    counts: Counts,
     /// The bookmark is a cursor.
     resumes: bool,
     precision: TimeFormat,
@@ -154,6 +156,10 @@ impl Walk {
         Self {
             at: first.clone(),
             first,
+            counts: match collection.pages {
+                Pages::Number { counts, .. } => counts,
+                _ => Counts::Pages,
+            },
             single: matches!(collection.pages, Pages::Single),
             resumes: matches!(collection.pages, Pages::Cursor { resume: true, .. }),
             precision: collection.since.as_ref().map_or(TimeFormat::Rfc3339, |rule| rule.format),
@@ -340,7 +346,11 @@ impl Walk {
             Some(false) => false,
             None => !page.rows.is_empty() && self.repeats < REPEATS,
         };
-        Ok(goes_on.then(|| At::Number(number + 1)))
+        let step = match self.counts {
+            Counts::Pages => 1,
+            Counts::Objects => page.rows.len() as u64,
+        };
+        Ok(goes_on.then(|| At::Number(number + step)))
     }
 
     /// A source that does not say whether there is more may search on behind an empty page, and may give its last cursor

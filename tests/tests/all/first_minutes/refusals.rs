@@ -59,6 +59,10 @@ async fn what_makes_no_hub_file_is_said() {
             vec![at("/orders"), "--bearer=shop-token".to_owned()],
             "secret shop-token is not set: expected the environment variable CROSSDOCK_SECRET_SHOP_TOKEN or the file .crossdock/local/secrets/shop-token",
         ),
+        (
+            vec![at("/orders"), "--output=nowhere/hub.yaml".to_owned()],
+            "nowhere/hub.yaml cannot be written: there is no folder nowhere; make it, or name another file with --output",
+        ),
         (vec!["shop.example.com/orders".to_owned()], "expected an address that begins with http:// or https://"),
         (vec!["https://me:s3cr3t@shop.example.com".to_owned()], "expected an address without credentials"),
         (vec![at("/orders"), "--header=X-Api-Key: s3cr3t".to_owned()], "does not belong into a file"),

@@ -254,6 +254,28 @@ const SHAPES: &[Shape] = &[
         said: ["by the parameter page, tried out", "none of"],
     },
     Shape {
+        name: "pages by offset",
+        target: "/orders?limit=2",
+        answer: |request, orders| {
+            let offset = request.query("offset").map_or(0, |offset| offset.parse().unwrap());
+            let limit: usize = request.query("limit").unwrap().parse().unwrap();
+            let rows: Vec<Value> = orders.iter().skip(offset).take(limit).map(plain).collect();
+            Reply::json(200, &json!({"orders": rows, "total": orders.len(), "offset": offset, "limit": limit}))
+        },
+        written: &[
+            "type: order",
+            "request: {path: /orders, query: {limit: \"2\"}}",
+            "items: orders",
+            "id: id",
+            "created: created_at",
+            "pages: {style: offset, param: offset}",
+            "every: 5s",
+            "start: now",
+            "volatile: [updated_at]",
+        ],
+        said: ["by the parameter offset, tried out", "none of"],
+    },
+    Shape {
         name: "pages by cursor",
         target: "/orders",
         answer: |request, orders| {

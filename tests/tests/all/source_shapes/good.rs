@@ -504,4 +504,18 @@ pub(super) const ROWS: &[Row] = &[
         },
         asked: anything,
     },
+    Row {
+        name: "offset-with-fewer-than-the-limit",
+        source: "",
+        collection: "request: {path: /things}, created: created, items: items,
+                     pages: {style: offset, param: offset, size: {param: limit, value: 100}}",
+        shop: |shop, request| {
+            let offset: usize = request.query("offset").unwrap().parse().unwrap();
+            let rest: Vec<_> = shop.all().into_iter().skip(offset).collect();
+            Reply::json(200, &items(&numbered(&rest, 1).0, json!({"offset": offset})))
+        },
+        asked: |requests| {
+            all("a limit", requests, |request| request.query("limit").as_deref() == Some("100"));
+        },
+    },
 ];

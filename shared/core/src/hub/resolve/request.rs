@@ -12,7 +12,7 @@ use crate::{
         decode::{At, Named},
         description::{CollectionPart, PageSizePart, SincePart},
         fault::{Place, Report},
-        model::{End, Pages, Placeholder, Since, Template, TimeFormat},
+        model::{Counts, End, Pages, Placeholder, Since, Template, TimeFormat},
         tree::{Content, Node, quote},
         values::{Count, Literal},
     },
@@ -83,8 +83,8 @@ impl Mentioned {
                 Placeholder::Bookmark => (part.since.is_some(), "`since`"),
                 Placeholder::Cursor => (matches!(pages, Some(PagesPart::Cursor(_))), "`pages` of the style cursor"),
                 Placeholder::Page => (
-                    matches!(pages, Some(PagesPart::Number(_) | PagesPart::Status206(_))),
-                    "`pages` of the style page or status206",
+                    matches!(pages, Some(PagesPart::Number(_) | PagesPart::Offset(_) | PagesPart::Status206(_))),
+                    "`pages` of the style page, offset or status206",
                 ),
             };
             if !there {
@@ -144,13 +144,19 @@ fn pages(At { place, value: part, .. }: &At<PagesPart>, mentioned: &Mentioned, r
             let size = part.size.as_ref().map(|size| self::size(size, report));
             let end = part.total.clone().map_or(End::Empty, |field| End::Total(field.0));
             part.style?;
-            numbered(param, part.first, end, size)
+            numbered(param, part.first, Counts::Pages, end, size)
+        }
+        PagesPart::Offset(part) => {
+            let param = mentioned.parameter(Placeholder::Page, part.param.as_ref(), place, report);
+            let size = part.size.as_ref().map(|size| self::size(size, report));
+            part.style?;
+            numbered(param, Some(Count(0)), Counts::Objects, End::Empty, size)
         }
         PagesPart::Status206(part) => {
             let param = mentioned.parameter(Placeholder::Page, part.param.as_ref(), place, report);
             let size = part.size.as_ref().map(|size| self::size(size, report));
             part.style?;
-            numbered(param, part.first, End::Not206, size)
+            numbered(param, part.first, Counts::Pages, End::Not206, size)
         }
         PagesPart::Link(part) => {
             part.style?;
@@ -170,12 +176,18 @@ fn pages(At { place, value: part, .. }: &At<PagesPart>, mentioned: &Mentioned, r
 }
 
 /// A size that is there and was refused makes no pages.
-fn numbered(param: Option<String>, first: Option<Count>, end: End, size: Option<Option<PageSize>>) -> Option<Pages> {
+fn numbered(
+    param: Option<String>,
+    first: Option<Count>,
+    counts: Counts,
+    end: End,
+    size: Option<Option<PageSize>>,
+) -> Option<Pages> {
     let size = match size {
         Some(size) => Some(size?),
         None => None,
     };
-    Some(Pages::Number { param, first: first.map_or(1, |first| first.0), end, size })
+    Some(Pages::Number { param, first: first.map_or(1, |first| first.0), counts, end, size })
 }
 
 /// The parameter and its value.
@@ -207,6 +219,7 @@ fn parameters(part: &CollectionPart, report: &mut Report) {
     let since = part.since.as_ref().and_then(|since| since.value.param.as_ref());
     let (page, size) = match part.pages.as_ref().map(|pages| &pages.value) {
         Some(PagesPart::Number(pages)) => (pages.param.as_ref(), pages.size.as_ref()),
+        Some(PagesPart::Offset(pages)) => (pages.param.as_ref(), pages.size.as_ref()),
         Some(PagesPart::Status206(pages)) => (pages.param.as_ref(), pages.size.as_ref()),
         Some(PagesPart::Cursor(pages)) => (pages.param.as_ref(), None),
         Some(PagesPart::Link(_)) | None => (None, None),

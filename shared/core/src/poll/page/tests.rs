@@ -303,6 +303,7 @@ fn a_404_behind_the_first_page_may_be_the_end() {
     check(EMPTY, 1, 404, "", false);
     check("{style: page, param: page, first: 0}", 1, 404, "", true);
     check("{style: page, param: page, first: 2}", 2, 404, "", false);
+    check("{style: offset, param: offset}", 20, 404, "", true);
     check(BY_NUMBER, 2, 404, "", false);
     check("{style: status206, param: page}", 2, 404, "", false);
 }

@@ -46,6 +46,14 @@ fn a_url_has_path_query_time_and_page() {
 }
 
 #[test]
+fn an_offset_is_asked_for_with_a_limit() {
+    let pages = "        request: {path: /orders}
+        pages: {style: offset, param: offset, size: {param: limit, value: 100}}";
+    check("http://shop.test", pages, None, &At::Number(0), "http://shop.test/orders?limit=100&offset=0");
+    check("http://shop.test", pages, None, &At::Number(200), "http://shop.test/orders?limit=100&offset=200");
+}
+
+#[test]
 fn a_time_is_written_as_the_source_reads_it_rounded_down() {
     let collection = |format: &str| {
         format!("        request: {{path: /orders}}\n        since: {{param: since, field: at, format: {format}}}")

@@ -483,6 +483,20 @@ fn what_the_source_says_is_there_is_not_given_up_quietly() {
     }
 }
 
+/// By how many objects came, and not by how many were asked for.
+#[test]
+fn an_offset_grows_by_what_came() {
+    let collection = collection_of("", "{style: offset, param: offset, size: {param: limit, value: 100}}");
+    let mut walk = Walk::start(&collection, &Bookmark::None);
+    for (offset, rows) in [(0, &[1, 2, 3][..]), (3, &[4, 5]), (5, &[6])] {
+        assert_eq!(walk.next(), Some((None, &At::Number(offset))));
+        walk.after(&page(rows, &[], None, None)).unwrap();
+    }
+    assert_eq!(walk.next(), Some((None, &At::Number(6))));
+    walk.after(&page(&[], &[], None, None)).unwrap();
+    assert_eq!(walk.next(), None);
+}
+
 #[test]
 fn a_last_page_may_lead_to_itself() {
     let mut walk = Walk::start(&collection_of("", "{style: link}"), &Bookmark::None);
