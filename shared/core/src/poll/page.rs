@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::{Value, value::RawValue};
 use url::Url;
 
-use super::{markup, walk::At};
+use super::{
+    absent::{self, Absent},
+    markup,
+    walk::At,
+};
 use crate::{
     Timestamp,
     hub::{Collection, End, Pages},
@@ -22,6 +26,8 @@ pub struct Page {
     /// Why each of the items that are not among `items` cannot be read.
     pub unreadable: Vec<SetAside>,
     pub(super) onward: Onward,
+    /// What the answer does not have of what tells of the pages after it.
+    pub(super) absent: Vec<Absent>,
 }
 
 /// What an answer says of the pages after it.
@@ -73,7 +79,12 @@ pub(super) fn read(
     }
     // Nothing to say about nothing that changed.
     if status == 204 {
-        return Ok(Page { items: Vec::new(), unreadable: Vec::new(), onward: Onward::default() });
+        return Ok(Page {
+            items: Vec::new(),
+            unreadable: Vec::new(),
+            onward: Onward::default(),
+            absent: absent::in_answer(collection, &Value::Null),
+        });
     }
     // RFC 8259 §8.1: a byte order mark may be ignored.
     let bytes = response.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&response.body);
@@ -91,9 +102,10 @@ pub(super) fn read(
         refuse_errors(&body)?;
     }
     let onward = onward(collection, asked, response, &body)?;
+    let absent = absent::in_answer(collection, &body);
     let found = collection.items.get(&body).map_or("nothing", record_kind);
     match take(&mut body, collection.items.segments()) {
-        Some(Value::Array(items)) => Ok(Page { items, unreadable, onward }),
+        Some(Value::Array(items)) => Ok(Page { items, unreadable, onward, absent }),
         _ => Err(PageError::Unexpected { path: collection.items.to_string(), found, expected: "a list" }),
     }
 }
