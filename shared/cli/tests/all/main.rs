@@ -112,7 +112,8 @@ fn the_sample_is_fine() {
     let folder = tempfile::tempdir().unwrap();
     let output = crossdock(folder.path(), &["check"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains(" is fine: "));
+    let said = text(&output.stdout);
+    assert!(said.starts_with("the sample (there is no hub.yaml in this folder): my-shop is fine: "), "{said}");
 }
 
 #[test]
@@ -121,6 +122,11 @@ fn without_a_hub_the_next_step_is_said() {
     let (code, said) = failing(folder.path(), &["show", "X1"]);
     assert_eq!(code, 1);
     assert!(said.contains("name your hub file with --hub, or run crossdock dev first"), "{said}");
+    let (code, said) = failing(folder.path(), &["listen", "--route", "orders"]);
+    assert_eq!(
+        (code, said.as_str()),
+        (1, "error: there is no hub.yaml in this folder; name your hub file with --hub\n")
+    );
 }
 
 #[test]
