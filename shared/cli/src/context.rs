@@ -90,7 +90,7 @@ pub(crate) enum HubFile {
 }
 
 /// What the sample's file is called in messages.
-const SAMPLE_NAME: &str = "infra/hub.yaml";
+const SAMPLE_NAME: &str = "the sample (there is no hub.yaml in this folder)";
 
 impl HubFile {
     pub(crate) fn of(asked: Option<&Path>) -> Self {
@@ -106,6 +106,16 @@ impl HubFile {
         match self {
             Self::Path(path) => path.display().to_string(),
             Self::Sample => SAMPLE_NAME.to_owned(),
+        }
+    }
+
+    /// For what makes no sense with the sample.
+    pub(crate) fn own(asked: Option<&Path>) -> Result<Self, Failure> {
+        match Self::of(asked) {
+            Self::Sample => {
+                Err(Failure::new("there is no hub.yaml in this folder; name your hub file with --hub".to_owned()))
+            }
+            own => Ok(own),
         }
     }
 

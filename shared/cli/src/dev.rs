@@ -83,7 +83,10 @@ async fn start(args: &Dev, environment: Environment, feed: Feed) -> Result<(Runn
     out::note(&format!("{}: URLs in this file may lead to this machine itself; on AWS none may", file.name()));
     let hub = Arc::new(loaded.hub);
     let mut setup = setup(&args.which, hub.clone(), &environment, Arc::new(feed.clone()))?;
-    setup.on_refused = Some(hint::on_refused(hub, file.name(), feed));
+    // The sample brings its endpoints along.
+    if let HubFile::Path(_) = file {
+        setup.on_refused = Some(hint::on_refused(hub, file.name(), feed));
+    }
     let options = Options { listen: args.listen.unwrap_or(LISTEN), any_port: args.listen.is_none() };
     Ok((Running::start(setup, options).await?, sample))
 }

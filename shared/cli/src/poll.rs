@@ -3,7 +3,7 @@
 use crossdock_core::{
     id::CollectionKey,
     object::{Decision, SetAside},
-    poll::{Poller, Preview},
+    poll::{Absent, Poller, Preview},
     port::LeaseOwner,
 };
 use crossdock_local::{Running, StateLock};
@@ -85,9 +85,27 @@ fn reasons(set_aside: &[SetAside]) -> Vec<String> {
     places.into_iter().map(line).collect()
 }
 
+/// It may be as it should; whoever has misspelt a name sees it here.
+fn absences(absent: &[Absent]) -> Vec<String> {
+    let line = |Absent { setting, path }: &Absent| match setting.strip_prefix("pages.") {
+        Some("next") => format!("no answer has anything at {path:?} ({setting}), so that no other page was asked for"),
+        Some(_) => format!("no answer has anything at {path:?} ({setting})"),
+        None => format!("no record has anything at {path:?} ({setting})"),
+    };
+    absent.iter().map(line).collect()
+}
+
 fn show(preview: &Preview) {
     for reason in reasons(&preview.set_aside) {
         out::line(&format!("would be set aside: {reason}"));
+    }
+    for line in absences(&preview.absent) {
+        out::line(&line);
+    }
+    let is_doubtful = !preview.absent.is_empty() || !preview.set_aside.is_empty();
+    if is_doubtful && !preview.fields.is_empty() {
+        let fields: Vec<_> = preview.fields.iter().map(|name| out::plain(name)).collect();
+        out::line(&format!("the first record has {}", fields.join(", ")));
     }
     let items = &preview.items;
     let baseline = items.iter().filter(|item| item.decision == Decision::Baseline).count();
@@ -108,7 +126,9 @@ fn show(preview: &Preview) {
         }
     }
     out::line(&format!(
-        "{} records: {} unchanged, {baseline} for the silent baseline, {} changes, {messages} messages; nothing was stored",
+        "{} {} read, {} records: {} unchanged, {baseline} for the silent baseline, {} changes, {messages} messages; nothing was stored",
+        preview.pages,
+        if preview.pages == 1 { "page" } else { "pages" },
         preview.records,
         preview.unchanged,
         items.len() - baseline,

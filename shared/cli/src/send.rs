@@ -15,6 +15,7 @@ use crossdock_core::{
 };
 use crossdock_local::Running;
 use secrecy::ExposeSecret;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use url::{Host, Url};
 
@@ -27,6 +28,9 @@ use crate::{
 
 pub(crate) async fn run(args: Send, environment: Environment) -> Result<(), Failure> {
     let body = read(&args.file)?;
+    if let Err(error) = serde_json::from_slice::<IgnoredAny>(&body) {
+        return Err(Failure::of(format!("{} is not JSON", named(&args.file)), &error));
+    }
     let opened = Opened::open(&args.which, environment).await?;
     let source = opened.hub.sources.values().find(|source| source.name.as_str() == args.source);
     let Some(source) = source else {
@@ -46,7 +50,11 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
         std::io::stdin().read_to_end(&mut body)?;
         return Ok(body);
     }
-    std::fs::read(file).map_err(|error| Failure::of(format!("{} cannot be read", file.display()), &error))
+    std::fs::read(file).map_err(|error| Failure::of(format!("{} cannot be read", named(file)), &error))
+}
+
+fn named(file: &Path) -> String {
+    if file == Path::new("-") { "the standard input".to_owned() } else { file.display().to_string() }
 }
 
 async fn over_http(opened: &Opened, source: &Source, url: &str, body: Vec<u8>) -> Result<(), Failure> {

@@ -38,7 +38,7 @@ pub struct Options {
 pub enum StartError {
     #[error(transparent)]
     Setup(#[from] SetupError),
-    #[error("cannot listen on {address}: {why}")]
+    #[error("cannot listen on {address} (name another address with --listen): {why}")]
     Listen { address: SocketAddr, why: io::Error },
     #[error("the queues could not be made ready: {0}")]
     Queues(#[from] PortError),

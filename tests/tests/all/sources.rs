@@ -425,3 +425,46 @@ async fn a_dry_run_stores_nothing() {
     arrived.sort();
     assert_eq!(arrived, [new("T3"), updated("T1", 2)]);
 }
+
+/// A misspelt name is no fault of any record, so that nothing else would ever tell of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_tells_of_names_that_nothing_answers_to() {
+    let source = Server::start(|_| {
+        let things: Vec<Value> = (0..48).map(|n| json!({"number": n, "created_at": "2026-01-01T00:00:00Z"})).collect();
+        Reply::json(200, &json!({"things": things, "meta": {"next": "b"}}))
+    });
+    let source = source.await;
+    let dry_run = async |names: &str| {
+        let collection = format!(
+            "hub: h\nsources: {{shop: {{url: \"{}\", collections: {{things: {{type: thing, request: {{path: /}}, items: things, \
+             {names}, every: 1s}}}}}}}}\n",
+            source.url()
+        );
+        Bench::new(&collection).run(&["poll", "shop/things", "--dry-run"]).await
+    };
+
+    let misspelt =
+        dry_run("id: number, created: creatd_at, keys: {sum: total}, pages: {style: cursor, param: c, next: meta.nxt}");
+    let misspelt = misspelt.await.ok();
+    assert_eq!(
+        misspelt.stdout,
+        "no record has anything at \"creatd_at\" (created)\n\
+         no record has anything at \"total\" (keys.sum)\n\
+         no answer has anything at \"meta.nxt\" (pages.next), so that no other page was asked for\n\
+         the first record has created_at, number\n\
+         1 page read, 48 records: 0 unchanged, 48 for the silent baseline, 0 changes, 0 messages; nothing was stored\n"
+    );
+    let fine = dry_run("id: number, created: created_at").await.ok();
+    assert!(fine.stdout.starts_with("1 page read, 48 records: "), "{fine}");
+
+    let nameless = dry_run("id: nmber").await;
+    assert_eq!(nameless.status.code(), Some(1), "{nameless}");
+    assert_eq!(nameless.stderr, "error: no record of shop/things could be read\n");
+    assert!(
+        nameless.stdout.starts_with(
+            "would be set aside: 48 records: no id: nothing at \"nmber\" (page 1 item 0, page 1 item 1, page 1 item 2, …)\n\
+             the first record has created_at, number\n"
+        ),
+        "{nameless}"
+    );
+}

@@ -72,7 +72,7 @@ pub(crate) async fn run(args: Listen, environment: &Environment) -> Result<(), F
     let part = match &args.route {
         None => Part { address: LISTENER, path: None, networks: Vec::new() },
         Some(route) => {
-            let file = HubFile::of(args.hub.as_deref());
+            let file = HubFile::own(args.hub.as_deref())?;
             let hub = file.load(environment)?.hub;
             part(&hub, route, args.address.is_some())?
         }

@@ -112,7 +112,8 @@ fn the_sample_is_fine() {
     let folder = tempfile::tempdir().unwrap();
     let output = crossdock(folder.path(), &["check"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains(" is fine: "));
+    let said = text(&output.stdout);
+    assert!(said.starts_with("the sample (there is no hub.yaml in this folder): my-shop is fine: "), "{said}");
 }
 
 #[test]
@@ -121,6 +122,11 @@ fn without_a_hub_the_next_step_is_said() {
     let (code, said) = failing(folder.path(), &["show", "X1"]);
     assert_eq!(code, 1);
     assert!(said.contains("name your hub file with --hub, or run crossdock dev first"), "{said}");
+    let (code, said) = failing(folder.path(), &["listen", "--route", "orders"]);
+    assert_eq!(
+        (code, said.as_str()),
+        (1, "error: there is no hub.yaml in this folder; name your hub file with --hub\n")
+    );
 }
 
 #[test]
@@ -144,6 +150,34 @@ fn unknown_names_are_said_with_the_known_ones() {
         assert_eq!(code, 1, "{arguments:?}");
         assert!(said.starts_with(expected), "{arguments:?}: {said}");
     }
+}
+
+#[test]
+fn what_is_sent_is_named_where_it_is_not_json() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("hub.yaml"),
+        "hub: h\nsources: {shop: {url: http://shop.example, push: {secret: s}}}\n",
+    )
+    .unwrap();
+    std::fs::write(folder.path().join("bad.json"), "order:new").unwrap();
+    let (code, said) = failing(folder.path(), &["send", "bad.json", "--source", "shop"]);
+    assert_eq!((code, said.as_str()), (1, "error: bad.json is not JSON: expected value at line 1 column 1\n"));
+    let (code, said) = failing(folder.path(), &["send", "worse.json", "--source", "shop"]);
+    assert_eq!(code, 1);
+    assert!(said.starts_with("error: worse.json cannot be read: "), "{said}");
+}
+
+#[test]
+fn an_address_that_is_taken_has_a_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("hub.yaml"), "hub: h\nendpoints: {ear: {url: http://ear.example}}\n").unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, said) = failing(folder.path(), &["dev", "--listen", &address]);
+    assert_eq!(code, 1);
+    let expected = format!("error: cannot listen on {address} (name another address with --listen): ");
+    assert!(said.contains(&expected), "{said}");
 }
 
 /// That the store has no such object would send its reader off to look for the object.

@@ -2,10 +2,12 @@
 //! stored with its pending messages (contract §3).
 //!
 //! [`walk`] decides which page to ask for next, [`page`] reads an answer, [`request`] writes a request; none of them
-//! does I/O. [`exchange`] asks and is answered. [`Poller`] puts them together under the collection's lease.
+//! does I/O. [`exchange`] asks and is answered. [`absent`] finds what is
+//! likely misspelt. [`Poller`] puts them together under the collection's lease.
 //!
 //! Deliberately absent: the schedule (each home has its own) and any notion of "deleted because it was not there".
 
+mod absent;
 mod bookmark;
 mod exchange;
 mod health;
@@ -19,6 +21,7 @@ mod time_style;
 mod token;
 mod walk;
 
+pub use absent::Absent;
 pub use exchange::RedirectError;
 pub use page::{Page, PageError, next_link};
 pub use poller::{PollError, PollReport, Poller, Preview};

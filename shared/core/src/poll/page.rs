@@ -6,7 +6,11 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, value::RawValue};
 use url::Url;
 
-use super::{markup, walk::At};
+use super::{
+    absent::{self, Absent},
+    markup,
+    walk::At,
+};
 use crate::{
     Timestamp,
     hub::{Auth, Collection, End, Pages},
@@ -23,6 +27,8 @@ pub struct Page {
     /// Why each of the items that are not among `items` cannot be read.
     pub unreadable: Vec<SetAside>,
     pub(super) onward: Onward,
+    /// What the answer does not have of what tells of the pages after it.
+    pub(super) absent: Vec<Absent>,
 }
 
 /// What an answer says of the pages after it.
@@ -89,7 +95,7 @@ pub(super) fn read(
     }
     // Nothing to say about nothing that changed.
     if status == 204 {
-        return Ok(Page::default());
+        return Ok(Page { absent: absent::in_answer(collection, &Value::Null), ..Page::default() });
     }
     let bytes = without_byte_order_mark(&response.body);
     let (mut body, unreadable) = parse(collection, bytes).map_err(|error| {
@@ -106,9 +112,10 @@ pub(super) fn read(
         refuse_errors(&body)?;
     }
     let onward = onward(collection, asked, response, &body)?;
+    let absent = absent::in_answer(collection, &body);
     let found = collection.items.get(&body).map_or("nothing", record_kind);
     match take(&mut body, collection.items.segments()) {
-        Some(Value::Array(items)) => Ok(Page { items, unreadable, onward }),
+        Some(Value::Array(items)) => Ok(Page { items, unreadable, onward, absent }),
         _ => Err(PageError::Unexpected { path: collection.items.to_string(), found, expected: "a list" }),
     }
 }

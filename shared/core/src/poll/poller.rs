@@ -3,6 +3,7 @@ use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 use serde_json::Value;
 
 use super::{
+    absent::{self, Absent, Everywhere},
     bookmark::Bookmark,
     exchange::{self, RedirectError},
     health,
@@ -96,6 +97,11 @@ pub struct PollReport {
 /// What a poll would store and emit.
 #[derive(Debug, Default)]
 pub struct Preview {
+    pub pages: u64,
+    /// What the collection names and none of the records, or of the answers, has. Nothing where there were no records.
+    pub absent: Vec<Absent>,
+    /// The names of the first record's fields.
+    pub fields: Vec<String>,
     pub records: u64,
     pub unchanged: u64,
     pub items: Vec<Planned>,
@@ -215,10 +221,18 @@ impl<'a, H: Home> Poller<'a, H> {
         let tracker = Tracker::new(self.home, self.hub, self.router);
         let mut preview = Preview::default();
         let (mut records, mut planned) = (HashSet::new(), HashSet::new());
+        let (mut of_answers, mut of_records) = (Everywhere::default(), Everywhere::default());
         let mut walk = Walk::start(collection, &run.bookmark());
         while let Some((since, at)) = walk.next() {
             let page = self.fetch(&mut run, since, at).await?;
             let onward = page.onward.clone();
+            of_answers.and(page.absent.clone());
+            for item in &page.items {
+                of_records.and(absent::in_record(collection, item));
+            }
+            if let (true, Some(Value::Object(first))) = (preview.fields.is_empty(), page.items.first()) {
+                preview.fields = first.keys().cloned().collect();
+            }
             let read = Self::records(&mut run, page);
             let news = News::of(collection, &run.state, self.now());
             let plan = tracker.plan(collection, &read.records, &news).await?;
@@ -237,6 +251,10 @@ impl<'a, H: Home> Poller<'a, H> {
         let of_the_collection = preview.items.iter().filter(|item| records.contains(&item.commit.version.key));
         preview.records = records.len() as u64;
         preview.unchanged = preview.records.saturating_sub(of_the_collection.count() as u64);
+        preview.pages = run.report.pages;
+        if run.report.records > 0 {
+            preview.absent = of_records.found().into_iter().chain(of_answers.found()).collect();
+        }
         preview.set_aside = run.report.set_aside;
         Ok(preview)
     }
