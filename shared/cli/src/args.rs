@@ -346,7 +346,7 @@ pub(crate) enum EndpointCommand {
         #[command(flatten)]
         which: Which,
     },
-    /// Let a paused endpoint go on
+    /// Let an endpoint go on, and try at once what waits for its next attempt
     Resume {
         name: String,
         #[command(flatten)]

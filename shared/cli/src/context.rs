@@ -134,7 +134,33 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
+    /// For what makes sense only where a hub has run: a folder without a store is a mistake, and nothing is made there.
+    pub(crate) async fn existing(which: &Which, environment: Environment) -> Result<Self, Failure> {
+        let (hub, environment) = Self::hub(which, environment)?;
+        let state = which.folder(&hub.name);
+        if !LocalHome::is_at(&state) {
+            return Err(Failure::new(format!(
+                "no hub has run on {} yet; name the folder of one that has with --state, or run crossdock dev first",
+                state.display()
+            )));
+        }
+        Self::of(which, hub, &environment).await
+    }
+
+    /// Makes the state where there is none yet.
     pub(crate) async fn open(which: &Which, environment: Environment) -> Result<Self, Failure> {
+        let (hub, environment) = Self::hub(which, environment)?;
+        Self::of(which, hub, &environment).await
+    }
+
+    async fn of(which: &Which, hub: Arc<Hub>, environment: &Environment) -> Result<Self, Failure> {
+        let setup = setup(which, hub.clone(), environment, Arc::new(Unobserved))?;
+        let (home, router) = LocalHome::open(setup).await?;
+        Ok(Self { state: which.folder(&hub.name), hub, router, home })
+    }
+
+    /// And the environment that goes with it.
+    fn hub(which: &Which, environment: Environment) -> Result<(Arc<Hub>, Environment), Failure> {
         let file = HubFile::of(which.hub.as_deref());
         let environment = match &file {
             HubFile::Path(_) => environment,
@@ -149,10 +175,7 @@ impl Opened {
                 }
             },
         };
-        let hub = Arc::new(file.load(&environment)?.hub);
-        let setup = setup(which, hub.clone(), &environment, Arc::new(Unobserved))?;
-        let (home, router) = LocalHome::open(setup).await?;
-        Ok(Self { state: which.folder(&hub.name), hub, router, home })
+        Ok((Arc::new(file.load(&environment)?.hub), environment))
     }
 
     pub(crate) async fn close(self) {

@@ -18,7 +18,7 @@ use crate::{
 pub(crate) async fn run(args: Dlq, environment: Environment) -> Result<(), Failure> {
     match args.command {
         DlqCommand::List { endpoint, json, which } => {
-            let opened = Opened::open(&which, environment).await?;
+            let opened = Opened::existing(&which, environment).await?;
             let letters = letters(&opened, endpoint.as_deref(), None).await?;
             if json {
                 out::json(&letters.iter().map(as_json).collect::<Value>());
@@ -29,7 +29,7 @@ pub(crate) async fn run(args: Dlq, environment: Environment) -> Result<(), Failu
         }
         DlqCommand::Redrive { endpoint, message, dry_run, which } => {
             let message = message.map(|id| parse(&id)).transpose()?;
-            let opened = Opened::open(&which, environment).await?;
+            let opened = Opened::existing(&which, environment).await?;
             if dry_run {
                 for letter in letters(&opened, endpoint.as_deref(), message).await? {
                     out::line(&format!("would send {}", line(&letter)));

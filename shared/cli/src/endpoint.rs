@@ -1,6 +1,7 @@
 //! `crossdock endpoint`.
 
 use crossdock_core::port::{Home, Ledger, Paused, QueueName};
+use crossdock_local::Running;
 
 use crate::{
     args::{Endpoint, EndpointCommand},
@@ -12,7 +13,7 @@ use crate::{
 pub(crate) async fn run(args: Endpoint, environment: Environment) -> Result<(), Failure> {
     match args.command {
         EndpointCommand::List { which } => {
-            let opened = Opened::open(&which, environment).await?;
+            let opened = Opened::existing(&which, environment).await?;
             for name in opened.endpoints(None).await? {
                 let queues = opened.home.local_queues();
                 let waiting = queues.counts(&QueueName::Endpoint(name.clone())).await?;
@@ -36,11 +37,19 @@ pub(crate) async fn run(args: Endpoint, environment: Environment) -> Result<(), 
             opened.close().await;
         }
         EndpointCommand::Resume { name, which } => {
-            let opened = Opened::open(&which, environment).await?;
+            let opened = Opened::existing(&which, environment).await?;
             set(&opened, &name, None).await?;
-            out::line(&format!(
-                "{name} goes on; what has waited is tried within a minute, after a long pause within half an hour"
-            ));
+            let mut due = 0;
+            for endpoint in opened.endpoints(Some(&name)).await? {
+                due += opened.home.local_queues().make_due(&QueueName::Endpoint(endpoint)).await?;
+            }
+            let hub = Running::url(&opened.state);
+            let when = if hub.is_some() { "now" } else { "once a hub runs on this state" };
+            out::line(&match due {
+                0 => format!("{name} goes on; nothing had to wait"),
+                1 => format!("{name} goes on; 1 delivery that had to wait is tried {when}"),
+                due => format!("{name} goes on; {due} deliveries that had to wait are tried {when}"),
+            });
             opened.close().await;
         }
     }

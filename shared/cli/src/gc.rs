@@ -12,7 +12,7 @@ use crate::{
 };
 
 pub(crate) async fn run(args: Gc, environment: Environment) -> Result<(), Failure> {
-    let opened = Opened::open(&args.which, environment).await?;
+    let opened = Opened::existing(&args.which, environment).await?;
     let (database, retention) = (opened.home.database(), opened.hub.retention);
     let expired = match args.apply {
         true => Collector::new(database.clone(), retention).run().await?,

@@ -2,7 +2,7 @@
 
 use crossdock_core::{
     id::CollectionKey,
-    object::Decision,
+    object::{Decision, SetAside},
     poll::{Poller, Preview},
     port::LeaseOwner,
 };
@@ -17,6 +17,8 @@ use crate::{
 
 /// Objects that a preview names one by one.
 const NAMED: usize = 20;
+/// Places that are named of records set aside for one reason.
+const EXAMPLES: usize = 3;
 
 pub(crate) async fn run(args: Poll, environment: Environment) -> Result<(), Failure> {
     let opened = Opened::open(&args.which, environment).await?;
@@ -29,13 +31,18 @@ pub(crate) async fn run(args: Poll, environment: Environment) -> Result<(), Fail
     let key = collection(&opened, &args.collection)?;
     let poller = Poller::new(&opened.home, &opened.hub, &opened.router, LeaseOwner("local".to_owned()));
     if args.dry_run {
-        show(&poller.preview(&key).await.map_err(|error| Failure::of(format!("{key} cannot be polled"), &error))?);
+        let preview =
+            poller.preview(&key).await.map_err(|error| Failure::of(format!("{key} cannot be polled"), &error))?;
+        show(&preview);
+        if preview.records == 0 && !preview.set_aside.is_empty() {
+            return Err(Failure::new(format!("no record of {key} could be read")));
+        }
     } else {
         // Two polls at once would hold one lease.
         let _lock = StateLock::take(&opened.state)?;
         let report = poller.poll(&key).await.map_err(|error| Failure::of(format!("{key} cannot be polled"), &error))?;
-        for aside in &report.set_aside {
-            out::line(&format!("set aside: {aside}"));
+        for reason in reasons(&report.set_aside) {
+            out::line(&format!("set aside: {reason}"));
         }
         if let Some(objects) = report.baseline {
             out::line(&format!("baseline: {objects} objects"));
@@ -58,9 +65,29 @@ fn collection(opened: &Opened, text: &str) -> Result<CollectionKey, Failure> {
     })
 }
 
+/// A mistake in the hub file makes the same fault of every record: each reason once, and where it was met.
+fn reasons(set_aside: &[SetAside]) -> Vec<String> {
+    let mut places: Vec<(&str, Vec<&str>)> = Vec::new();
+    for SetAside { at, reason } in set_aside {
+        match places.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, places)) => places.push(at),
+            None => places.push((reason, vec![at])),
+        }
+    }
+    let line = |(reason, places): (&str, Vec<&str>)| match places.as_slice() {
+        [place] => format!("{place}: {reason}"),
+        places => {
+            let more = if places.len() > EXAMPLES { ", …" } else { "" };
+            let examples = places[..EXAMPLES.min(places.len())].join(", ");
+            format!("{} records: {reason} ({examples}{more})", places.len())
+        }
+    };
+    places.into_iter().map(line).collect()
+}
+
 fn show(preview: &Preview) {
-    for aside in &preview.set_aside {
-        out::line(&format!("would be set aside: {aside}"));
+    for reason in reasons(&preview.set_aside) {
+        out::line(&format!("would be set aside: {reason}"));
     }
     let items = &preview.items;
     let baseline = items.iter().filter(|item| item.decision == Decision::Baseline).count();
@@ -86,4 +113,23 @@ fn show(preview: &Preview) {
         preview.unchanged,
         items.len() - baseline,
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_reason_is_said_once() {
+        let aside = |place: usize, reason: &str| SetAside { at: format!("item {place}"), reason: reason.to_owned() };
+        let check = |asides: &[SetAside], expected: &[&str]| assert_eq!(reasons(asides), expected);
+        check(&[], &[]);
+        check(&[aside(4, "too deep")], &["item 4: too deep"]);
+        check(
+            &[aside(0, "no id"), aside(1, "too deep"), aside(2, "no id")],
+            &["2 records: no id (item 0, item 2)", "item 1: too deep"],
+        );
+        let many: Vec<SetAside> = (0..48).map(|place| aside(place, "no id")).collect();
+        check(&many, &["48 records: no id (item 0, item 1, item 2, …)"]);
+    }
 }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub(crate) async fn run(args: Show, environment: Environment) -> Result<(), Failure> {
-    let opened = Opened::open(&args.which, environment).await?;
+    let opened = Opened::existing(&args.which, environment).await?;
     let (id, route) = match args.id.split_once('/') {
         Some((id, route)) if id.parse::<MessageId>().is_ok() => (id, Some(route)),
         _ => (args.id.as_str(), None),

@@ -122,6 +122,11 @@ impl LocalHome {
         Ok((home, router))
     }
 
+    /// Whether there is a store in this folder, whatever its condition.
+    pub fn is_at(state: &Path) -> bool {
+        database_of(state).exists()
+    }
+
     /// The queues with what only the local home can tell of them.
     pub fn local_queues(&self) -> &LocalQueues {
         self.queues.inner()

@@ -29,7 +29,7 @@ use serde_json::Value;
 use url::{Position, Url};
 
 use self::{
-    ask::{Answer, Asker},
+    ask::{Answer, Asker, Probe},
     fields::Fields,
     paging::Clues,
     probe::{Filter, First, Paging},
@@ -87,7 +87,9 @@ async fn draft(
     let rows = items.get(&answer.body).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let collection = names::collection(items.segments().last().map_or("", String::as_str), &word);
     let object_type = names::one_of(&collection);
-    let Fields { mut ids, created, updated } = Fields::of(rows, &object_type);
+    let Fields { mut ids, created, updated, other_times } = Fields::of(rows, &object_type);
+    let zoneless = [&created, &updated].into_iter().flatten().filter(|field| fields::lacks_zone(rows, field));
+    let zoneless = zoneless.map(|field| field.path.clone()).collect();
     let id = match &args.id {
         Some(id) => named_id(rows, id)?,
         None if ids.is_empty() => return Err(no_id(&asked, rows)),
@@ -128,6 +130,8 @@ async fn draft(
         other_ids: ids,
         created,
         updated,
+        other_times,
+        zoneless,
         paging,
         filter,
         items: items.clone(),
@@ -230,10 +234,24 @@ fn tell(args: &Init, draft: &Draft, variables: &[(String, String)], objects: usi
         &draft.created.as_ref().map_or_else(|| "not found: what is there at first counts as old".to_owned(), found),
     );
     line("updated", &draft.updated.as_ref().map_or_else(|| "not found".to_owned(), found));
+    let names = |paths: &[FieldPath]| paths.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if !draft.zoneless.is_empty() {
+        line("zone", &format!("none in {}, which the hub reads as UTC", names(&draft.zoneless)));
+    }
+    if !draft.other_times.is_empty() && (draft.created.is_none() || draft.updated.is_none()) {
+        line(
+            "times",
+            &format!(
+                "in {}, too; if one is when an object was created or changed, name it in the file",
+                names(&draft.other_times)
+            ),
+        );
+    }
     line(
         "pages",
         &match &draft.paging {
             Paging::Single => "none found: the list comes in one answer".to_owned(),
+            Paging::Untried => "not tried; nothing in the answer speaks of more".to_owned(),
             Paging::LinkHeader => "by the Link header".to_owned(),
             Paging::LinkInBody(next) => format!("by the URL at {next}"),
             Paging::Number { param, .. } => format!("by the parameter {param}, tried out"),

@@ -26,6 +26,13 @@ fn failing(folder: &Path, arguments: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), format!("{}{}", text(&output.stdout), text(&output.stderr)))
 }
 
+/// A state that no hub has run on yet, made by one of the commands that need none.
+fn make_state(folder: &Path, options: &[&str]) {
+    let arguments: Vec<&str> = ["endpoint", "pause", "ear"].iter().chain(options).copied().collect();
+    let output = crossdock(folder, &arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
 #[test]
 fn every_help_page() {
     let folder = tempfile::tempdir().unwrap();
@@ -123,6 +130,7 @@ fn unknown_names_are_said_with_the_known_ones() {
         "hub: h\nendpoints:\n  ear: {url: http://ear.example}\nroutes:\n  - {name: r, messages: [\"*\"], to: ear}\n";
     std::fs::write(folder.path().join("hub.yaml"), hub).unwrap();
     std::fs::write(folder.path().join("push.json"), "{}").unwrap();
+    make_state(folder.path(), &[]);
     for (arguments, expected) in [
         (&["show", "X1"][..], "error: the store has no object \"X1\""),
         (&["show", "5f0c1f3e-0000-8000-8000-000000000000"], "error: the store has no message 5f0c1f3e"),
@@ -138,11 +146,37 @@ fn unknown_names_are_said_with_the_known_ones() {
     }
 }
 
+/// That the store has no such object would send its reader off to look for the object.
+#[test]
+fn a_state_where_no_hub_has_run_is_said_and_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = "hub: h\nendpoints:\n  ear: {url: http://ear.example}\n";
+    std::fs::write(folder.path().join("hub.yaml"), hub).unwrap();
+    make_state(folder.path(), &[]);
+    for command in [
+        &["show", "X1"][..],
+        &["dlq", "list"],
+        &["dlq", "redrive"],
+        &["endpoint", "list"],
+        &["endpoint", "resume", "ear"],
+        &["gc"],
+        &["gc", "--apply"],
+    ] {
+        let arguments: Vec<&str> = command.iter().copied().chain(["--state", "nonexist"]).collect();
+        let (code, said) = failing(folder.path(), &arguments);
+        let expected = "error: no hub has run on nonexist yet; name the folder of one that has with --state, or run \
+                        crossdock dev first\n";
+        assert_eq!((code, said.as_str()), (1, expected), "{command:?}");
+        assert!(!folder.path().join("nonexist").exists(), "{command:?}");
+    }
+}
+
 #[test]
 fn what_may_be_forgotten_is_said_by_kind() {
     let folder = tempfile::tempdir().unwrap();
     let hub = "hub: h\nretention: {versions: 1s}\nendpoints:\n  ear: {url: http://ear.example}\nroutes:\n  - {name: r, messages: [\"*\"], to: ear}\n";
     std::fs::write(folder.path().join("hub.yaml"), hub).unwrap();
+    make_state(folder.path(), &[]);
     let nothing = |verb: &str| {
         ["dead letters", "messages", "deliveries", "versions"].map(|kind| format!("{verb} no {kind}\n")).concat()
     };
@@ -166,11 +200,9 @@ fn two_hubs_never_share_a_state() {
     std::fs::write(folder.path().join("one.yaml"), hub("one")).unwrap();
     std::fs::write(folder.path().join("two.yaml"), hub("two")).unwrap();
     for file in ["one.yaml", "two.yaml"] {
-        let own = crossdock(folder.path(), &["dlq", "list", "--hub", file]);
-        assert!(own.status.success(), "{}", text(&own.stderr));
+        make_state(folder.path(), &["--hub", file]);
     }
-    let first = crossdock(folder.path(), &["dlq", "list", "--hub", "one.yaml", "--state", "s"]);
-    assert!(first.status.success(), "{}", text(&first.stderr));
+    make_state(folder.path(), &["--hub", "one.yaml", "--state", "s"]);
     let (code, said) = failing(folder.path(), &["dlq", "list", "--hub", "two.yaml", "--state", "s"]);
     assert_eq!(code, 1);
     assert!(said.starts_with("error: the state in s belongs to the hub one, and this hub file is about two"), "{said}");

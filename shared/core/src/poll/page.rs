@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use serde::de::IgnoredAny;
 use serde_json::{Value, value::RawValue};
 use url::Url;
 
 use super::{markup, walk::At};
 use crate::{
     Timestamp,
-    hub::{Collection, End, Pages},
+    hub::{Auth, Collection, End, Pages},
     json::{FieldPath, without_byte_order_mark},
     object::{SetAside, record_kind},
     port::SourceResponse,
@@ -16,7 +17,7 @@ use crate::{
     url::{same_origin, shown_target},
 };
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Page {
     pub items: Vec<Value>,
     /// Why each of the items that are not among `items` cannot be read.
@@ -41,6 +42,8 @@ pub(super) struct Onward {
 pub enum PageError {
     #[error("the source answered {status}")]
     Status { status: u16 },
+    #[error("the source answered {status}: {why}")]
+    Denied { status: u16, why: String },
     #[error("the source answered {status} and asks to wait for {}s", wait.as_secs())]
     Wait { status: u16, wait: Duration },
     #[error("the answer is {found} (content-type {content_type}), expected a JSON document; it begins with {words:?}")]
@@ -55,6 +58,19 @@ pub enum PageError {
     NoCursor { more: String, next: String },
     #[error("the next page's link points to {found}, which is not on {expected}, where the source is")]
     ForeignLink { found: String, expected: String },
+}
+
+impl PageError {
+    /// Says of a refusal what was refused.
+    pub(super) fn knowing(self, auth: Option<&Auth>) -> Self {
+        const NONE: &str = "it wants to know who asks, and the hub file has no `auth` for it";
+        match self {
+            Self::Status { status: status @ (401 | 403) } => {
+                Self::Denied { status, why: auth.map_or_else(|| NONE.to_owned(), Auth::refused) }
+            }
+            other => other,
+        }
+    }
 }
 
 pub(super) fn read(
@@ -73,7 +89,7 @@ pub(super) fn read(
     }
     // Nothing to say about nothing that changed.
     if status == 204 {
-        return Ok(Page { items: Vec::new(), unreadable: Vec::new(), onward: Onward::default() });
+        return Ok(Page::default());
     }
     let bytes = without_byte_order_mark(&response.body);
     let (mut body, unreadable) = parse(collection, bytes).map_err(|error| {
@@ -95,6 +111,18 @@ pub(super) fn read(
         Some(Value::Array(items)) => Ok(Page { items, unreadable, onward }),
         _ => Err(PageError::Unexpected { path: collection.items.to_string(), found, expected: "a list" }),
     }
+}
+
+/// Whether the source says that it has no page of this number, as some frameworks do behind the last one (Django REST
+/// framework's "Invalid page."). Not where the answer gives a total: what it counts must be there. And not with a page of
+/// markup or other text: that is what stands before a source while the source itself is away, and half a list taken for
+/// the whole would be a wrong baseline.
+pub(super) fn is_past_the_end(collection: &Collection, at: &At, response: &SourceResponse) -> bool {
+    let Pages::Number { first, end: End::Empty, .. } = collection.pages else { return false };
+    let is_behind = matches!(at, At::Number(number) if *number > first);
+    let body = response.body.trim_ascii();
+    let is_from_the_source = || body.is_empty() || serde_json::from_slice::<IgnoredAny>(body).is_ok();
+    response.status == 404 && is_behind && is_from_the_source()
 }
 
 /// GraphQL says with status 200 what went wrong (its specification, §7.1.2); what there is of data then is not whole.

@@ -39,6 +39,8 @@ pub enum PollError {
     Page(#[from] PageError),
     #[error(transparent)]
     Walk(#[from] WalkError),
+    #[error("no record could be read: all {count} were set aside, the first: {first}")]
+    AllSetAside { count: usize, first: SetAside },
     #[error(transparent)]
     Track(#[from] TrackError),
     #[error(transparent)]
@@ -47,6 +49,17 @@ pub enum PollError {
     Port(#[from] PortError),
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// On a page that is not the first.
+    #[error("page {number}: {error}; {}", before(*first, *number))]
+    Later { first: u64, number: u64, error: Box<Self> },
+}
+
+/// The pages that were read.
+fn before(first: u64, number: u64) -> String {
+    match number.saturating_sub(1) {
+        last if last <= first => format!("page {first} was read"),
+        last => format!("pages {first} to {last} were read"),
+    }
 }
 
 impl PollError {
@@ -55,6 +68,7 @@ impl PollError {
         let asked = match self {
             Self::Page(PageError::Wait { wait, .. }) => Some(*wait),
             Self::Token(error) => error.wait,
+            Self::Later { error, .. } => error.retry_after(),
             _ => None,
         };
         asked.map(|wait| wait.min(RetryPolicy::RETRY_AFTER_CAP))
@@ -105,6 +119,8 @@ struct Run<'a> {
     collection: &'a Collection,
     state: CollectionState,
     report: PollReport,
+    /// Records that were not set aside.
+    readable: u64,
     /// By the hub's clock or the source's own, whichever is ahead.
     now: Timestamp,
     /// The last time that the source wrote, and how.
@@ -116,7 +132,7 @@ impl<'a> Run<'a> {
         let latest = Bookmark::read(collection, state.bookmark.as_deref())
             .time()
             .map(|time| (time, state.bookmark.as_deref().and_then(TimeStyle::of)));
-        Self { source, collection, state, report: PollReport::default(), now, latest }
+        Self { source, collection, state, report: PollReport::default(), readable: 0, now, latest }
     }
 
     fn bookmark(&self) -> Bookmark {
@@ -125,6 +141,17 @@ impl<'a> Run<'a> {
 
     fn style(&self) -> Option<TimeStyle> {
         self.latest.and_then(|(_, style)| style)
+    }
+
+    /// That nothing of many can be read says more of the hub file than of any record. To call the poll a success would make
+    /// an empty baseline of it, and news of everything once the file is mended.
+    fn check_readable(&self) -> Result<(), PollError> {
+        match self.report.set_aside.first() {
+            Some(first) if self.readable == 0 => {
+                Err(PollError::AllSetAside { count: self.report.set_aside.len(), first: first.clone() })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The bookmark is a cursor, and the source no longer knows it.
@@ -155,7 +182,15 @@ impl<'a, H: Home> Poller<'a, H> {
             return Ok(PollReport { busy: true, ..PollReport::default() });
         };
         let mut run = Run::new(source, collection, state, now);
-        match self.read_all(&mut run).await {
+        let began_at = run.state.bookmark.clone();
+        let outcome = self.read_all(&mut run).await.and_then(|()| run.check_readable());
+        if let Err(PollError::AllSetAside { .. }) = outcome {
+            // What could not be read is yet to be read.
+            run.state.bookmark = began_at;
+        } else {
+            self.tell_of_set_aside(&run);
+        }
+        match outcome {
             Ok(()) => {
                 self.finish(&mut run).await?;
                 Ok(run.report)
@@ -181,7 +216,7 @@ impl<'a, H: Home> Poller<'a, H> {
         while let Some((since, at)) = walk.next() {
             let page = self.fetch(&mut run, since, at).await?;
             let onward = page.onward.clone();
-            let read = self.records(&mut run, page);
+            let read = Self::records(&mut run, page);
             let news = News::of(collection, &run.state, self.now());
             let plan = tracker.plan(collection, &read.records, &news).await?;
             // A row may be read more than once, and nothing is stored in between.
@@ -235,7 +270,7 @@ impl<'a, H: Home> Poller<'a, H> {
                 self.save(run, self.lease_from(self.now()), None).await?;
             }
             let onward = page.onward.clone();
-            let read = self.records(run, page);
+            let read = Self::records(run, page);
             let news = News::of(run.collection, &run.state, self.now());
             let tracker = Tracker::new(self.home, self.hub, self.router);
             let tracked = tracker.track(run.collection, read.records, &news).await?;
@@ -272,10 +307,23 @@ impl<'a, H: Home> Poller<'a, H> {
     }
 
     async fn fetch(&self, run: &mut Run<'_>, since: Option<Timestamp>, at: &At) -> Result<Page, PollError> {
+        self.ask(run, since, at).await.map_err(|error| match (&run.collection.pages, at) {
+            (Pages::Number { first, .. }, At::Number(number)) if number > first => {
+                PollError::Later { first: *first, number: *number, error: Box::new(error) }
+            }
+            _ => error,
+        })
+    }
+
+    async fn ask(&self, run: &mut Run<'_>, since: Option<Timestamp>, at: &At) -> Result<Page, PollError> {
         let asked = request::page(run.source, run.collection, since, run.style(), at);
         let asked_at = self.now();
         let (url, response) = exchange::ask(self.home, &self.tokens, run.source, &self.hub.limits, asked).await?;
-        let page = page::read(run.collection, &url, &response, self.now())?;
+        let page = match page::is_past_the_end(run.collection, at, &response) {
+            true => Page::default(),
+            false => page::read(run.collection, &url, &response, self.now())
+                .map_err(|error| error.knowing(run.source.auth.as_ref()))?,
+        };
         run.report.pages += 1;
         let date = source_time(response.header("date"));
         run.now = run.now.max(asked_at).max(date.unwrap_or(asked_at));
@@ -285,7 +333,7 @@ impl<'a, H: Home> Poller<'a, H> {
         Ok(page)
     }
 
-    fn records(&self, run: &mut Run<'_>, page: Page) -> ReadPage {
+    fn records(run: &mut Run<'_>, page: Page) -> ReadPage {
         let count = page.items.len();
         run.report.records += count as u64;
         let mut read = ReadPage {
@@ -297,7 +345,7 @@ impl<'a, H: Home> Poller<'a, H> {
             // A page of nothing else is no empty page, which would be the end of the list.
             read.rows.push(fingerprint(&aside.to_string()));
             aside.at = format!("page {} {}", run.report.pages, aside.at);
-            self.set_aside(run, vec![aside]);
+            run.report.set_aside.push(aside);
         }
         // Only passes leave fleeting parts out of account. A feed may name one object on page after page.
         let is_feed = run.collection.since.is_none() && matches!(run.collection.pages, Pages::Cursor { .. });
@@ -306,7 +354,8 @@ impl<'a, H: Home> Poller<'a, H> {
             let style = style(run.collection, &item);
             match object::read(run.collection, &format!("page {} item {place}", run.report.pages), item) {
                 Ok(mut record) => {
-                    self.set_aside(run, std::mem::take(&mut record.set_aside));
+                    run.readable += 1;
+                    run.report.set_aside.append(&mut record.set_aside);
                     let row = fingerprint(&(&record.key.id, record.changed));
                     read.rows.push(if is_feed { whole } else { row });
                     if record.changed >= run.latest.map(|(time, _)| time) {
@@ -317,17 +366,16 @@ impl<'a, H: Home> Poller<'a, H> {
                 }
                 Err(aside) => {
                     read.rows.push(whole);
-                    self.set_aside(run, vec![aside]);
+                    run.report.set_aside.push(aside);
                 }
             }
         }
         read
     }
 
-    fn set_aside(&self, run: &mut Run<'_>, asides: Vec<SetAside>) {
-        for aside in asides {
+    fn tell_of_set_aside(&self, run: &Run<'_>) {
+        for aside in &run.report.set_aside {
             self.observe(run.collection, EventName::RecordSetAside, |event| event.because(aside.to_string()));
-            run.report.set_aside.push(aside);
         }
     }
 

@@ -132,6 +132,26 @@ impl LocalQueues {
         self.release(Some(stored_name(queue))).await
     }
 
+    /// Makes visible what was given back to be tried later, and says how many entries that were. What somebody has in
+    /// hand stays theirs, and what was sent with a delay keeps it. Another process that serves the queue finds them when
+    /// it looks next.
+    pub async fn make_due(&self, queue: &QueueName) -> Result<u64, PortError> {
+        let now = micros(self.now());
+        let name = stored_name(queue);
+        let changing = self.database().writer().write(move |connection| {
+            let changed = connection
+                .prepare_cached(
+                    "UPDATE entries SET visible_at = ?2
+                     WHERE queue = ?1 AND visible_at > ?2 AND in_flight = 0 AND receive_count > 0",
+                )?
+                .execute(params![name, now])?;
+            Ok(changed)
+        });
+        let changed = changing.await?;
+        self.wake(queue);
+        Ok(changed as u64)
+    }
+
     async fn release(&self, queue: Option<String>) -> Result<(), PortError> {
         let now = micros(self.now());
         let releasing = self.database().writer().write_relaxed(move |connection| {

@@ -4,7 +4,7 @@ use crossdock_core::{
     id::ObjectKey,
     port::{Clock, Collections, Home, HttpError, Outbox, SourceResponse, VersionStore},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::stage::{HUB, Stage, ok_page};
 
@@ -159,6 +159,29 @@ async fn a_bad_record_is_set_aside_and_the_page_goes_on() {
     assert_eq!(stage.arrived(), ["order:new"]);
 }
 
+/// A wrong `id` in the hub file, most likely. An empty baseline would make news of the whole list once it is mended.
+#[tokio::test]
+async fn a_poll_that_can_read_no_record_has_failed() {
+    let stage = Stage::new().await;
+    let created = (stage.clock.now() - Duration::from_secs(3600)).to_string();
+    let page = |id: &str| {
+        let orders: Vec<Value> = (1..4).map(|n| json!({id: format!("R{n}"), "created_at": created})).collect();
+        Ok(ok_page(&json!({"orders": orders, "pages": 1})))
+    };
+    stage.world.shop.lock().unwrap().instead = (0..3).map(|_| page("nr")).collect();
+    for _ in 0..3 {
+        assert_eq!(
+            stage.poll().await.unwrap_err().to_string(),
+            "no record could be read: all 3 were set aside, the first: page 1 item 0: no id: nothing at \"number\""
+        );
+    }
+    stage.world.shop.lock().unwrap().instead = [page("number")].into();
+    let report = stage.poll().await.unwrap();
+    assert_eq!((report.baseline, report.stored), (Some(3), 3), "{report:?}");
+    stage.settle().await;
+    assert_eq!(stage.arrived(), ["notification:error", "notification:info"]);
+}
+
 #[tokio::test]
 async fn polls_of_one_collection_never_overlap() {
     use crossdock_core::port::{Clock, Collections, Home, LeaseOwner};
@@ -306,4 +329,22 @@ async fn a_poll_of_a_source_that_never_rests_comes_to_an_end() {
     assert_eq!((report.pages, report.emitted), (2, 3));
     let state = stage.home.store().state(&stage.orders()).await.unwrap().unwrap();
     assert_eq!(state.bookmark, Some(at(2).to_string()), "the next poll goes on from there");
+}
+
+#[tokio::test]
+async fn a_404_behind_the_first_page_ends_a_list_and_a_500_is_told_with_its_page() {
+    let hub = HUB.replace(", total: pages", "").replace("        since: {param: since, field: updated_at}\n", "");
+    let stage = Stage::with_hub(&hub).await;
+    let order = |number: &str| json!({"number": number, "created_at": "2020-01-01T00:00:00Z"});
+    let page = |number: &str| Ok(ok_page(&json!({"orders": [order(number)]})));
+    let absent = SourceResponse { status: 404, headers: Vec::new(), body: b"{\"detail\":\"Invalid page.\"}".to_vec() };
+
+    stage.world.shop.lock().unwrap().instead = [page("R1"), page("R2"), html(404)].into();
+    let error = stage.poll().await.unwrap_err();
+    assert_eq!(error.to_string(), "page 3: the source answered 404; pages 1 to 2 were read");
+    stage.world.shop.lock().unwrap().instead = [page("R1"), html(500)].into();
+    let error = stage.poll().await.unwrap_err();
+    assert_eq!(error.to_string(), "page 2: the source answered 500; page 1 was read");
+    stage.world.shop.lock().unwrap().instead = [page("R1"), page("R2"), Ok(absent)].into();
+    assert_eq!(stage.poll().await.unwrap().baseline, Some(2));
 }

@@ -266,7 +266,8 @@ async fn an_endpoint_that_is_gone_is_paused_until_it_is_resumed() {
     assert_eq!(server.seen().len(), 1, "nothing is sent while it is paused");
 
     gone.store(false, Ordering::SeqCst);
-    bench.run(&["endpoint", "resume", "leaver"]).await.ok();
+    let said = bench.run(&["endpoint", "resume", "leaver"]).await.ok();
+    assert_eq!(said.stdout, "leaver goes on; 1 delivery that had to wait is tried now\n");
     let third = push_one(&hub, "word:three").await;
     for id in [&third, &second] {
         ends(&hub, id, 1).await;

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crossdock_core::event::EventName;
 use serde_json::json;
-use tokio::process::Command;
+use tokio::{net::TcpStream, process::Command};
 
 use crate::support::{Bench, client::call, process::Process, server::Refusing, terminal::Terminal, until};
 
@@ -55,10 +55,12 @@ async fn the_endpoint_that_is_printed_works() {
 
     let from = log.find("node - <<'END'").unwrap();
     let (program, _) = log[from..].split_once("\nEND").unwrap();
+    let address = nobody.url.trim_start_matches("http://").to_owned();
     drop(nobody);
     let mut command = Command::new("sh");
-    command.args(["-c", &format!("{program}\nEND\n")]).kill_on_drop(true);
-    let endpoint = Process::spawn({
+    // In the place of the shell, so that what is killed is the endpoint itself.
+    command.args(["-c", &format!("exec {program}\nEND\n")]).kill_on_drop(true);
+    let mut endpoint = Process::spawn({
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     });
@@ -66,6 +68,8 @@ async fn the_endpoint_that_is_printed_works() {
     until("the printed endpoint to hear of it", heard, || format!("{}\n{}", endpoint.log(), hub.story())).await;
     hub.event("the delivery", |event| event.event == EventName::DeliverySucceeded).await;
     hub.stop().await;
+    endpoint.kill().await;
+    assert!(TcpStream::connect(&address).await.is_err(), "the endpoint outlives the test at {address}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

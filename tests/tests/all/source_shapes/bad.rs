@@ -136,7 +136,7 @@ pub(super) const ROWS: &[Row] = &[
             1 => well_made(shop, request),
             _ => Reply::status(429).with("retry-after", "2"),
         },
-        reason: "the source answered 429 and asks to wait for 2s",
+        reason: "page 2: the source answered 429 and asks to wait for 2s; page 1 was read",
         bookmark: Mark::Follows,
         ..NONE
     },
@@ -380,7 +380,7 @@ pub(super) const ROWS: &[Row] = &[
             true => give_token(shop, 3_600),
             false => Reply::status(401),
         },
-        reason: "the source answered 401",
+        reason: "the source answered 401: the secret key bought a token, which was sent, and refused",
         ..WITH_TOKEN
     },
 ];

@@ -494,4 +494,14 @@ pub(super) const ROWS: &[Row] = &[
         },
         asked: anything,
     },
+    Row {
+        name: "not-found-behind-the-last-page",
+        source: "",
+        collection: "request: {path: /things}, created: created, pages: {style: page, param: page}",
+        shop: |shop, request| match numbered(&shop.all(), page_number(request)).0 {
+            page if page.is_empty() => Reply::json(404, &json!({"detail": "Invalid page."})),
+            page => Reply::json(200, &shown(&page, Clock::Rfc3339).into()),
+        },
+        asked: anything,
+    },
 ];

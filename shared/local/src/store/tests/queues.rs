@@ -145,6 +145,32 @@ async fn whoever_waits_is_woken() {
 }
 
 #[tokio::test]
+async fn what_was_given_back_can_be_made_due() {
+    let fixture = Fixture::on_disk().await;
+    let queues = &fixture.queues;
+    let others = QueueName::Endpoint(endpoint("beta"));
+    for queue in [&alpha(), &others] {
+        assert_eq!(queues.send(queue, vec![entry("later")]).await, [Ok(())]);
+        let received = queues.receive(queue, 1, MINUTE).await.unwrap().remove(0);
+        queues.change_visibility(queue, &received.receipt, MINUTE * 30).await.unwrap();
+    }
+    assert_eq!(queues.send(&alpha(), vec![entry("in hand")]).await, [Ok(())]);
+    queues.receive(&alpha(), 1, MINUTE).await.unwrap();
+    let delayed = Entry { delay: MINUTE, ..entry("delayed") };
+    assert_eq!(queues.send(&alpha(), vec![entry("due"), delayed]).await, [Ok(()), Ok(())]);
+    assert!(arrived(&fixture, &alpha()));
+
+    assert_eq!(queues.make_due(&alpha()).await, Ok(1));
+    assert!(arrived(&fixture, &alpha()));
+    let received = queues.receive(&alpha(), 10, MINUTE).await.unwrap();
+    let mut bodies: Vec<&str> = received.iter().map(|entry| entry.body.as_str()).collect();
+    bodies.sort_unstable();
+    assert_eq!(bodies, ["due", "later"]);
+    assert_eq!(queues.receive(&others, 10, MINUTE).await, Ok(vec![]));
+    assert_eq!(queues.make_due(&alpha()).await, Ok(0));
+}
+
+#[tokio::test]
 async fn dead_letters_and_copies_of_messages_wake_too() {
     let fixture = Fixture::on_disk().await;
     let queues = &fixture.queues;
