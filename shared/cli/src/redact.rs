@@ -8,12 +8,36 @@ pub(crate) const REDACTED: &str = "(redacted)";
 
 /// Whether a header, query parameter or message parameter of this name holds a credential.
 pub(crate) fn is_secret(name: &str) -> bool {
-    const WORDS: [&str; 9] =
-        ["authorization", "token", "secret", "password", "passwd", "cookie", "signature", "credential", "session"];
-    let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    // `idempotency-key` and `sort_key` are none.
-    let is_key = name == "key" || ["apikey", "accesskey", "authkey"].iter().any(|key| name.contains(key));
-    is_key || WORDS.iter().any(|word| name.contains(word))
+    // `idempotency-key` and `sort_key` are none, nor is `country_code`.
+    const NAMES: [&str; 2] = ["key", "code"];
+    // `author`, `assignee` and `compass` are none.
+    const WORDS: [&str; 3] = ["auth", "sig", "pass"];
+    const PARTS: [&str; 18] = [
+        "authorization",
+        "token",
+        "secret",
+        "password",
+        "passwd",
+        "passphrase",
+        "pwd",
+        "cookie",
+        "signature",
+        "hmac",
+        "jwt",
+        "credential",
+        "session",
+        "apikey",
+        "accesskey",
+        "authkey",
+        "privatekey",
+        "clientkey",
+    ];
+    let name = name.to_ascii_lowercase();
+    let joined: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
+    NAMES.contains(&&*joined)
+        || words.any(|word| WORDS.contains(&word))
+        || PARTS.iter().any(|part| joined.contains(part))
 }
 
 /// A header's value as it may be shown.
@@ -67,6 +91,19 @@ mod tests {
         check("webhook-signature", true);
         check("set-cookie", true);
         check("accessToken", true);
+        check("sig", true);
+        check("code", true);
+        check("X-Shopify-Hmac-Sha256", true);
+        check("x-auth", true);
+        check("pwd", true);
+        check("user[pass]", true);
+        check("jwt", true);
+        check("private_key", true);
+        check("clientKey", true);
+        check("author", false);
+        check("country_code", false);
+        check("assignee", false);
+        check("compass", false);
         check("webhook-id", false);
         check("idempotency-key", false);
         check("x-hub-store", false);

@@ -136,6 +136,9 @@ impl<P: VersionStore> VersionStore for Guarded<P> {
     async fn objects_with_id(&self, id: &str) -> Result<Vec<ObjectKey>, PortError> {
         self.guard("versions.objects_with_id", self.port.objects_with_id(id)).await
     }
+    async fn flush(&self) -> Result<(), PortError> {
+        self.guard("versions.flush", self.port.flush()).await
+    }
 }
 
 impl<P: Collections> Collections for Guarded<P> {

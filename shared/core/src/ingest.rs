@@ -147,6 +147,7 @@ impl<'a, H: Home> Ingest<'a, H> {
         }
         let mut receipt = Receipt::default();
         let mut records = Vec::new();
+        let mut only_read = false;
         for (collection, items) in wanted {
             let mut good = Vec::with_capacity(items.len());
             for (index, item) in items.into_iter().enumerate() {
@@ -164,6 +165,11 @@ impl<'a, H: Home> Ingest<'a, H> {
             let tracked = Tracker::new(self.home, self.hub, self.router).track(collection, good, &news).await?;
             receipt.message_ids.extend(tracked.messages.iter().map(|record| record.message.message_id));
             records.extend(tracked.messages);
+            only_read |= tracked.only_read;
+        }
+        if only_read {
+            // What is known already is not accepted before it is as durable as what was stored.
+            self.home.store().flush().await?;
         }
         Ok((receipt, records))
     }

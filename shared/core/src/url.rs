@@ -1,6 +1,6 @@
-//! Paths of the hub file, put on the URLs of the hub file.
+//! URLs: the hub file's with its paths, where a source's links lead, and what of one may be shown.
 
-use url::Url;
+use url::{Origin, Url};
 
 /// `base` with `path` appended to its own path, whatever slashes either has; a query in `path` is added to the base's.
 /// A path never changes the host, whatever it says: `//other/x` stays below `base`.
@@ -28,6 +28,20 @@ pub fn same_origin(base: &Url, target: &str) -> Option<Url> {
     Some(url)
 }
 
+/// A URL as it may be shown or logged: without the query, which may hold a secret, and without credentials.
+pub fn shown(url: &Url) -> String {
+    let host = match url.origin() {
+        Origin::Tuple(..) => url.origin().ascii_serialization(),
+        Origin::Opaque(_) => format!("{}:", url.scheme()),
+    };
+    format!("{host}{}", url.path())
+}
+
+/// Where `target`, absolute or relative, leads from a page at `base`, as it may be shown.
+pub fn shown_target(base: &Url, target: &str) -> String {
+    base.join(target).map_or_else(|_| "no URL".to_owned(), |url| shown(&url))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,5 +59,20 @@ mod tests {
         check("http://shop.test/v1?key=a", "", "http://shop.test/v1?key=a");
         check("http://shop.test", "//evil.test/x", "http://shop.test/evil.test/x");
         check("http://shop.test", "http://evil.test/x", "http://shop.test/http://evil.test/x");
+    }
+
+    #[test]
+    fn a_target_is_shown_without_secrets() {
+        let check = |target: &str, expected: &str| {
+            let base = "https://me:hush@shop.test/api/orders?key=hush".parse().unwrap();
+            assert_eq!(shown_target(&base, target), expected, "{target}");
+        };
+        check("", "https://shop.test/api/orders");
+        check("items?token=hush#hush", "https://shop.test/api/items");
+        check("https://eve:hush@evil.test:8443/p?token=hush", "https://evil.test:8443/p");
+        check("ftp://eve:hush@evil.test/p", "ftp://evil.test/p");
+        check("odd://eve:hush@evil.test/p?hush", "odd:/p");
+        check("file:///etc/passwd", "file:/etc/passwd");
+        check("https://[hush", "no URL");
     }
 }

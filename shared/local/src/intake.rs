@@ -36,7 +36,7 @@ struct Intake {
     hub: Arc<Hub>,
     router: Arc<Router>,
     /// To whoever publishes.
-    pushed: mpsc::UnboundedSender<MessageRecord>,
+    pushed: mpsc::Sender<MessageRecord>,
 }
 
 pub(crate) fn serve(
@@ -44,7 +44,7 @@ pub(crate) fn serve(
     home: Arc<LocalHome>,
     hub: Arc<Hub>,
     router: Arc<Router>,
-    pushed: mpsc::UnboundedSender<MessageRecord>,
+    pushed: mpsc::Sender<MessageRecord>,
     mut stopped: watch::Receiver<bool>,
 ) -> JoinHandle<()> {
     let routes = Routes::new()
@@ -96,8 +96,8 @@ async fn accept(intake: &Intake, source: &Source, body: &[u8], key: Option<&[u8]
     match ingest.push(source, body, key).await {
         Ok((receipt, records)) => {
             for record in records {
-                // Stored is accepted; what is not published is published by the sweep.
-                let _ = intake.pushed.send(record);
+                // Stored is accepted; what is not published now, for want of room too, is published by the sweep.
+                let _ = intake.pushed.try_send(record);
             }
             let nothing_good = receipt.accepted == 0 && !receipt.errors.is_empty();
             let status = if nothing_good { StatusCode::BAD_REQUEST } else { StatusCode::ACCEPTED };

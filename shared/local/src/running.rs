@@ -99,7 +99,7 @@ impl Running {
         }
         loops.spawn(workers::sweep(home.clone(), stopped.clone()));
         loops.spawn(workers::expire(home.clone(), hub.retention, stopped.clone()));
-        let (pushed, to_publish) = mpsc::unbounded_channel();
+        let (pushed, to_publish) = mpsc::channel(workers::MOST_UNPUBLISHED);
         loops.spawn(workers::publish_pushed(home.clone(), to_publish, stopped.clone()));
         let server = intake::serve(listener, home.clone(), hub.clone(), router.clone(), pushed, stopped);
 
@@ -129,7 +129,7 @@ impl Running {
         running_at(state)
     }
 
-    /// Waits for what the hub cannot go on after: damage to its store.
+    /// Waits for what the hub cannot go on after: damage to its store, or a disk that does not keep what is written.
     pub async fn failed(&self) -> PortError {
         self.home.database().damaged().await
     }

@@ -3,13 +3,14 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use crossdock_core::{
+    Timestamp,
     dispatch::{Dispatcher, Disposition, Job},
     hub::{Endpoint, Hub, Retention},
     id::{CollectionKey, EndpointName},
-    message::MessageRecord,
+    message::{Message, MessageRecord},
     poll::{PollError, Poller, Tokens},
     port::{Home, LeaseOwner, QueueName, Queues, Received},
-    publish::{publish, publish_stale},
+    publish::{STALE_AFTER, publish, publish_stale},
     route::Router,
 };
 use futures_util::FutureExt;
@@ -29,8 +30,12 @@ const IDLE: Duration = Duration::from_millis(500);
 const LULL: Duration = Duration::from_millis(20);
 /// The longest an entry stays hidden beyond its attempt's own deadline: reading, recording, and some.
 const MARGIN: Duration = Duration::from_secs(10);
+/// How long what was cut off may take to be recorded and given back.
+const GIVING_BACK: Duration = Duration::from_secs(1);
 /// Messages published in one go.
 const LARGEST_PUBLISHED: usize = 100;
+/// Pushed messages that may wait in memory to be published; what does not fit waits in the store.
+pub(crate) const MOST_UNPUBLISHED: usize = 1_000;
 /// Entries of one receive, as on SQS.
 const BATCH: usize = 10;
 
@@ -91,7 +96,7 @@ fn report(key: &CollectionKey, result: Result<crossdock_core::poll::PollReport, 
 /// Publishes what pushes have stored, all that waits in one go. What it does not get to stays pending.
 pub(crate) async fn publish_pushed(
     home: Arc<LocalHome>,
-    mut pushed: mpsc::UnboundedReceiver<MessageRecord>,
+    mut pushed: mpsc::Receiver<MessageRecord>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut records = Vec::new();
@@ -100,6 +105,8 @@ pub(crate) async fn publish_pushed(
             () = stopping(&mut stopped) => return,
             count = pushed.recv_many(&mut records, LARGEST_PUBLISHED) => if count == 0 { return },
         }
+        let now = home.clock().now();
+        records.retain(|record| is_ours(&record.message, now));
         match AssertUnwindSafe(publish(&*home, &records)).catch_unwind().await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::warn!(error = %error, "pushed messages stay pending"),
@@ -107,6 +114,12 @@ pub(crate) async fn publish_pushed(
         }
         records.clear();
     }
+}
+
+/// What has waited for too long has been published by the sweep, or will be.
+fn is_ours(message: &Message, now: Timestamp) -> bool {
+    // A clock that was set back makes it younger than nothing.
+    Duration::try_from(now.duration_since(message.created_at)).map_or(true, |age| age < STALE_AFTER)
 }
 
 /// Publishes what was stored and not published.
@@ -193,6 +206,8 @@ pub(crate) async fn dispatch(
         home,
         dispatcher,
         served,
+        grace,
+        stopped: stopped.clone(),
     });
     let mut attempts = JoinSet::new();
     loop {
@@ -216,7 +231,7 @@ pub(crate) async fn dispatch(
         }
     }
     let finished = async { while attempts.join_next().await.is_some() {} };
-    if tokio::time::timeout(grace, finished).await.is_err() {
+    if tokio::time::timeout(grace + GIVING_BACK, finished).await.is_err() {
         attempts.shutdown().await;
         if let Err(error) = worker.home.local_queues().release_in_flight_of(&worker.queue).await {
             tracing::warn!(endpoint = %worker.served.name, error = %error, "entries in flight come back by themselves");
@@ -230,6 +245,8 @@ struct Worker {
     served: Served,
     queue: QueueName,
     permits: Arc<Semaphore>,
+    grace: Duration,
+    stopped: watch::Receiver<bool>,
 }
 
 impl Worker {
@@ -287,18 +304,35 @@ impl Worker {
         if suspects.is_empty() {
             return;
         }
-        // What may be killing the hub is handled alone: nothing else of this endpoint is in flight then.
         drop(permits);
+        attempts.spawn(self.clone().run_alone(suspects));
+    }
+
+    /// What may be killing the hub is handled alone: nothing else of this endpoint is in flight then.
+    async fn run_alone(self: Arc<Self>, suspects: Vec<Job>) {
+        let mut stopped = self.stopped.clone();
         let all = u32::try_from(self.served.concurrency).unwrap_or(u32::MAX);
-        let _alone = self.permits.acquire_many(all).await;
+        let _alone = tokio::select! {
+            () = stopping(&mut stopped) => return,
+            permits = self.permits.acquire_many(all) => permits,
+        };
         for job in suspects {
+            if *stopped.borrow() {
+                return;
+            }
             self.run(job).await;
         }
     }
 
+    /// Until some time after the hub is to stop.
+    async fn cut_off(&self) {
+        stopping(&mut self.stopped.clone()).await;
+        tokio::time::sleep(self.grace).await;
+    }
+
     async fn run(&self, job: Job) {
         let receipt = job.received.receipt.clone();
-        let disposition = self.dispatcher.attempt(&self.served.name, job).await;
+        let disposition = self.dispatcher.attempt_until(&self.served.name, job, self.cut_off()).await;
         let settled = match disposition {
             Disposition::Delete => self.home.queues().delete(&self.queue, &receipt).await,
             Disposition::RetryIn(wait) => self.home.queues().change_visibility(&self.queue, &receipt, wait).await,
@@ -309,3 +343,7 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "workers_tests.rs"]
+mod tests;

@@ -133,7 +133,10 @@ async fn a_source_that_refuses_is_a_failed_poll() {
     let scenery = scenery("    auth: {bearer: {secret: key}}", "", |_| Reply::status(401)).await;
     let failed = scenery.hub.event("source.failed", |event| event.event == EventName::SourceFailed).await;
     assert_eq!((failed.source.as_deref(), failed.collection.as_deref()), (Some("shop"), Some("things")));
-    assert_eq!(failed.reason.as_deref(), Some("the source answered 401"));
+    assert_eq!(
+        failed.reason.as_deref(),
+        Some("the source answered 401: the secret key was sent as a bearer token, and refused")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,17 +3,21 @@
 
 use std::time::Duration;
 
-use crossdock_core::port::{HeaderValue, HttpError, Method, Secrets, SourceClient, SourceRequest, SourceResponse};
+use crossdock_core::{
+    hub::Auth,
+    port::{HeaderValue, HttpError, Method, Secrets, SourceClient, SourceRequest, SourceResponse},
+    url::{shown, shown_target},
+};
 use crossdock_http::{AddressPolicy, HttpClient};
 use crossdock_local::LocalSecrets;
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use url::{Position, Url};
+use url::Url;
 
 use crate::{args::Init, failure::Failure};
 
 /// Requests after the first.
-pub(super) const PROBES: u32 = 14;
+pub(super) const PROBES: u32 = 20;
 /// The limits of a hub file that names none.
 const TIMEOUT: Duration = Duration::from_secs(15);
 const MOST_BYTES: usize = 10 * 1024 * 1024;
@@ -27,9 +31,19 @@ pub(super) struct Answer {
     pub(super) body: Value,
 }
 
+/// Asks again, for something near it.
+pub(super) trait Probe {
+    /// Whether [`Probe::probe`] would ask.
+    fn may_probe(&self) -> bool;
+
+    /// `None` where there is no answer, or none that is of use.
+    async fn probe(&mut self, url: Url) -> Option<Answer>;
+}
+
 pub(super) struct Asker {
     client: HttpClient,
     headers: Vec<(String, HeaderValue)>,
+    auth: Option<Auth>,
     /// Requests that have been made.
     pub(super) asked: u32,
     /// Probes that may still be.
@@ -43,23 +57,26 @@ impl Asker {
             headers.push(("accept".to_owned(), HeaderValue::Plain("application/json".to_owned())));
         }
         headers.extend(args.headers.iter().map(|(name, value)| (name.clone(), HeaderValue::Plain(value.clone()))));
+        let mut auth = None;
         if let Some(secret) = &args.bearer {
             let token = secrets.secret(secret).await?;
             let value = HeaderValue::Secret(format!("Bearer {}", token.expose_secret()).into());
             headers.push(("authorization".to_owned(), value));
+            auth = Some(Auth::Bearer { secret: secret.clone() });
         }
         if let Some((name, secret)) = &args.secret_header {
             headers.push((name.clone(), HeaderValue::Secret(secrets.secret(secret).await?)));
+            auth = Some(Auth::Header { name: name.clone(), secret: secret.clone() });
         }
         // As in `dev`: an address that the developer wrote down may be this machine's.
         let policy = AddressPolicy::new(args.networks.clone()).allowing_loopback();
         let client = HttpClient::new(policy, concat!("crossdock/", env!("CARGO_PKG_VERSION")))?;
-        Ok(Self { client, headers, asked: 0, left: if args.no_probes { 0 } else { PROBES } })
+        Ok(Self { client, headers, auth, asked: 0, left: if args.no_probes { 0 } else { PROBES } })
     }
 
     /// The first request, whose answer all else rests on.
     pub(super) async fn list(&mut self, url: &Url) -> Result<Answer, Failure> {
-        let shown = &url[..Position::AfterPath];
+        let shown = shown(url);
         let response = self.fetch(url.clone()).await.map_err(|error| match &error {
             HttpError::Refused(_) => Failure::new(format!("{shown} cannot be asked: {error}; is it running?")),
             HttpError::AddressRefused(why) if why.contains("`networks`") => {
@@ -67,21 +84,8 @@ impl Asker {
             }
             error => Failure::of(format!("{shown} cannot be asked"), error),
         })?;
-        let body = read(&response).map_err(|why| Failure::new(format!("{shown} {why}")))?;
+        let body = read(url, &response, self.auth.as_ref()).map_err(|why| Failure::new(format!("{shown} {why}")))?;
         Ok(Answer { url: url.clone(), status: response.status, headers: response.headers, body })
-    }
-
-    /// Whether [`Asker::probe`] would ask.
-    pub(super) fn may_probe(&self) -> bool {
-        self.left > 0
-    }
-
-    /// `None` where there is no answer, or none that is of use.
-    pub(super) async fn probe(&mut self, url: Url) -> Option<Answer> {
-        self.left = self.left.checked_sub(1)?;
-        let response = self.fetch(url.clone()).await.ok()?;
-        let body = read(&response).ok()?;
-        Some(Answer { url, status: response.status, headers: response.headers, body })
     }
 
     async fn fetch(&mut self, url: Url) -> Result<SourceResponse, HttpError> {
@@ -98,17 +102,33 @@ impl Asker {
     }
 }
 
+impl Probe for Asker {
+    fn may_probe(&self) -> bool {
+        self.left > 0
+    }
+
+    async fn probe(&mut self, url: Url) -> Option<Answer> {
+        self.left = self.left.checked_sub(1)?;
+        let response = self.fetch(url.clone()).await.ok()?;
+        let body = read(&url, &response, self.auth.as_ref()).ok()?;
+        Some(Answer { url, status: response.status, headers: response.headers, body })
+    }
+}
+
 /// The body, or what the source did instead; nothing of the content is repeated.
-fn read(response: &SourceResponse) -> Result<Value, String> {
+fn read(asked: &Url, response: &SourceResponse, auth: Option<&Auth>) -> Result<Value, String> {
     let status = response.status;
     match status {
         200..=299 => {}
         300..=399 => {
-            let to = response.header("location").unwrap_or_default().split(['?', '#']).next().unwrap_or_default();
             let hint = "redirects are not followed, since credentials would go along: ask for that address";
-            return Err(format!("answered {status} and points to {to:?}; {hint}"));
+            let to = response.header("location").map_or_else(|| "nothing".to_owned(), |to| shown_target(asked, to));
+            return Err(format!("answered {status} and points to {to}; {hint}"));
         }
         401 | 403 => {
+            if let Some(auth) = auth {
+                return Err(format!("answered {status}: {}", auth.refused()));
+            }
             return Err(format!(
                 "answered {status}, so it wants to know who asks: put the token into the environment variable \
                  CROSSDOCK_SECRET_SHOP_TOKEN and say --bearer shop-token, or --secret-header 'X-Api-Key: shop-token' \
@@ -145,12 +165,15 @@ mod tests {
         fn check(status: u16, headers: &[(&str, &str)], body: &str, expected: &str) {
             let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             let response = SourceResponse { status, headers, body: body.as_bytes().to_vec() };
-            let found = read(&response).map_or_else(|why| why, |body| body.to_string());
+            let asked = "https://shop.test/orders".parse().unwrap();
+            let found = read(&asked, &response, None).map_or_else(|why| why, |body| body.to_string());
             assert!(found.starts_with(expected), "{found}");
         }
         check(200, &[], "\u{feff}[1]", "[1]");
         check(206, &[], "{}", "{}");
-        check(301, &[("location", "https://x/y?key=1")], "", "answered 301 and points to \"https://x/y\"; redirects");
+        check(301, &[("location", "https://a:b@x/y?key=1")], "", "answered 301 and points to https://x/y; redirects");
+        check(308, &[("location", "v2")], "", "answered 308 and points to https://shop.test/v2; redirects");
+        check(304, &[], "", "answered 304 and points to nothing; redirects");
         check(401, &[], "{}", "answered 401, so it wants to know who asks");
         check(404, &[], "{}", "answered 404, expected 200 and a list");
         check(
@@ -161,5 +184,9 @@ mod tests {
         );
         check(200, &[], "[1,", "answered with something that is not JSON (content-type none; line 1 column 3)");
         check(204, &[], "", "answered 204 with an empty body");
+        let response = SourceResponse { status: 403, headers: Vec::new(), body: Vec::new() };
+        let auth = Auth::Bearer { secret: "shop-token".parse().unwrap() };
+        let refused = "answered 403: the secret shop-token was sent as a bearer token, and refused";
+        assert_eq!(read(&"https://shop.test/orders".parse().unwrap(), &response, Some(&auth)), Err(refused.to_owned()));
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use crossdock_core::{
+    Timestamp,
     hub::{TimeField, TimeFormat},
     json::FieldPath,
     object::parse_time,
@@ -59,16 +60,18 @@ pub(super) struct Fields {
     pub(super) ids: Vec<FieldPath>,
     pub(super) created: Option<TimeField>,
     pub(super) updated: Option<TimeField>,
+    /// Text that is a time, of what the name does not tell.
+    pub(super) other_times: Vec<FieldPath>,
 }
 
 impl Fields {
     pub(super) fn of(items: &[Value], object_type: &str) -> Self {
         let paths = paths(items, object_type);
-        Self {
-            ids: ids(items, &paths, object_type),
-            created: time(items, &paths, &CREATED),
-            updated: time(items, &paths, &UPDATED),
-        }
+        let (created, updated) = (time(items, &paths, &CREATED), time(items, &paths, &UPDATED));
+        let is_known = |path: &FieldPath| [&created, &updated].into_iter().flatten().any(|field| field.path == *path);
+        let is_text = |path: &FieldPath| format(items, path) == Some(TimeFormat::Rfc3339);
+        let others = paths.iter().map(|(path, _)| path).filter(|path| !is_known(path) && is_text(path));
+        Self { ids: ids(items, &paths, object_type), other_times: others.cloned().collect(), created, updated }
     }
 }
 
@@ -136,6 +139,14 @@ fn time(items: &[Value], paths: &[(FieldPath, String)], names: &[&str]) -> Optio
         paths.iter().filter_map(|(path, name)| Some((path.segments().len(), rank(name)?, path))).collect();
     found.sort_by_key(|(depth, rank, _)| (*depth, *rank));
     found.into_iter().find_map(|(_, _, path)| Some(TimeField { path: path.clone(), format: format(items, path)? }))
+}
+
+/// Whether a time without a zone is among them, which is read as UTC.
+pub(super) fn lacks_zone(items: &[Value], field: &TimeField) -> bool {
+    let texts = items.iter().filter_map(|item| field.path.get(item)?.as_str());
+    let mut texts = texts.filter(|_| field.format == TimeFormat::Rfc3339);
+    // With a zone it is a point in time; without, it is one only with UTC put behind it.
+    texts.any(|text| text.trim().parse::<Timestamp>().is_err())
 }
 
 /// How all of these times are written, if they are times.
@@ -223,5 +234,19 @@ mod tests {
         check(&json!([{"node": {"order": {"id": "gid"}}}]), &["node.order.id"], None, None);
         check(&json!([{"order": {"id": 5}, "id": 8}]), &["id", "order.id"], None, None);
         check(&json!([]), &[], None, None);
+    }
+
+    #[test]
+    fn a_time_that_nobody_knows_the_sense_of_is_named_and_so_is_a_zone_that_is_not_there() {
+        let items =
+            [json!({"id": 1, "date": "2026-11-20 08:00:00", "total": "19.99", "updated_at": "2026-11-20T08:00:00Z"})];
+        let found = Fields::of(&items, "order");
+        assert_eq!(found.other_times.iter().map(ToString::to_string).collect::<Vec<_>>(), ["date"]);
+        let check = |path: &str, format: TimeFormat, expected: bool| {
+            assert_eq!(lacks_zone(&items, &TimeField { path: path.parse().unwrap(), format }), expected, "{path}");
+        };
+        check("date", TimeFormat::Rfc3339, true);
+        check("updated_at", TimeFormat::Rfc3339, false);
+        check("id", TimeFormat::Epoch, false);
     }
 }

@@ -28,7 +28,7 @@ use serde_json::Value;
 use url::{Position, Url};
 
 use self::{
-    ask::{Answer, Asker},
+    ask::{Answer, Asker, Probe},
     fields::Fields,
     paging::Clues,
     probe::{Filter, First, Paging},
@@ -86,7 +86,9 @@ async fn draft(
     let rows = items.get(&answer.body).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let collection = names::collection(items.segments().last().map_or("", String::as_str), &word);
     let object_type = names::one_of(&collection);
-    let Fields { mut ids, created, updated } = Fields::of(rows, &object_type);
+    let Fields { mut ids, created, updated, other_times } = Fields::of(rows, &object_type);
+    let zoneless = [&created, &updated].into_iter().flatten().filter(|field| fields::lacks_zone(rows, field));
+    let zoneless = zoneless.map(|field| field.path.clone()).collect();
     let id = match &args.id {
         Some(id) => named_id(rows, id)?,
         None if ids.is_empty() => return Err(no_id(&asked, rows)),
@@ -98,14 +100,16 @@ async fn draft(
     let first = First { answer, items: &items, id: &id, clues: &clues };
     let paging = probe::paging(asker, &first).await;
     let filter = match &updated {
-        Some(field) if asker.may_probe() && !rows.is_empty() => Some(probe::filter(asker, &first, field).await),
+        Some(field) if asker.may_probe() && !rows.is_empty() => {
+            Some(probe::filter(asker, &first, field, created.as_ref()).await)
+        }
         _ => None,
     };
     let paged_by = match &paging {
         Paging::Number { param, .. } | Paging::Cursor { param, .. } => Some(param.as_str()),
         _ => None,
     };
-    let Request { path, query, variables } = Request::of(&args.url, &name, paged_by);
+    let Request { path, query, variables } = Request::of(&args.url, &name, paged_by)?;
     let bearer = args.bearer.as_ref().map(|secret| Auth::Bearer(secret.to_string()));
     let header = args.secret_header.as_ref();
     let header = header.map(|(name, secret)| Auth::Header { name: name.clone(), secret: secret.to_string() });
@@ -125,6 +129,8 @@ async fn draft(
         other_ids: ids,
         created,
         updated,
+        other_times,
+        zoneless,
         paging,
         filter,
         items: items.clone(),
@@ -164,26 +170,32 @@ struct Request {
 }
 
 impl Request {
-    fn of(url: &Url, source: &str, paged_by: Option<&str>) -> Self {
+    fn of(url: &Url, source: &str, paged_by: Option<&str>) -> Result<Self, Failure> {
         let mut request = Self { path: write::literal(url.path()), query: Vec::new(), variables: Vec::new() };
         let pairs: Vec<_> = url.query_pairs().filter(|(name, _)| paged_by != Some(&**name)).collect();
         for (name, value) in &pairs {
-            if pairs.iter().filter(|(other, _)| other == name).count() > 1 {
+            if redact::is_secret(name) {
+                let upper = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+                let variable: String = format!("{source}_{name}").chars().map(upper).collect();
+                if request.variables.iter().any(|(known, _)| *known == variable) {
+                    return Err(Failure::new(format!(
+                        "{name}, which carries a credential, is more than once in the address: the hub file takes one from \
+                         the environment, as {variable}; leave out the others"
+                    )));
+                }
+                request.query.push((name.to_string(), write::from_environment(&variable)));
+                request.variables.push((variable, value.to_string()));
+            } else if pairs.iter().filter(|(other, _)| other == name).count() > 1 {
                 // `query` has each name once.
                 let separator = if request.path.contains('?') { '&' } else { '?' };
                 let pair = url::form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
                 request.path.push(separator);
                 request.path.push_str(&pair);
-            } else if redact::is_secret(name) {
-                let upper = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-                let variable: String = format!("{source}_{name}").chars().map(upper).collect();
-                request.query.push((name.to_string(), write::from_environment(&variable)));
-                request.variables.push((variable, value.to_string()));
             } else {
                 request.query.push((name.to_string(), write::literal(value)));
             }
         }
-        request
+        Ok(request)
     }
 }
 
@@ -221,10 +233,24 @@ fn tell(args: &Init, draft: &Draft, variables: &[(String, String)], objects: usi
         &draft.created.as_ref().map_or_else(|| "not found: what is there at first counts as old".to_owned(), found),
     );
     line("updated", &draft.updated.as_ref().map_or_else(|| "not found".to_owned(), found));
+    let names = |paths: &[FieldPath]| paths.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if !draft.zoneless.is_empty() {
+        line("zone", &format!("none in {}, which the hub reads as UTC", names(&draft.zoneless)));
+    }
+    if !draft.other_times.is_empty() && (draft.created.is_none() || draft.updated.is_none()) {
+        line(
+            "times",
+            &format!(
+                "in {}, too; if one is when an object was created or changed, name it in the file",
+                names(&draft.other_times)
+            ),
+        );
+    }
     line(
         "pages",
         &match &draft.paging {
             Paging::Single => "none found: the list comes in one answer".to_owned(),
+            Paging::Untried => "not tried; nothing in the answer speaks of more".to_owned(),
             Paging::LinkHeader => "by the Link header".to_owned(),
             Paging::LinkInBody(next) => format!("by the URL at {next}"),
             Paging::Number { param, .. } => format!("by the parameter {param}, tried out"),
@@ -240,6 +266,9 @@ fn tell(args: &Init, draft: &Draft, variables: &[(String, String)], objects: usi
         &match &draft.filter {
             Some(Filter::Inclusive(param)) => format!("{param}, tried out: polls read only what has changed"),
             Some(Filter::Exclusive(param)) => format!("{param} filters, but not from the very time on; see the file"),
+            Some(Filter::Unproven(param)) => {
+                format!("{param} filters by time, but maybe by that of creation; see the file")
+            }
             Some(Filter::NotFound { tried }) => {
                 format!("none of {} filters; polls read the whole list", tried.join(", "))
             }
@@ -278,7 +307,7 @@ mod tests {
                     list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
                 };
                 let expected = Request { path: path.to_owned(), query: owned(query), variables: owned(variables) };
-                assert_eq!(Request::of(&url.parse().unwrap(), "my-shop", paged_by), expected, "{url}");
+                assert_eq!(Request::of(&url.parse().unwrap(), "my-shop", paged_by).unwrap(), expected, "{url}");
             };
         check("http://x/orders", None, "/orders", &[], &[]);
         check("http://x/orders?page=1&limit=50", Some("page"), "/orders", &[("limit", "50")], &[]);
@@ -290,5 +319,10 @@ mod tests {
             &[("api_key", "${MY_SHOP_API_KEY}")],
             &[("MY_SHOP_API_KEY", "s3cr3t")],
         );
+        for twice in ["http://x/?api_key=s3cr3t&api_key=h1dden", "http://x/?api_key=s3cr3t&a=1&api-key=h1dden"] {
+            let said = Request::of(&twice.parse().unwrap(), "my-shop", None).unwrap_err().to_string();
+            assert!(said.contains("more than once") && said.contains("MY_SHOP_API_KEY"), "{said}");
+            assert!(!said.contains("s3cr3t") && !said.contains("h1dden"), "{said}");
+        }
     }
 }

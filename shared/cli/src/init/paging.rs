@@ -86,7 +86,12 @@ fn collect<'a>(value: &'a Value, items: &FieldPath, path: &mut Vec<&'a str>, clu
     if is_items || path.len() >= DEEPEST {
         return;
     }
+    let has_pages = fields.keys().any(|name| PAGES.contains(&&*simple(name)));
     for (name, field) in fields.iter().filter(|(name, _)| !name.is_empty() && !name.contains('.')) {
+        // Spring's. By itself the word may number anything.
+        if has_pages && simple(name) == "number" {
+            clues.current = clues.current.or(field.as_u64());
+        }
         path.push(name);
         look(field, path, clues);
         collect(field, items, path, clues);
@@ -163,6 +168,11 @@ mod tests {
             Clues { link: Some(path("_links.next.href")), ..none() },
         );
         check(json!({"next": "no-url", "total": "9", "page": -1}), none());
+        check(
+            json!({"page": {"number": 0, "totalPages": 3, "totalElements": 55}}),
+            Clues { pages: Some((path("page.totalPages"), 3)), current: Some(0), rows: Some(55), ..none() },
+        );
+        check(json!({"shop": {"number": 0}}), none());
         // What is in the list belongs to its items.
         check(json!({"orders": {"total": 5}}), none());
     }

@@ -36,6 +36,10 @@ pub(super) struct Draft {
     pub(super) other_ids: Vec<FieldPath>,
     pub(super) created: Option<TimeField>,
     pub(super) updated: Option<TimeField>,
+    /// Fields with times that may be either.
+    pub(super) other_times: Vec<FieldPath>,
+    /// `created` or `updated`, where they have no zone.
+    pub(super) zoneless: Vec<FieldPath>,
     pub(super) paging: Paging,
     /// `None`: there is no time to filter by.
     pub(super) filter: Option<Filter>,
@@ -163,6 +167,16 @@ impl Draft {
                     &since(param),
                 ],
             ),
+            Some(Filter::Unproven(param)) => comment(
+                f,
+                &[
+                    &format!(
+                        "{param} filters by time. Nothing on the first page has changed since it was created, so that nobody"
+                    ),
+                    "can tell whether by that time, which would hide every change. Whoever knows better asks only for changes with",
+                    &since(param),
+                ],
+            ),
             Some(Filter::NotFound { .. }) | None => comment(
                 f,
                 &[
@@ -179,6 +193,13 @@ impl Draft {
             Paging::Single => comment(
                 f,
                 &["The whole list is in one answer, as far as one can see; else `pages` says how it goes on."],
+            ),
+            Paging::Untried => comment(
+                f,
+                &[
+                    "Nothing in the answer speaks of more pages, and none was asked for. If there are, this says how:",
+                    "pages: {style: page, param: PARAMETER}",
+                ],
             ),
             Paging::LinkHeader => {
                 writeln!(f, "        pages: {{style: link}} # each answer names the next page in its Link header")
@@ -305,6 +326,8 @@ mod tests {
             other_ids: Vec::new(),
             created: None,
             updated: None,
+            other_times: Vec::new(),
+            zoneless: Vec::new(),
             paging: Paging::Single,
             filter: None,
         }
@@ -363,6 +386,7 @@ mod tests {
         check(Paging::LinkHeader, "        pages: {style: link} #");
         check(number(End::Empty), "        pages: {style: page, param: page}\n");
         check(Paging::Unknown, "        # pages: ");
+        check(Paging::Untried, "and none was asked for");
         check(Paging::LinkInBody(next()), "        pages: {style: link, next: meta.next} #");
         check(
             Paging::Cursor { param: "after".to_owned(), next: next() },

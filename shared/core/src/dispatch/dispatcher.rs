@@ -1,6 +1,16 @@
-use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::{Future, pending},
+    panic::AssertUnwindSafe,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
-use futures_util::{FutureExt, future::join_all};
+use futures_util::{
+    FutureExt,
+    future::{Either, join_all, select},
+};
 use serde_json::Value;
 
 use super::{
@@ -172,6 +182,17 @@ impl<H: Home> Dispatcher<H> {
 
     /// One entry, from request to recorded outcome. A panic on the way is this entry's failure and nobody else's.
     pub async fn attempt(&self, endpoint: &EndpointName, job: Job) -> Disposition {
+        self.attempt_until(endpoint, job, pending()).await
+    }
+
+    /// The same, waiting for the endpoint only until `cut_off`. Then the entry goes back to its queue, and it is recorded
+    /// that this was no crash.
+    pub async fn attempt_until(
+        &self,
+        endpoint: &EndpointName,
+        job: Job,
+        cut_off: impl Future<Output = ()> + Send,
+    ) -> Disposition {
         let Job { received, suspect, work } = job;
         let result = match work {
             Work::Trouble => return Disposition::RetryIn(TROUBLE_WAIT),
@@ -179,7 +200,7 @@ impl<H: Home> Dispatcher<H> {
                 self.dead_letter_unreadable(endpoint, &received, &format!("unreadable: {why}")).await
             }
             Work::Deliver(open) => {
-                let delivery = AssertUnwindSafe(self.deliver(endpoint, &received, &open)).catch_unwind().await;
+                let delivery = AssertUnwindSafe(self.deliver(endpoint, &received, &open, cut_off)).catch_unwind().await;
                 let result = match delivery {
                     Ok(result) => result,
                     Err(_) => self.record_panic(endpoint, &received, &open).await,
@@ -198,7 +219,13 @@ impl<H: Home> Dispatcher<H> {
         })
     }
 
-    async fn deliver(&self, name: &EndpointName, received: &Received, open: &Open) -> Result<Disposition, PortError> {
+    async fn deliver(
+        &self,
+        name: &EndpointName,
+        received: &Received,
+        open: &Open,
+        cut_off: impl Future<Output = ()> + Send,
+    ) -> Result<Disposition, PortError> {
         let now = self.home.clock().now();
         let key = open.body.key();
         if let Some(known) = open.known.as_ref().filter(|known| known.state.ended()) {
@@ -234,7 +261,10 @@ impl<H: Home> Dispatcher<H> {
             // A secret that is not there is the operator's to mend; the schedule gives them time.
             Err(error) => Outcome::failed(error.to_string()),
             Ok(request) => {
-                let answer = self.home.endpoint().post(request).await;
+                let answer = match select(pin!(self.home.endpoint().post(request)), pin!(cut_off)).await {
+                    Either::Left((answer, _)) => answer,
+                    Either::Right(_) => return self.put_off(name, received, open, Duration::ZERO, now).await,
+                };
                 Outcome::of(answer, endpoint, &key, &sent, self.home.clock().now())
             }
         };

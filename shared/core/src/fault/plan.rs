@@ -24,6 +24,7 @@ pub(super) const CALLS: &[&str] = &[
     "versions.versions",
     "versions.history",
     "versions.objects_with_id",
+    "versions.flush",
     "collections.lease",
     "collections.save",
     "collections.state",

@@ -86,6 +86,19 @@ pub enum Auth {
     OAuth2(OAuth2),
 }
 
+impl Auth {
+    /// What to say when a source refuses it: the secret's name and where it went, never the secret.
+    pub fn refused(&self) -> String {
+        let (secret, sent) = match self {
+            Self::Bearer { secret } => (secret, "was sent as a bearer token".to_owned()),
+            Self::Basic { user, secret } => (secret, format!("was sent as the password of {user}")),
+            Self::Header { name, secret } => (secret, format!("was sent in the header {name}")),
+            Self::OAuth2(oauth2) => (&oauth2.secret, "bought a token, which was sent".to_owned()),
+        };
+        format!("the secret {secret} {sent}, and refused")
+    }
+}
+
 /// OAuth 2.0 client credentials (RFC 6749 §4.4).
 #[derive(Debug, Clone)]
 pub struct OAuth2 {

@@ -89,6 +89,10 @@ pub struct Plan {
 }
 
 impl Plan {
+    fn is_empty(&self) -> bool {
+        self.children.is_empty() && self.parents.iter().all(Option::is_none)
+    }
+
     /// Parents first.
     pub fn into_items(self) -> impl Iterator<Item = Planned> {
         self.parents.into_iter().flatten().chain(self.children.into_iter().map(|(_, child)| child))
@@ -104,6 +108,8 @@ pub struct Tracked {
     pub baseline: u64,
     /// Stored pending, to be published.
     pub messages: Vec<MessageRecord>,
+    /// What was found needed no write. It may be what somebody else has stored just now, and be seen before it is durable.
+    pub only_read: bool,
 }
 
 pub struct Tracker<'a, H: Home> {
@@ -149,6 +155,7 @@ impl<'a, H: Home> Tracker<'a, H> {
     ) -> Result<(), TrackError> {
         for _ in 0..TRIES {
             let plan = self.plan(collection, &records, news).await?;
+            tracked.only_read |= plan.is_empty();
             let mut again: HashSet<usize> = HashSet::new();
 
             // A baseline's children come before it: once the parent is known, an unknown child is news. Any other's

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     hub::{Auth, Limits, Source},
     port::{Home, Method, SourceClient, SourceResponse},
-    url::same_origin,
+    url::{same_origin, shown, shown_target},
 };
 
 /// Redirects in a row.
@@ -89,23 +89,13 @@ fn redirect(follow: bool, asked: &Asked, response: &SourceResponse) -> Result<Op
     let (301 | 302 | 303 | 307 | 308, Some(location)) = (status, response.header("location")) else { return Ok(None) };
     let Some(to) = same_origin(&asked.url, location) else {
         let expected = asked.url.origin().ascii_serialization();
-        let to = asked.url.join(location).map_or_else(|_| "no URL".to_owned(), |url| shown(&url));
-        return Err(RedirectError::Elsewhere { status, to, expected });
+        return Err(RedirectError::Elsewhere { status, to: shown_target(&asked.url, location), expected });
     };
     match (follow, asked.method, status) {
         (false, ..) => Err(RedirectError::NotFollowed { status, to: shown(&to) }),
         (true, Method::Post, 301..=303) => Err(RedirectError::NoPost { status, to: shown(&to) }),
         _ => Ok(Some(to)),
     }
-}
-
-/// Without the query, which may hold a secret, and without credentials.
-fn shown(url: &Url) -> String {
-    let host = match url.origin() {
-        url::Origin::Tuple(..) => url.origin().ascii_serialization(),
-        url::Origin::Opaque(_) => format!("{}:", url.scheme()),
-    };
-    format!("{host}{}", url.path())
 }
 
 #[cfg(test)]

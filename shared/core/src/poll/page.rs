@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use serde::de::IgnoredAny;
 use serde_json::{Value, value::RawValue};
 use url::Url;
 
@@ -12,15 +13,15 @@ use super::{
 };
 use crate::{
     Timestamp,
-    hub::{Collection, End, Pages},
+    hub::{Auth, Collection, End, Pages},
     json::FieldPath,
     object::{SetAside, record_kind},
     port::SourceResponse,
     retry::retry_after,
-    url::same_origin,
+    url::{same_origin, shown_target},
 };
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Page {
     pub items: Vec<Value>,
     /// Why each of the items that are not among `items` cannot be read.
@@ -47,6 +48,8 @@ pub(super) struct Onward {
 pub enum PageError {
     #[error("the source answered {status}")]
     Status { status: u16 },
+    #[error("the source answered {status}: {why}")]
+    Denied { status: u16, why: String },
     #[error("the source answered {status} and asks to wait for {}s", wait.as_secs())]
     Wait { status: u16, wait: Duration },
     #[error("the answer is {found} (content-type {content_type}), expected a JSON document; it begins with {words:?}")]
@@ -59,8 +62,21 @@ pub enum PageError {
     Unexpected { path: String, found: &'static str, expected: &'static str },
     #[error("the answer has more pages ({more:?} is true), and no cursor at {next:?}")]
     NoCursor { more: String, next: String },
-    #[error("the next page {found:?} is not on {expected}, where the source is")]
+    #[error("the next page's link points to {found}, which is not on {expected}, where the source is")]
     ForeignLink { found: String, expected: String },
+}
+
+impl PageError {
+    /// Says of a refusal what was refused.
+    pub(super) fn knowing(self, auth: Option<&Auth>) -> Self {
+        const NONE: &str = "it wants to know who asks, and the hub file has no `auth` for it";
+        match self {
+            Self::Status { status: status @ (401 | 403) } => {
+                Self::Denied { status, why: auth.map_or_else(|| NONE.to_owned(), Auth::refused) }
+            }
+            other => other,
+        }
+    }
 }
 
 pub(super) fn read(
@@ -79,12 +95,7 @@ pub(super) fn read(
     }
     // Nothing to say about nothing that changed.
     if status == 204 {
-        return Ok(Page {
-            items: Vec::new(),
-            unreadable: Vec::new(),
-            onward: Onward::default(),
-            absent: absent::in_answer(collection, &Value::Null),
-        });
+        return Ok(Page { absent: absent::in_answer(collection, &Value::Null), ..Page::default() });
     }
     // RFC 8259 §8.1: a byte order mark may be ignored.
     let bytes = response.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&response.body);
@@ -108,6 +119,18 @@ pub(super) fn read(
         Some(Value::Array(items)) => Ok(Page { items, unreadable, onward, absent }),
         _ => Err(PageError::Unexpected { path: collection.items.to_string(), found, expected: "a list" }),
     }
+}
+
+/// Whether the source says that it has no page of this number, as some frameworks do behind the last one (Django REST
+/// framework's "Invalid page."). Not where the answer gives a total: what it counts must be there. And not with a page of
+/// markup or other text: that is what stands before a source while the source itself is away, and half a list taken for
+/// the whole would be a wrong baseline.
+pub(super) fn is_past_the_end(collection: &Collection, at: &At, response: &SourceResponse) -> bool {
+    let Pages::Number { first, end: End::Empty, .. } = collection.pages else { return false };
+    let is_behind = matches!(at, At::Number(number) if *number > first);
+    let body = response.body.trim_ascii();
+    let is_from_the_source = || body.is_empty() || serde_json::from_slice::<IgnoredAny>(body).is_ok();
+    response.status == 404 && is_behind && is_from_the_source()
 }
 
 /// GraphQL says with status 200 what went wrong (its specification, §7.1.2); what there is of data then is not whole.
@@ -234,7 +257,7 @@ fn link_header(response: &SourceResponse) -> Option<String> {
 /// The credentials go with the request, so the next page must be where this one was.
 fn within_origin(target: &str, asked: &Url) -> Result<Url, PageError> {
     same_origin(asked, target).ok_or_else(|| PageError::ForeignLink {
-        found: target.split(['?', '#']).next().unwrap_or_default().to_owned(),
+        found: shown_target(asked, target),
         expected: asked.origin().ascii_serialization(),
     })
 }

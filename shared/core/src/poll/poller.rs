@@ -50,6 +50,17 @@ pub enum PollError {
     Port(#[from] PortError),
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// On a page that is not the first.
+    #[error("page {number}: {error}; {}", before(*first, *number))]
+    Later { first: u64, number: u64, error: Box<Self> },
+}
+
+/// The pages that were read.
+fn before(first: u64, number: u64) -> String {
+    match number.saturating_sub(1) {
+        last if last <= first => format!("page {first} was read"),
+        last => format!("pages {first} to {last} were read"),
+    }
 }
 
 impl PollError {
@@ -58,6 +69,7 @@ impl PollError {
         let asked = match self {
             Self::Page(PageError::Wait { wait, .. }) => Some(*wait),
             Self::Token(error) => error.wait,
+            Self::Later { error, .. } => error.retry_after(),
             _ => None,
         };
         asked.map(|wait| wait.min(RetryPolicy::RETRY_AFTER_CAP))
@@ -313,10 +325,23 @@ impl<'a, H: Home> Poller<'a, H> {
     }
 
     async fn fetch(&self, run: &mut Run<'_>, since: Option<Timestamp>, at: &At) -> Result<Page, PollError> {
+        self.ask(run, since, at).await.map_err(|error| match (&run.collection.pages, at) {
+            (Pages::Number { first, .. }, At::Number(number)) if number > first => {
+                PollError::Later { first: *first, number: *number, error: Box::new(error) }
+            }
+            _ => error,
+        })
+    }
+
+    async fn ask(&self, run: &mut Run<'_>, since: Option<Timestamp>, at: &At) -> Result<Page, PollError> {
         let asked = request::page(run.source, run.collection, since, run.style(), at);
         let asked_at = self.now();
         let (url, response) = exchange::ask(self.home, &self.tokens, run.source, &self.hub.limits, asked).await?;
-        let page = page::read(run.collection, &url, &response, self.now())?;
+        let page = match page::is_past_the_end(run.collection, at, &response) {
+            true => Page::default(),
+            false => page::read(run.collection, &url, &response, self.now())
+                .map_err(|error| error.knowing(run.source.auth.as_ref()))?,
+        };
         run.report.pages += 1;
         let date = source_time(response.header("date"));
         run.now = run.now.max(asked_at).max(date.unwrap_or(asked_at));

@@ -37,7 +37,8 @@ use crate::{
 /// bookmark waits for the next poll.
 const MOST_PASSES: u32 = 6;
 
-/// A source that has no page of that number may give its last one again. Once may also be a shift by just a page.
+/// A source that has no page of that number may give its last one again: the end, unless it says that there is more. Once
+/// may also be a shift by just a page.
 const REPEATS: u32 = 2;
 
 /// Pages without items, one after another, each with another to follow: a source may search on behind them, but not for
@@ -316,9 +317,11 @@ impl Walk {
         match (&self.at, &page.onward.next) {
             (At::Number(number), _) => self.more_by_number(*number, page),
             (_, Some(next @ At::Cursor(_))) => self.more_by_cursor(next, page),
+            // A last page may lead to itself.
+            (at, Some(next)) if next == at => Ok(None),
             (_, Some(next)) => {
-                let ends = page.rows.is_empty() || self.repeats >= REPEATS || *next == self.at;
-                Ok((!ends).then(|| next.clone()))
+                self.goes_on(page)?;
+                Ok(Some(next.clone()))
             }
             (_, None) => Ok(None),
         }
@@ -327,19 +330,17 @@ impl Walk {
     fn more_by_number(&self, number: u64, page: &PageFacts) -> Result<Option<At>, WalkError> {
         let Onward { total, more, .. } = page.onward;
         let place = number.saturating_sub(self.first_number()) + 1;
-        let ends = match more {
+        // Where there are rows, a total of none says something else than how many pages there are.
+        let says = more.or_else(|| total.filter(|total| *total > 0).map(|total| place < total));
+        let goes_on = match says {
             Some(true) => {
                 self.goes_on(page)?;
-                false
+                true
             }
-            Some(false) => true,
-            // There are rows: a total of none says something else than how many pages there are.
-            None => {
-                let last = total.is_some_and(|total| total > 0 && place >= total);
-                page.rows.is_empty() || last || self.repeats >= REPEATS
-            }
+            Some(false) => false,
+            None => !page.rows.is_empty() && self.repeats < REPEATS,
         };
-        Ok((!ends).then(|| At::Number(number + 1)))
+        Ok(goes_on.then(|| At::Number(number + 1)))
     }
 
     /// A source that does not say whether there is more may search on behind an empty page, and may give its last cursor
@@ -360,7 +361,7 @@ impl Walk {
         Ok(Some(next.clone()))
     }
 
-    /// Whether there may be a page after this one, as it says: to end quietly would be to lose what is there.
+    /// Whether there may be a page after this one, as it says, be it empty: to end quietly would be to lose what is there.
     fn goes_on(&self, page: &PageFacts) -> Result<(), WalkError> {
         match page.rows.is_empty() {
             true if self.empty >= MOST_EMPTY => Err(WalkError::Endless),

@@ -32,6 +32,10 @@ pub trait VersionStore: Send + Sync {
 
     /// Objects with this id, in whichever collection.
     fn objects_with_id(&self, id: &str) -> impl Future<Output = Result<Vec<ObjectKey>, PortError>> + Send;
+
+    /// What any call has read before this one is durable when this returns. Where nothing is seen before it is durable,
+    /// there is nothing to do.
+    fn flush(&self) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -2,8 +2,8 @@
 //!
 //! SQLite notices damage when it reads the page that has it, and takes a write-ahead log whose header it cannot make
 //! sense of for an empty one. So the header is read before SQLite sees it, and the pages of a file that is not too
-//! large before a hub begins to work on it. Damage that shows later closes the store to everybody: whatever would still
-//! be acknowledged might never be found again.
+//! large before a hub begins to work on it. Damage that shows later closes the store to everybody, and so does a disk that
+//! does not keep what is written ([`sync`](super::sync)): whatever would still be acknowledged might never be found again.
 //!
 //! Deliberately absent: any repair, and any judgement of the log behind its header. A log that stops making sense
 //! further on is what a power cut leaves of a commit that nobody was told of; it cannot be told from damage, and SQLite
@@ -32,7 +32,7 @@ const LOG_HEADER: usize = 32;
 /// Between two looks at a header that another process may just be writing.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Whether damage was found while the store was open; shared by everything that works on it.
+/// Whether damage was found while the store was open, or the disk failed under it; shared by everything that works on it.
 #[derive(Clone)]
 pub(super) struct Damage(Arc<watch::Sender<Option<PortError>>>);
 
@@ -48,11 +48,23 @@ impl Damage {
 
     /// Looks whether this failure tells of damage.
     pub(super) fn note<T>(&self, outcome: &Result<T, PortError>) {
-        let Err(error) = outcome else { return };
-        if is_damage(error) && self.0.borrow().is_none() {
-            tracing::error!(error = %error, "nothing more is stored");
-            self.0.send_replace(Some(error.clone()));
+        if let Err(error) = outcome
+            && is_damage(error)
+        {
+            self.close(error.clone());
         }
+    }
+
+    /// From now on every call fails like this. The first reason stays.
+    pub(super) fn close(&self, why: PortError) {
+        self.0.send_if_modified(|known| {
+            if known.is_some() {
+                return false;
+            }
+            tracing::error!(error = %why, "the store is closed");
+            *known = Some(why);
+            true
+        });
     }
 
     /// Waits for it.
@@ -95,9 +107,21 @@ fn log_header(log: &Path) -> io::Result<Option<[u8; LOG_HEADER]>> {
     match file.read_exact(&mut header) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
         Err(error) => Err(error),
-        // Made longer, and then the power went.
-        Ok(()) if header == [0; LOG_HEADER] => Ok(None),
+        // Made longer, and then the power went. Before anything is written behind the header, SQLite flushes it.
+        Ok(()) if header == [0; LOG_HEADER] && is_all_zero(file)? => Ok(None),
         Ok(()) => Ok(Some(header)),
+    }
+}
+
+fn is_all_zero(mut rest: impl Read) -> io::Result<bool> {
+    let mut bytes = vec![0; 64 * 1024];
+    loop {
+        match rest.read(&mut bytes) {
+            Ok(0) => return Ok(true),
+            Ok(count) if bytes[..count].iter().any(|byte| *byte != 0) => return Ok(false),
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
     }
 }
 
@@ -152,6 +176,10 @@ mod tests {
             log
         };
         let behind_header = changed(40);
+        let mut zeroed = whole.clone();
+        zeroed[..LOG_HEADER].fill(0);
+        let mut far_behind = vec![0; 200_000];
+        far_behind[150_000] = 1;
         for (log, expected) in [
             (&whole, true),
             (&Vec::new(), true),
@@ -164,6 +192,10 @@ mod tests {
             (&changed(17), false),
             (&changed(31), false),
             (&vec![0xa5; 5000], false),
+            // A header alone that was zeroed, with all that was acknowledged behind it.
+            (&zeroed, false),
+            (&far_behind, false),
+            (&vec![0; LOG_HEADER], true),
         ] {
             let folder = tempfile::TempDir::new().unwrap();
             let file = folder.path().join("one.db");

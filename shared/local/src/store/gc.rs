@@ -102,9 +102,10 @@ impl Values {
     }
 }
 
-/// A dead letter whose end the ledger knows: those come with attributes. What the queue itself gave up on is told to the
-/// ledger when it is sent again, and until then it has not ended. Nor does one go that is hidden: somebody has it in hand.
-const OLD_LETTER: &str = "e.queue LIKE '%/dead' AND e.attributes IS NOT NULL
+/// A dead letter whose end the ledger knows: those name their message in an attribute. What the queue itself gave up on is
+/// told to the ledger when it is sent again, and until then it has not ended; what could not be read has left no other
+/// trace. Nor does one go that is hidden: somebody has it in hand.
+const OLD_LETTER: &str = "e.queue LIKE '%/dead' AND e.attributes ->> '$.message_id' IS NOT NULL
     AND e.sent_at < :dead_letters AND e.visible_at <= :now";
 
 /// Nothing waits for the message `m` any more. The newest one stays, so that its number is not given to another: what

@@ -4,7 +4,7 @@
 //! what queues, bus and ledger note on the way does so a little later, and until then can be lost only together with
 //! all that came after it (`docs/adr/0014-durability.md`). A read sees everything that was acknowledged before it began.
 //! Several processes may have the same file open; one that looks never stops the one that works. Once damage to the file
-//! has shown, every call fails ([`damage`]).
+//! has shown, or the disk did not keep what was written, every call fails ([`damage`]).
 //!
 //! Who works: one thread that writes, committing for all callers at once ([`writer`]); one that waits for the disk
 //! ([`sync`]); a few that read ([`readers`]). Callers turn typed values into rows before they hand work over, so that the
@@ -33,7 +33,7 @@ mod sync;
 mod versions;
 mod writer;
 
-use std::{fmt, path::Path, sync::Arc, thread};
+use std::{fmt, fs::File, io, path::Path, sync::Arc, thread};
 
 use crossdock_core::{
     id::Epoch,
@@ -77,6 +77,16 @@ struct Inner {
 impl Database {
     /// Opens the store in this file, or makes it, folders included. `random` is asked for the epoch of a new one.
     pub async fn open(path: &Path, clock: Arc<dyn Clock>, random: &dyn Random) -> Result<Self, OpenError> {
+        Self::open_flushing(path, clock, random, File::sync_data).await
+    }
+
+    /// With what makes the log durable, so that tests can have a disk that fails.
+    async fn open_flushing(
+        path: &Path,
+        clock: Arc<dyn Clock>,
+        random: &dyn Random,
+        flush: impl Fn(&File) -> io::Result<()> + Send + 'static,
+    ) -> Result<Self, OpenError> {
         let new_epoch = Epoch(random.bytes());
         let path = path.to_owned();
         in_background(move || {
@@ -85,7 +95,7 @@ impl Database {
             let connections = (0..count).map(|_| open::open_reader(&path)).collect::<Result<_, _>>()?;
             let damage = Damage::none();
             let readers = Some(Readers::start(connections, damage.clone())?);
-            let writer = Writer::start(connection, damage.clone())?;
+            let writer = Writer::start(connection, damage.clone(), flush)?;
             Ok(Self(Arc::new(Inner { writer, readers, damage, clock, epoch })))
         })
         .await
@@ -95,7 +105,7 @@ impl Database {
     pub async fn in_memory(clock: Arc<dyn Clock>, random: &dyn Random) -> Result<Self, OpenError> {
         let (connection, epoch) = open::open_in_memory(Epoch(random.bytes()))?;
         let damage = Damage::none();
-        let writer = Writer::start(connection, damage.clone())?;
+        let writer = Writer::start(connection, damage.clone(), File::sync_data)?;
         Ok(Self(Arc::new(Inner { writer, readers: None, damage, clock, epoch })))
     }
 
@@ -113,19 +123,19 @@ impl Database {
         let _ = stopped.await;
     }
 
-    /// Looks through the file for damage, unless it is too large to do so in good time. For whoever is going to work on
-    /// it for long.
+    /// Looks through the file for damage, unless it is too large to do so in good time, and makes durable what an earlier
+    /// process left in the log. For whoever is going to work on it for long.
     pub async fn check(&self, path: &Path) -> Result<(), OpenError> {
         let file = path.to_owned();
         match self.read(|connection| Ok(damage::first_fault(connection)?)).await {
-            Ok(None) => Ok(()),
+            Ok(None) => in_background(move || open::empty_log(&file)).await,
             Ok(Some(found)) => Err(OpenError::Damaged { file, found }),
             Err(error) if is_damage(&error) => Err(OpenError::Damaged { file, found: error.what }),
             Err(source) => Err(OpenError::Unchecked { file, source }),
         }
     }
 
-    /// Waits until the file turns out to be damaged. From then on every call on every clone fails.
+    /// Waits until the file turns out to be damaged, or the disk to fail. From then on every call on every clone fails.
     pub async fn damaged(&self) -> PortError {
         self.0.damage.found().await
     }

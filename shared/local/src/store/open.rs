@@ -102,6 +102,18 @@ pub(super) fn open_reader(file: &Path) -> Result<Connection, OpenError> {
     open().map_err(|source| failed(file, source))
 }
 
+/// Moves the log into the file, unless somebody is reading for long. After a flush that failed, a system may show what was
+/// written and never write it again; what is moved is written anew, and flushed in its new place.
+pub(super) fn empty_log(file: &Path) -> Result<(), OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let empty = || {
+        let connection = Connection::open_with_flags(file, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    };
+    empty().map_err(|source| failed(file, source))
+}
+
 fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     // Pages that become free can be given back (`gc`); to be said before the first table is made, and ignored after. To say
     // it again would write to a file that may yet turn out to be damaged.

@@ -9,15 +9,19 @@
 //! <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>). So what was built on a lost commit is lost with it.
 //! SQLite itself flushes the log before it moves it into the database (synchronous=NORMAL).
 //!
-//! After a flush that failed nobody knows what is on the disk, and a later one that succeeds proves nothing: from then on
-//! durability is refused until the store is opened again.
+//! After a flush that failed nobody knows what is on the disk, and a later one that succeeds proves nothing. Readers see
+//! what was committed all the same, and whatever is done next would rest on it: so the store is closed as it is by damage,
+//! until it is opened again.
 
 use std::{fs::File, io, path::Path, sync::mpsc, thread, time::Duration};
 
 use crossdock_core::port::PortError;
 use rusqlite::Connection;
 
-use super::{damage::log_of, job::Job};
+use super::{
+    damage::{Damage, log_of},
+    job::Job,
+};
 
 type Answers = Vec<Box<dyn Job>>;
 
@@ -33,12 +37,16 @@ pub(super) struct Syncer {
 impl Syncer {
     /// `None` for a store in memory. The log is there from the first look at a database in WAL mode on, and stays while a
     /// connection is open.
-    pub(super) fn start(connection: &Connection) -> io::Result<Option<Self>> {
+    pub(super) fn start(
+        connection: &Connection,
+        damage: Damage,
+        flush: impl Fn(&File) -> io::Result<()> + Send + 'static,
+    ) -> io::Result<Option<Self>> {
         let Some(database) = connection.path().filter(|path| !path.is_empty()) else { return Ok(None) };
         // Some systems flush only what is open for writing.
         let log = File::options().write(true).open(log_of(Path::new(database)))?;
         let (commits, made) = mpsc::channel();
-        let work = move || flush_until_closed(&made, || log.sync_data());
+        let work = move || flush_until_closed(&made, &damage, || flush(&log));
         let thread = thread::Builder::new().name("store-syncer".to_owned()).spawn(work)?;
         Ok(Some(Self { commits, thread }))
     }
@@ -55,17 +63,17 @@ impl Syncer {
     }
 }
 
-fn flush_until_closed(commits: &mpsc::Receiver<Answers>, flush: impl Fn() -> io::Result<()>) {
-    let mut outcome = Ok(());
+fn flush_until_closed(commits: &mpsc::Receiver<Answers>, damage: &Damage, flush: impl Fn() -> io::Result<()>) {
     while let Ok(first) = commits.recv() {
         let waiting = gather(commits, first);
-        if outcome.is_ok() {
-            outcome = flush().map_err(|error| {
-                PortError::transient(format!(
-                    "the disk did not make a write durable ({error}); start again when it can be trusted"
-                ))
-            });
+        if damage.check().is_ok()
+            && let Err(error) = flush()
+        {
+            damage.close(PortError::permanent(format!(
+                "the disk did not make a write durable ({error}): nothing more is stored; start again when it can be trusted"
+            )));
         }
+        let outcome = damage.check();
         for job in waiting {
             job.answer(outcome.clone());
         }

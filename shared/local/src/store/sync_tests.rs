@@ -33,7 +33,7 @@ fn check(at_each_flush: &[&[u32]], flushes: &[bool], expected: &[(u32, bool)]) {
     };
     send_next();
     let state = RefCell::new((flushes.iter(), Some(send_next)));
-    flush_until_closed(&made, || {
+    flush_until_closed(&made, &Damage::none(), || {
         let (outcomes, send_next) = &mut *state.borrow_mut();
         assert!(told.lock().unwrap().len() < expected.len());
         send_next.as_mut().unwrap()();
@@ -74,7 +74,7 @@ fn what_nobody_waits_for_is_flushed_with_the_next_or_at_the_end() {
         }
         drop(commits);
         let flushes = RefCell::new(0);
-        flush_until_closed(&made, || {
+        flush_until_closed(&made, &Damage::none(), || {
             *flushes.borrow_mut() += 1;
             Ok(())
         });

@@ -78,6 +78,11 @@ impl VersionStore for Database {
         })
         .await
     }
+
+    async fn flush(&self) -> Result<(), PortError> {
+        // Flushed with all that was committed before it.
+        self.writer().write(|_| Ok(())).await
+    }
 }
 
 const VERSIONS: &str = "SELECT o.source, o.collection, o.id, v.object_type, v.number, v.parent, v.hash, v.stored_at,

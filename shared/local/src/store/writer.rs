@@ -5,11 +5,12 @@
 //! which [`sync`](super::sync) waits and the writer does not. An idle store commits a single piece of work at once.
 //!
 //! Each item runs in a savepoint of its own: one that fails is undone alone. A commit that fails fails all of its
-//! group, and nothing of it was stored.
+//! group, and nothing of it was stored. A commit that the disk does not keep closes the store.
 //!
 //! Deliberately absent: a wait to let groups grow, and any retry. Callers know what may be repeated.
 
 use std::{
+    fs::File,
     io,
     sync::{
         Arc, Mutex,
@@ -20,7 +21,7 @@ use std::{
 };
 
 use crossdock_core::port::PortError;
-use rusqlite::Connection;
+use rusqlite::{Connection, config::DbConfig};
 
 use super::{
     damage::Damage,
@@ -53,14 +54,20 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, damage: Damage) -> io::Result<Self> {
+    /// `flush` makes the log durable.
+    pub(super) fn start(
+        connection: Connection,
+        damage: Damage,
+        flush: impl Fn(&File) -> io::Result<()> + Send + 'static,
+    ) -> io::Result<Self> {
         let (orders, waiting) = mpsc::channel();
         let counters = Arc::new(Counters::default());
         let counting = Arc::clone(&counters);
-        let syncer = Syncer::start(&connection)?;
+        let syncer = Syncer::start(&connection, damage.clone(), flush)?;
+        let closed = damage.clone();
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || write_until_stopped(connection, &waiting, &counting, syncer))?;
+            .spawn(move || write_until_stopped(connection, &waiting, &counting, syncer, &closed))?;
         Ok(Self { orders, thread: Mutex::new(Some(thread)), counters, damage })
     }
 
@@ -192,6 +199,7 @@ fn write_until_stopped(
     orders: &mpsc::Receiver<Order>,
     counters: &Counters,
     syncer: Option<Syncer>,
+    damage: &Damage,
 ) {
     let mut stopping = false;
     while !stopping && let Ok(Order::Do(first)) = orders.recv() {
@@ -207,7 +215,8 @@ fn write_until_stopped(
             }
         }
         let operations = group.len() as u64;
-        let outcome = commit_together(&connection, &mut group);
+        // What was handed over before the store was closed is not done after.
+        let outcome = damage.check().and_then(|()| commit_together(&connection, &mut group));
         if outcome.is_ok() {
             counters.commits.fetch_add(1, Ordering::Relaxed);
             counters.operations.fetch_add(operations, Ordering::Relaxed);
@@ -224,8 +233,13 @@ fn write_until_stopped(
     if let Some(syncer) = syncer {
         syncer.stop();
     }
-    // Another process may be reading; then the write-ahead log stays, and the next opening picks it up.
-    let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    if damage.check().is_ok() {
+        // Another process may be reading; then the write-ahead log stays, and the next opening picks it up.
+        let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    } else {
+        // What the disk has made of the log is for the next opening to find out, checksum by checksum.
+        let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    }
     let _ = connection.close();
 }
 

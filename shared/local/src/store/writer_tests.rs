@@ -23,7 +23,7 @@ impl Fixture {
                  CREATE TABLE debt (item INTEGER REFERENCES item DEFERRABLE INITIALLY DEFERRED);",
             )
             .unwrap();
-        Self { writer: Writer::start(connection, Damage::none()).unwrap(), folder }
+        Self { writer: Writer::start(connection, Damage::none(), File::sync_data).unwrap(), folder }
     }
 
     /// What another connection sees.

@@ -330,3 +330,21 @@ async fn a_poll_of_a_source_that_never_rests_comes_to_an_end() {
     let state = stage.home.store().state(&stage.orders()).await.unwrap().unwrap();
     assert_eq!(state.bookmark, Some(at(2).to_string()), "the next poll goes on from there");
 }
+
+#[tokio::test]
+async fn a_404_behind_the_first_page_ends_a_list_and_a_500_is_told_with_its_page() {
+    let hub = HUB.replace(", total: pages", "").replace("        since: {param: since, field: updated_at}\n", "");
+    let stage = Stage::with_hub(&hub).await;
+    let order = |number: &str| json!({"number": number, "created_at": "2020-01-01T00:00:00Z"});
+    let page = |number: &str| Ok(ok_page(&json!({"orders": [order(number)]})));
+    let absent = SourceResponse { status: 404, headers: Vec::new(), body: b"{\"detail\":\"Invalid page.\"}".to_vec() };
+
+    stage.world.shop.lock().unwrap().instead = [page("R1"), page("R2"), html(404)].into();
+    let error = stage.poll().await.unwrap_err();
+    assert_eq!(error.to_string(), "page 3: the source answered 404; pages 1 to 2 were read");
+    stage.world.shop.lock().unwrap().instead = [page("R1"), html(500)].into();
+    let error = stage.poll().await.unwrap_err();
+    assert_eq!(error.to_string(), "page 2: the source answered 500; page 1 was read");
+    stage.world.shop.lock().unwrap().instead = [page("R1"), page("R2"), Ok(absent)].into();
+    assert_eq!(stage.poll().await.unwrap().baseline, Some(2));
+}

@@ -1,6 +1,7 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crossdock_core::{
+    fault::Faults,
     ingest::{Ingest, IngestError, Receipt},
     publish::publish,
 };
@@ -29,6 +30,24 @@ async fn objects_are_versioned_like_polled_ones() {
     // The poll that sees it too finds nothing new.
     stage.settle().await;
     assert_eq!(stage.arrived(), ["order:new"]);
+}
+
+/// Another push may have stored it a moment ago, and still wait for the disk.
+#[tokio::test]
+async fn what_is_known_is_accepted_when_it_is_durable() {
+    let mut stage = Stage::new().await;
+    let pushed = |state: &str| json!({"orders": [{"number": "R1", "state": state, "payments": [{"id": 1}]}]});
+    push(&stage, &pushed("open"), None).await.unwrap();
+    stage.restart(Faults::planned(
+        "fail@before:versions.flush#every:1".parse().unwrap(),
+        Arc::new(|_| Box::pin(async {})),
+    ));
+    assert!(matches!(push(&stage, &pushed("open"), None).await, Err(IngestError::Port(_))));
+    // What is written is flushed with all that came before it.
+    push(&stage, &pushed("paid"), None).await.unwrap();
+    stage.restart(Faults::default());
+    let again = push(&stage, &pushed("paid"), None).await.unwrap();
+    assert_eq!((again.accepted, again.message_ids.len()), (1, 0));
 }
 
 #[tokio::test]

@@ -35,10 +35,7 @@ async fn what_makes_no_hub_file_is_said() {
         (vec![at("/silent")], "cannot be asked: the connection broke"),
         (vec![at("/nowhere")], "/nowhere answered 404, expected 200 and a list"),
         (vec![at("/page")], "answered with a page of markup (content-type text/html), expected JSON"),
-        (
-            vec![at("/moved")],
-            "answered 301 and points to \"https://elsewhere.example/orders\"; redirects are not followed",
-        ),
+        (vec![at("/moved")], "answered 301 and points to https://elsewhere.example/orders; redirects are not followed"),
         (vec![at("/closed")], "answered 401, so it wants to know who asks"),
         (vec![at("/none")], "there is no list of objects in the answer, which is an object with id, state"),
         (vec![at("/several")], "there are several lists in the answer: data, included; say which with --items"),
@@ -95,6 +92,13 @@ async fn credentials_are_sent_and_stay_out_of_the_file() {
     assert!(!file.contains("s3cr3t") && !init.stderr.contains("s3cr3t"), "{file}{init}");
     bench.run_exactly(&["poll", "shop/closed", "--dry-run"]).await.ok();
 
+    // A secret that is not the one.
+    let wrong = Bench::empty().secret("shop-token", "wr0ng");
+    let refused = wrong.run_exactly(&["init", &closed, "--bearer", "shop-token"]).await;
+    let expected = "/closed answered 401: the secret shop-token was sent as a bearer token, and refused";
+    assert!(!refused.status.success() && refused.stderr.contains(expected), "{refused}");
+    assert!(!refused.stderr.contains("wr0ng"), "{refused}");
+
     let keyed = format!("{}/keyed", shop.url());
     let arguments = [
         "init",
@@ -128,7 +132,8 @@ async fn a_file_that_is_there_stays_until_told_otherwise() {
     assert!(!refused.status.success() && refused.stderr.contains("hub.yaml is there already"), "{refused}");
     assert_eq!(std::fs::read_to_string(bench.path("hub.yaml")).unwrap(), "mine");
     assert_eq!(shop.seen().len(), 0, "there was nothing to ask for");
-    bench.run_exactly(&["init", &orders, "--force", "--no-probes", "--id", "number"]).await.ok();
+    let written = bench.run_exactly(&["init", &orders, "--force", "--no-probes", "--id", "number"]).await.ok();
+    assert!(written.stderr.contains("not tried; nothing in the answer speaks of more"), "{written}");
     assert!(std::fs::read_to_string(bench.path("hub.yaml")).unwrap().contains("\n        id: number # "));
     assert_eq!(shop.seen().len(), 1);
     // Even an empty list is one, for somebody who knows what is in it.

@@ -1,10 +1,13 @@
 //! Where the emulator is known to be wrong, each with the sentence of AWS's that says so.
 //!
 //! An exception says how the emulator reads an event instead. It excuses an answer only where our matcher, given the
-//! event read that way, answers the same. The example of each is tried too, so that an exception goes when the emulator
+//! event read that way, answers the same; or, where it is the pattern that is read another way, where the core's evaluator
+//! answers the same when it reads it so, and as we do when it does not. The example of each is tried too, so that an exception goes when the emulator
 //! has been mended.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+
+use super::evaluator;
 
 pub(super) struct Exception {
     pub(super) name: &'static str,
@@ -19,7 +22,7 @@ pub(super) struct Exception {
 pub(super) enum Reads {
     /// This event in place of the one it was given.
     As(fn(&Value) -> Value),
-    /// `exists: false` for each element of a list by itself.
+    /// `exists: false` for each element of a list by itself ([`by_element`]).
     AbsenceByElement,
 }
 
@@ -75,30 +78,30 @@ fn without_dotted_names(event: &Value) -> Value {
     }
 }
 
-/// Whether a pattern asks for absence beside something else, in what the event has as a list of objects.
-pub(super) fn asks_for_absence_in_a_list(pattern: &Value, event: &Value) -> bool {
-    match (pattern, event) {
-        (Value::Object(pattern), Value::Object(event)) => {
-            let inside = pattern
-                .iter()
-                .any(|(name, inner)| event.get(name).is_some_and(|value| asks_for_absence_in_a_list(inner, value)));
-            let branches = pattern.get("$or").and_then(Value::as_array).into_iter().flatten();
-            inside
-                || branches.into_iter().any(|branch| asks_for_absence_in_a_list(branch, &Value::Object(event.clone())))
+/// As the emulator reads it: each element of a list is offered the whole pattern for the list, and what that element has
+/// not is absent. Where there is no list and nothing is absent, [`evaluator::matches`] answers the same.
+pub(super) fn by_element(pattern: &Value, event: &Value) -> bool {
+    let of = |name: &str| event.get(name).unwrap_or(&Value::Null);
+    pattern.as_object().unwrap().iter().all(|(name, wanted)| match wanted {
+        Value::Array(branches) if name == "$or" => branches.iter().any(|branch| by_element(branch, event)),
+        Value::Array(_) => {
+            let field = event.get(name).map_or_else(|| json!({}), |value| json!({name: value}));
+            evaluator::matches(&json!({name: wanted}), &field)
         }
-        (Value::Object(_), Value::Array(items)) => {
-            items.iter().any(|item| item.is_object() || item.is_array()) && asks_for_absence(pattern)
+        _ => {
+            let mut elements = objects(of(name));
+            if elements.is_empty() {
+                elements.push(Value::Object(Map::new()));
+            }
+            elements.iter().any(|element| by_element(wanted, element))
         }
-        _ => false,
-    }
+    })
 }
 
-fn asks_for_absence(pattern: &Value) -> bool {
-    match pattern {
-        Value::Object(fields) => {
-            fields.get("exists") == Some(&Value::Bool(false)) || fields.values().any(asks_for_absence)
-        }
-        Value::Array(items) => items.iter().any(asks_for_absence),
-        _ => false,
+fn objects(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(objects).collect(),
+        Value::Object(_) => vec![value.clone()],
+        _ => Vec::new(),
     }
 }

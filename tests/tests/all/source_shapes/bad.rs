@@ -136,7 +136,7 @@ pub(super) const ROWS: &[Row] = &[
             1 => well_made(shop, request),
             _ => Reply::status(429).with("retry-after", "2"),
         },
-        reason: "the source answered 429 and asks to wait for 2s",
+        reason: "page 2: the source answered 429 and asks to wait for 2s; page 1 was read",
         bookmark: Mark::Follows,
         ..NONE
     },
@@ -215,10 +215,23 @@ pub(super) const ROWS: &[Row] = &[
             if number < pages { reply.with("link", next) } else { reply }
         },
         bad: |shop, request| {
-            let next = format!("<{}/things?token=hush>; rel=next", shop.elsewhere);
+            let elsewhere = shop.elsewhere.replace("://", "://eve:hush@");
+            let next = format!("<{elsewhere}/things?token=hush>; rel=next");
             well_made(shop, request).with("link", next)
         },
-        reason: "the next page \"{elsewhere}/things\" is not on {origin}, where the source is",
+        reason: "the next page's link points to {elsewhere}/things, which is not on {origin}, where the source is",
+        ..NONE
+    },
+    Row {
+        name: "link-that-is-not-heeded",
+        collection: "request: {path: /things}, created: created, items: items, pages: {style: link}",
+        good: |shop, _| Reply::json(200, &items(&shop.all(), json!({}))),
+        bad: |shop, request| {
+            let next = format!("<things?page={}>; rel=next", page_number(request) + 1);
+            Reply::json(200, &items(&numbered(&shop.all(), 1).0, json!({}))).with("link", next)
+        },
+        reason: "the same page came 3 times, each time with another to follow: \
+                 the source does not seem to understand how it is asked for the next",
         ..NONE
     },
     Row {
@@ -367,7 +380,7 @@ pub(super) const ROWS: &[Row] = &[
             true => give_token(shop, 3_600),
             false => Reply::status(401),
         },
-        reason: "the source answered 401",
+        reason: "the source answered 401: the secret key bought a token, which was sent, and refused",
         ..WITH_TOKEN
     },
 ];

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::shop::{
-    Clock, SIZE, Shop, after, give_token, gzip, gzipped, has_good_token, items, numbered, page_number, shown, since,
-    time, well_made,
+    Clock, SIZE, Shop, Thing, after, give_token, gzip, gzipped, has_good_token, items, numbered, page_number, shown,
+    since, time, well_made,
 };
 use crate::support::{Reply, Request};
 
@@ -52,6 +52,13 @@ fn epoch(shop: &Shop, request: &Request, clock: Clock) -> Reply {
 fn by_text(shop: &Shop, request: &Request, clock: Clock) -> Reply {
     let (page, pages) = numbered(&shop.changed_by_text(request.query("since").as_deref(), clock), page_number(request));
     Reply::json(200, &json!({"items": shown(&page, clock), "pages": pages}))
+}
+
+/// The page that is asked for and how many there are, the second of which is empty: the source filters as it goes.
+fn behind_an_empty_page<'a>(shop: &'a Shop, request: &Request) -> (usize, (Vec<&'a Thing>, usize)) {
+    let number = page_number(request);
+    let (page, pages) = numbered(&shop.all(), number - usize::from(number > 1));
+    (number, (if number == 2 { Vec::new() } else { page }, pages + 1))
 }
 
 fn authorized(shop: &mut Shop, request: &Request) -> Reply {
@@ -107,6 +114,29 @@ pub(super) const ROWS: &[Row] = &[
             if number < pages { reply.with("link", next) } else { reply }
         },
         asked: |requests| some("a link is followed", requests, |request| request.query("page").is_some()),
+    },
+    Row {
+        name: "link-behind-an-empty-page",
+        source: "",
+        collection: "request: {path: /things}, created: created, items: items, pages: {style: link}",
+        shop: |shop, request| {
+            let (number, (page, pages)) = behind_an_empty_page(shop, request);
+            let reply = Reply::json(200, &items(&page, json!({})));
+            let next = format!("<things?page={}>; rel=\"next\"", number + 1);
+            if number < pages { reply.with("link", next) } else { reply }
+        },
+        asked: |requests| some("what is behind it", requests, |request| page_number(request) == 5),
+    },
+    Row {
+        name: "total-behind-an-empty-page",
+        source: "",
+        collection: "request: {path: /things}, created: created, items: items,
+                     pages: {style: page, param: page, total: pages}",
+        shop: |shop, request| {
+            let (_, (page, pages)) = behind_an_empty_page(shop, request);
+            Reply::json(200, &items(&page, json!({"pages": pages})))
+        },
+        asked: |requests| some("what is behind it", requests, |request| page_number(request) == 5),
     },
     Row {
         name: "link-in-the-body",
@@ -461,6 +491,16 @@ pub(super) const ROWS: &[Row] = &[
         shop: |shop, request| {
             let (page, _) = numbered(&shop.changed(since(request)), page_number(request));
             if page.is_empty() { Reply::status(204) } else { Reply::json(200, &items(&page, json!({}))) }
+        },
+        asked: anything,
+    },
+    Row {
+        name: "not-found-behind-the-last-page",
+        source: "",
+        collection: "request: {path: /things}, created: created, pages: {style: page, param: page}",
+        shop: |shop, request| match numbered(&shop.all(), page_number(request)).0 {
+            page if page.is_empty() => Reply::json(404, &json!({"detail": "Invalid page."})),
+            page => Reply::json(200, &shown(&page, Clock::Rfc3339).into()),
         },
         asked: anything,
     },

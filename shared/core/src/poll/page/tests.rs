@@ -273,15 +273,53 @@ fn a_link_to_elsewhere_is_refused() {
         ("https://evil.test/p?token=hush", "https://evil.test/p"),
         ("http://shop.test/p", "http://shop.test/p"),
         ("https://shop.test:8443/p", "https://shop.test:8443/p"),
-        ("//evil.test/p#x", "//evil.test/p"),
-        ("https://shop.test@evil.test/p", "https://shop.test@evil.test/p"),
+        ("//evil.test/p#x", "https://evil.test/p"),
+        ("https://eve:hush@evil.test/p", "https://evil.test/p"),
         ("data:text/plain,x", "data:text/plain,x"),
-        ("https://[bad/p", "https://[bad/p"),
+        ("https://[bad/p", "no URL"),
     ];
     for (target, found) in cases {
-        let expected = format!("the next page {found:?} is not on https://shop.test, where the source is");
+        let expected =
+            format!("the next page's link points to {found}, which is not on https://shop.test, where the source is");
         assert_eq!(next(&[("link", &format!("<{target}>; rel=\"next\""))]), Err(expected.clone()));
         let body = serde_json::json!({"orders": [], "links": {"next": target}}).to_string();
         assert_eq!(next_of("{style: link, next: links.next}", &response(200, &[], &body)), Err(expected));
     }
+}
+
+#[test]
+fn a_404_behind_the_first_page_may_be_the_end() {
+    let check = |pages: &str, number: u64, status: u16, body: &str, expected: bool| {
+        let found = is_past_the_end(&collection("", pages), &At::Number(number), &response(status, &[], body));
+        assert_eq!(found, expected, "{pages} {number} {status} {body}");
+    };
+    const EMPTY: &str = "{style: page, param: page}";
+    check(EMPTY, 2, 404, r#"{"detail": "Invalid page."}"#, true);
+    check(EMPTY, 2, 404, " ", true);
+    check(EMPTY, 2, 404, "<h1>Not found</h1>", false);
+    check(EMPTY, 2, 404, "404 page not found", false);
+    check(EMPTY, 2, 410, "", false);
+    check(EMPTY, 2, 200, "[]", false);
+    check(EMPTY, 1, 404, "", false);
+    check("{style: page, param: page, first: 0}", 1, 404, "", true);
+    check("{style: page, param: page, first: 2}", 2, 404, "", false);
+    check(BY_NUMBER, 2, 404, "", false);
+    check("{style: status206, param: page}", 2, 404, "", false);
+}
+
+#[test]
+fn a_refusal_says_what_was_refused() {
+    let check = |auth: Option<Auth>, status: u16, expected: &str| {
+        assert_eq!(PageError::Status { status }.knowing(auth.as_ref()).to_string(), expected);
+    };
+    let secret = || "shop-key".parse().unwrap();
+    let unknown = "the source answered 401: it wants to know who asks, and the hub file has no `auth` for it";
+    check(None, 401, unknown);
+    let bearer = "the source answered 403: the secret shop-key was sent as a bearer token, and refused";
+    check(Some(Auth::Bearer { secret: secret() }), 403, bearer);
+    let basic = "the source answered 401: the secret shop-key was sent as the password of hub, and refused";
+    check(Some(Auth::Basic { user: "hub".to_owned(), secret: secret() }), 401, basic);
+    let header = "the source answered 401: the secret shop-key was sent in the header x-key, and refused";
+    check(Some(Auth::Header { name: "x-key".to_owned(), secret: secret() }), 401, header);
+    check(Some(Auth::Bearer { secret: secret() }), 404, "the source answered 404");
 }

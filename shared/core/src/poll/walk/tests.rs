@@ -448,19 +448,48 @@ fn links_in_a_circle_are_an_error() {
     assert_eq!(error.to_string(), "the source's pagination is circular: /list leads back to a page already read");
 }
 
-/// However the last page comes again: with a next link that has no end, or a total that is no number of pages.
+/// Links for as long as the source gives them, numbers up to the total: pages are counted until there is none to follow.
+/// Without either, an empty page is the end, and so is a last page that comes again and again.
 #[test]
-fn a_last_page_that_comes_again_and_again_is_the_end() {
-    for (style, total) in [(Style::Link, None), (Style::Number, None), (Style::Number, Some(1_000_000))] {
-        let mut walk = Walk::start(&collection(Ways { style, ..TIDY }), &Bookmark::None);
-        let mut pages = 0;
-        while walk.next().is_some() {
-            let next = format!("http://shop.test/?page={}", pages + 2);
-            walk.after(&page(&[1, 2], &[0, 0], total, Some(&next))).unwrap();
-            pages += 1;
-            assert!(pages < 50, "{style:?} {total:?}");
-        }
+fn what_the_source_says_is_there_is_not_given_up_quietly() {
+    const ROWS: &[u64] = &[1, 2];
+    let check = |style, total, rows: &dyn Fn(u64) -> &'static [u64], links, expected: Result<u64, WalkError>| {
+        let walk = || {
+            let pages = if style == Style::Link { "{style: link}" } else { "{style: page, param: page, total: pages}" };
+            let mut walk = Walk::start(&collection_of("", pages), &Bookmark::None);
+            for number in 1..=2_000 {
+                if walk.next().is_none() {
+                    return Ok(number - 1);
+                }
+                let next = (number <= links).then(|| format!("http://shop.test/?page={}", number + 1));
+                walk.after(&page(rows(number), &[], total, next.as_deref()))?;
+            }
+            panic!("still walking: {style:?} {total:?}");
+        };
+        assert_eq!(walk(), expected, "{style:?} {total:?}");
+    };
+    let all_but_second = |number| if number == 2 { &[] } else { std::slice::from_ref(&ROWS[number as usize % 2]) };
+    check(Style::Link, None, &all_but_second, 2, Ok(3));
+    check(Style::Link, None, &|_| ROWS, 9_000, Err(WalkError::PageAgain));
+    check(Style::Link, None, &|_| &[], 9_000, Err(WalkError::Endless));
+    check(Style::Number, Some(3), &all_but_second, 0, Ok(3));
+    check(Style::Number, Some(3), &|_| &[], 0, Ok(3));
+    check(Style::Number, Some(9_000), &|_| ROWS, 0, Err(WalkError::PageAgain));
+    check(Style::Number, Some(9_000), &|_| &[], 0, Err(WalkError::Endless));
+    for total in [None, Some(0)] {
+        check(Style::Number, total, &all_but_second, 0, Ok(2));
+        check(Style::Number, total, &|_| ROWS, 0, Ok(3));
+        check(Style::Number, total, &|_| &[], 0, Ok(1));
     }
+}
+
+#[test]
+fn a_last_page_may_lead_to_itself() {
+    let mut walk = Walk::start(&collection_of("", "{style: link}"), &Bookmark::None);
+    for row in [1, 2] {
+        walk.after(&page(&[row], &[], None, Some("http://shop.test/?page=2"))).unwrap();
+    }
+    assert_eq!(walk.next(), None);
 }
 
 #[test]

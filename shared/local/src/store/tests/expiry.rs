@@ -52,6 +52,9 @@ impl Fixture {
     }
 }
 
+/// The attributes of a dead letter that the ledger knows of.
+const LETTER: [(&str, &str); 2] = [("reason", "retries exhausted"), ("message_id", "its id")];
+
 /// An entry about a message, such as a further round, or with attributes a dead letter.
 fn about(name: &str, attributes: &[(&str, &str)]) -> Entry {
     let body = QueueBody { route: "book".parse().unwrap(), round: 2, message: Carried::of(&message(name)).unwrap() };
@@ -125,11 +128,12 @@ async fn a_dead_letter_keeps_its_message_until_it_goes_itself() {
     for name in ["given-up", "young"] {
         fixture.settled(name, DeliveryState::DeadLettered, 0).await;
     }
-    let (queues, reason) = (&fixture.queues, [("reason", "retries exhausted")]);
+    let queues = &fixture.queues;
     fixture.clock.set(at(10));
+    let reason = [("reason", "unreadable: not JSON")];
     let unreadable = Entry { attributes: about("x", &reason).attributes, ..entry("no JSON") };
-    // What the queue itself gave up on has no attributes; no delivery of it has ended.
-    for letter in [about("given-up", &reason), unreadable, about("unheard-of", &[])] {
+    // What the queue itself gave up on has no attributes; no delivery of it has ended, nor of what could not be read.
+    for letter in [about("given-up", &LETTER), unreadable, about("unheard-of", &[])] {
         assert_eq!(queues.send(&dead(), vec![letter]).await, [Ok(())]);
     }
     fixture.clock.set(at(60));
@@ -138,11 +142,11 @@ async fn a_dead_letter_keeps_its_message_until_it_goes_itself() {
     assert_eq!(queues.receive(&dead(), 10, Duration::from_secs(5)).await.unwrap().len(), 3);
     assert_eq!(fixture.collected().await, [0; 4], "somebody has them in hand");
     fixture.clock.set(at(66));
-    assert_eq!(fixture.collected().await, [2, 0, 0, 0]);
-    assert_eq!(queues.counts(&dead()).await.unwrap().visible, 1);
+    assert_eq!(fixture.collected().await, [1, 0, 0, 0]);
+    assert_eq!(queues.counts(&dead()).await.unwrap().visible, 2);
 
     fixture.clock.set(at(90));
-    assert_eq!(queues.send(&dead(), vec![about("young", &reason)]).await, [Ok(())]);
+    assert_eq!(queues.send(&dead(), vec![about("young", &LETTER)]).await, [Ok(())]);
     fixture.clock.set(at(130));
     assert_eq!(fixture.collected().await, [0, 1, 1, 0]);
     assert!(fixture.has("young").await && !fixture.has("given-up").await);
@@ -242,7 +246,7 @@ fn number(database: &Connection, pragma: &str) -> i64 {
 async fn room_is_given_back_and_some_of_it_kept() {
     let fixture = Fixture::on_disk().await;
     let body = "x".repeat(20_000);
-    let letters = |count| (0..count).map(|_| about(&body, &[("reason", "late")])).collect::<Vec<_>>();
+    let letters = |count| (0..count).map(|_| about(&body, &LETTER)).collect::<Vec<_>>();
     for _ in 0..20 {
         assert!(fixture.queues.send(&dead(), letters(20)).await.iter().all(Result::is_ok));
     }

@@ -1,6 +1,7 @@
 //! The contract suites on SQLite, and what only the local home promises.
 
 mod expiry;
+mod failing;
 mod opening;
 mod queues;
 mod sharing;
