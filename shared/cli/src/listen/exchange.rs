@@ -176,7 +176,11 @@ impl fmt::Display for Exchange {
         match &self.body {
             Body::Text(text) => write!(f, "\n  no JSON  {}", brief(&text.as_str().into())),
             Body::Json(_) => match self.field("payload") {
-                Some(payload) => write!(f, "\n  payload  {}", format!("{payload:#}").replace('\n', "\n  ")),
+                Some(payload) => {
+                    let (payload, same) = without_repeats(payload);
+                    write!(f, "\n  payload  {}", format!("{payload:#}").replace('\n', "\n  "))?;
+                    same.iter().try_for_each(|name| write!(f, "\n  current  of {}: the same as actual", plain(name)))
+                }
                 None => Ok(()),
             },
         }
@@ -187,6 +191,22 @@ impl Exchange {
     fn list(&self, name: &str) -> &[Value] {
         self.field(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
+}
+
+/// Without each `current` that says what the `actual` beside it says, and where that was: the newest version is mostly the
+/// message's own.
+fn without_repeats(payload: &Value) -> (Value, Vec<String>) {
+    let (mut payload, mut same) = (payload.clone(), Vec::new());
+    for (name, object) in payload.as_object_mut().into_iter().flatten() {
+        if let Some(object) = object.as_object_mut()
+            && object.contains_key("current")
+            && object.get("current") == object.get("actual")
+        {
+            object.remove("current");
+            same.push(name.clone());
+        }
+    }
+    (payload, same)
 }
 
 /// A value in one line.
@@ -277,6 +297,29 @@ mod tests {
             &expect![[r#"
             no message  /book?x=1 → 502, for there was no answer: connection refused by 127.0.0.1:1
               no JSON  so what"#]],
+        );
+        let payload = json!({"order": {"actual": {"n": 1}, "current": {"n": 1}}, "line": {"actual": {"n": 1}, "current": {"n": 2}}});
+        check(
+            &json!({"message": "line:new", "payload": payload}).to_string(),
+            Answered::of(StatusCode::OK),
+            &expect![[r#"
+                line:new  /book?x=1 → 200
+                  payload  {
+                    "line": {
+                      "actual": {
+                        "n": 1
+                      },
+                      "current": {
+                        "n": 2
+                      }
+                    },
+                    "order": {
+                      "actual": {
+                        "n": 1
+                      }
+                    }
+                  }
+                  current  of order: the same as actual"#]],
         );
         check("[1]", Answered::of(StatusCode::SERVICE_UNAVAILABLE), &expect!["no message  /book?x=1 → 503"]);
     }
