@@ -153,11 +153,14 @@ impl<'a> Run<'a> {
     }
 
     /// That nothing of many can be read says more of the hub file than of any record. To call the poll a success would make
-    /// an empty baseline of it, and news of everything once the file is mended.
+    /// an empty baseline of it, and news of everything once the file is mended. One bad record alone, where others have
+    /// been read before, is only a bad record.
     fn check_readable(&self) -> Result<(), PollError> {
+        let count = self.report.set_aside.len();
+        let suspicious = count > 1 || !self.state.baseline_done;
         match self.report.set_aside.first() {
-            Some(first) if self.readable == 0 => {
-                Err(PollError::AllSetAside { count: self.report.set_aside.len(), first: first.clone() })
+            Some(first) if self.readable == 0 && suspicious => {
+                Err(PollError::AllSetAside { count, first: first.clone() })
             }
             _ => Ok(()),
         }

@@ -189,6 +189,18 @@ async fn a_poll_that_can_read_no_record_has_failed() {
     assert_eq!(stage.arrived(), ["notification:error", "notification:info"]);
 }
 
+/// A quiet night in which one order is broken.
+#[tokio::test]
+async fn one_bad_record_alone_is_no_failing_source() {
+    let stage = with_baseline().await;
+    let page = |orders: Value| Ok(ok_page(&json!({"orders": orders, "pages": 1})));
+    stage.world.shop.lock().unwrap().instead = [page(json!([{"nr": "R7"}])), page(json!([{"nr": "R7"}, {}]))].into();
+    let report = stage.poll().await.unwrap();
+    assert_eq!((report.set_aside.len(), report.stored), (1, 0), "{report:?}");
+    let two = stage.poll().await.unwrap_err().to_string();
+    assert!(two.starts_with("no record could be read: all 2 were set aside"), "{two}");
+}
+
 #[tokio::test]
 async fn polls_of_one_collection_never_overlap() {
     use crossdock_core::port::{Clock, Collections, Home, LeaseOwner};
