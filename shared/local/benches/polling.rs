@@ -74,7 +74,7 @@ fn order(place: usize) -> Value {
     };
     json!({
         "number": format!("R{place:09}"), "state": "complete", "currency": "SEK", "total": "399.00", "weight_kg": 1.10,
-        "email": "zoë@exämple.com", "note": null, "meta": {}, "updated_at": "2026-11-21T10:00:00Z", "revision": 0,
+        "contact": "zoë@exämple.com", "note": null, "meta": {}, "updated_at": "2026-11-21T10:00:00Z", "revision": 0,
         "billing_address": address.clone(), "shipping_address": address,
         "line_items": (0..5).map(line).collect::<Vec<_>>(),
     })
