@@ -12,4 +12,5 @@
 
 pub mod build;
 pub mod clock;
+pub mod emulator;
 pub mod suite;
