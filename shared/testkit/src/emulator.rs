@@ -68,9 +68,13 @@ impl Emulator {
         std::fs::create_dir_all(&folder).expect("a folder for the emulator");
         let mut command = Command::new("sh");
         command.args(["-c", UNTIL_WE_END, "sh"]).arg(binary).arg(&folder).current_dir(&folder);
+        // Functions inherit its environment, and what the tests were started with is none of theirs.
+        command.env_clear().envs(setting("PATH").map(|path| ("PATH", path)));
         command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string()).env("LOG_LEVEL", "WARNING");
         // It would listen on a port of its own choice besides.
         command.env("IOT_MTLS_ENABLED", "0").env("HOME", &folder).env("TMPDIR", &folder);
+        // What the functions' SDKs call.
+        command.env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"));
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut process = command.spawn().expect("sh");
         for _ in 0..600 {
