@@ -113,7 +113,8 @@ impl<H: Home> Dispatcher<H> {
         answers
     }
 
-    /// Reads what the entries of a batch need: one batch read, and one more for objects that have changed since.
+    /// Reads what the entries of a batch need: one batch read, one more for objects that have changed since, and one for
+    /// messages that were too large for the bus.
     pub async fn prepare(&self, endpoint: &EndpointName, batch: Vec<Received>) -> Vec<Job> {
         let bodies: Vec<Result<QueueBody, String>> = batch
             .iter()
