@@ -23,7 +23,8 @@ fn every_alarm_tells_somebody_and_is_in_the_runbook() {
             }
             let name = alarm.property("AlarmName")["Fn::Sub"].as_str().unwrap();
             // "-failed-events" ends with nothing else that is a section.
-            let section = sections.iter().filter(|section| name.ends_with(**section)).max_by_key(|section| section.len());
+            let section =
+                sections.iter().filter(|section| name.ends_with(**section)).max_by_key(|section| section.len());
             used.insert(*section.unwrap_or_else(|| panic!("infra/runbook.md has no section for {name}")));
         }
     }

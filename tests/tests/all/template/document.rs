@@ -88,13 +88,6 @@ impl Template {
     }
 }
 
-/// A collection that is not closed yet.
-struct Open {
-    tag: Option<String>,
-    items: Vec<Value>,
-    is_map: bool,
-}
-
 /// A collection that is not closed yet; of a mapping, keys and values in turn.
 struct Open {
     tag: Option<String>,

@@ -6,8 +6,9 @@ use serde_json::Value;
 use super::document::{Resource, Template};
 
 /// Statements whose resource is not one thing, and how it may end. Why is said in the template, statement by statement.
-const MANY: [(&str, &str); 5] = [
-    ("Secrets", "}/*"),
+const MANY: [(&str, &str); 6] = [
+    ("Secrets", "/${Folder}/*"),
+    ("SecretsManager", ":${Folder}/*"),
     ("Sweep", "-to-*"),
     ("Sweep", "-dead-*"),
     ("EndpointQueues", "-to-*"),

@@ -51,8 +51,11 @@ fn queues_hide_a_message_for_six_timeouts() {
     assert_eq!(hub.property("Parameters")["QueueVisibility"], json!({"Ref": "QueueVisibility"}));
 
     for template in Template::rendered() {
-        let mapped: Vec<Value> =
-            template.of_kind("AWS::Lambda::EventSourceMapping").iter().map(|m| m.property("EventSourceArn").clone()).collect();
+        let mapped: Vec<Value> = template
+            .of_kind("AWS::Lambda::EventSourceMapping")
+            .iter()
+            .map(|m| m.property("EventSourceArn").clone())
+            .collect();
         for queue in template.of_kind("AWS::SQS::Queue") {
             if mapped.contains(&json!({"Fn::GetAtt": [queue.id, "Arn"]})) {
                 assert_eq!(queue.property("VisibilityTimeout"), &json!({"Ref": "QueueVisibility"}), "{}", queue.place);
