@@ -27,7 +27,7 @@ else
 program:
 	@cargo lambda --version >/dev/null 2>&1 || { \
 	  echo "cargo-lambda is not installed: pip install cargo-lambda ziglang, or https://www.cargo-lambda.info" >&2; exit 1; }
-	cd "$(root)" && cargo lambda build --locked --profile function --arm64 --package $(package) --target-dir "$(target)"
+	cd "$(root)" && CARGO_TARGET_DIR="$(target)" cargo lambda build --locked --profile function --arm64 --package $(package)
 	cp "$(target)/lambda/$(package)/bootstrap" "$(ARTIFACTS_DIR)/bootstrap"
 endif
 
