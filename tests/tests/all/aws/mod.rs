@@ -8,4 +8,6 @@
 //! is between a test and what it looks at.
 
 mod cloud;
+mod deployed;
 mod on_aws;
+mod packaged;
