@@ -1,1 +1,3 @@
 //! The AWS home.
+
+pub mod store;

@@ -1,1 +1,3 @@
 //! A hub as CloudFormation.
+
+pub mod table;
