@@ -15,4 +15,5 @@ mod failure;
 pub mod queues;
 pub mod secrets;
 pub mod settings;
+pub mod store;
 mod trace;

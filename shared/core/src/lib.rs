@@ -24,9 +24,11 @@ pub mod pattern;
 pub mod poll;
 pub mod port;
 pub mod publish;
+pub mod push;
 pub mod redrive;
 pub mod retry;
 pub mod route;
+pub mod sweep;
 pub mod url;
 pub mod version;
 

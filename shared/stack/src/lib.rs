@@ -1,3 +1,4 @@
 //! A hub as CloudFormation.
 
 pub mod names;
+pub mod table;
