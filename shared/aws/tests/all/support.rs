@@ -2,24 +2,21 @@
 
 use std::{sync::Arc, time::Duration};
 
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_dynamodb::{
     Client,
-    config::{BehaviorVersion, Credentials, Region},
     types::{
         AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
         ScalarAttributeType,
     },
 };
-use aws_smithy_http_client::{
-    Builder,
-    tls::{Provider, rustls_provider::CryptoMode},
-};
-use crossdock_aws::store::DynamoStore;
+use aws_types::{SdkConfig, region::Region};
+use crossdock_aws::{clients::Clients, store::DynamoStore};
 use crossdock_core::hub::Retention;
-use crossdock_stack::table;
+use crossdock_stack::{names::Names, table};
+pub(crate) use crossdock_testkit::emulator::Account;
 use crossdock_testkit::{
     clock::{SeededRandom, TestClock},
-    emulator::Account,
     suite::StoreFixture,
 };
 use serde_json::Value;
@@ -32,16 +29,27 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 pub(crate) const USUAL: Retention =
     Retention { deliveries: Some(DAY.saturating_mul(30)), dead_letters: DAY.saturating_mul(14), versions: None };
 
-pub(crate) fn dynamodb(account: &Account) -> Client {
-    let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
+pub(crate) fn clients(account: &Account) -> Clients {
+    let credentials = Credentials::from_keys(&account.id, "secret", None);
+    let config = SdkConfig::builder()
         .region(Region::new("us-east-1"))
         .endpoint_url(&account.url)
-        .credentials_provider(Credentials::from_keys(&account.id, "secret", None))
-        .http_client(http)
-        .build();
-    Client::from_conf(config)
+        .credentials_provider(SharedCredentialsProvider::new(credentials));
+    Clients::new(&config.build())
+}
+
+pub(crate) fn dynamodb(account: &Account) -> Client {
+    clients(account).dynamodb
+}
+
+/// Of the queues and the bus.
+pub(crate) fn names() -> Names {
+    Names::new("shop").unwrap()
+}
+
+/// What the URLs of an account's queues begin with.
+pub(crate) fn queue_urls(account: &Account) -> String {
+    format!("{}/{}/", account.url, account.id)
 }
 
 /// The table as [`table::properties`] describes it. Expiry is left to the tests: the emulator would delete by its own clock.
