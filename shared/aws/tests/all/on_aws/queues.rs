@@ -6,7 +6,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use crossdock_aws::{clients::Clients, queues::SqsQueues};
 use crossdock_core::{
     Timestamp,
-    port::{Clock, Entry, QueueBody, QueueName, Queues},
+    port::{Clock, QueueBody, QueueName, Queues},
 };
 use crossdock_http::SystemClock;
 use crossdock_testkit::{
@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::support::{Account, clients, names, queue_urls};
 
-const MAX_RECEIVE_COUNT: u32 = 2;
+const MAX_RECEIVE_COUNT: u32 = 3;
 
 pub(crate) struct Fixture {
     clients: Clients,
@@ -95,10 +95,10 @@ async fn a_trace_goes_with_its_message() {
     let message = message("m");
     let carried = crossdock_core::message::Carried::of(&message).unwrap();
     let body = QueueBody { route: "book".parse().unwrap(), round: 1, message: carried };
-    let sent = Entry { ..entry(serde_json::to_string(&body).unwrap()) };
-    assert_eq!(fixture.queues.send(&alpha(), vec![sent]).await, [Ok(())]);
+    let body = serde_json::to_string(&body).unwrap();
+    assert_eq!(fixture.queues.send(&alpha(), vec![entry(body)]).await, [Ok(())]);
     let url = fixture.clients.sqs.get_queue_url().queue_name(names().queue(&alpha())).send().await.unwrap().queue_url;
-    let receive = fixture.clients.sqs.receive_message().set_queue_url(url);
+    let receive = fixture.clients.sqs.receive_message().set_queue_url(url).wait_time_seconds(1);
     let received =
         receive.message_system_attribute_names("AWSTraceHeader".into()).send().await.unwrap().messages.unwrap();
     let header = &received[0].attributes.as_ref().unwrap()[&"AWSTraceHeader".into()];
