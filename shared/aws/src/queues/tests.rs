@@ -1,4 +1,5 @@
-use crossdock_testkit::build::{endpoint, entry};
+use crossdock_core::{message::Carried, port::QueueBody};
+use crossdock_testkit::build::{endpoint, entry, message};
 use serde_json::{Value, json};
 
 use super::*;
@@ -76,4 +77,20 @@ async fn only_an_unknown_receipt_may_be_deleted_in_vain() {
         let fake = Fake::new(move |_, _: Value| (400, json!({"__type": format!("com.amazonaws.sqs#{code}")})));
         assert_eq!(queues(&fake).delete(&alpha(), "receipt").await.is_ok(), good, "{code}");
     }
+}
+
+#[tokio::test]
+async fn a_trace_goes_with_its_message() {
+    let fake = Fake::new(|_, request| {
+        let entry = &request["Entries"][0];
+        let expected =
+            json!({"DataType": "String", "StringValue": "Root=1-0af76519-16cd43dd8448eb211c80319c;Sampled=1"});
+        assert_eq!(entry["MessageSystemAttributes"]["AWSTraceHeader"], expected);
+        (200, json!({"Successful": [{"Id": "0", "MessageId": "m", "MD5OfMessageBody": "0"}], "Failed": []}))
+    });
+    let message = Carried::of(&message("m")).unwrap();
+    let body = QueueBody { route: "book".parse().unwrap(), round: 1, message };
+    let sent = queues(&fake).send(&alpha(), vec![entry(serde_json::to_string(&body).unwrap())]).await;
+    assert_eq!(sent, [Ok(())]);
+    assert_eq!(trace_of("no message"), None);
 }
