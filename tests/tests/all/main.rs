@@ -5,6 +5,8 @@ mod answers;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod cost;
+#[cfg(test)]
 mod dependencies;
 #[cfg(test)]
 mod disk;
