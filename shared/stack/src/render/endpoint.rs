@@ -181,6 +181,7 @@ fn mapping(endpoint: &Endpoint, queue: &str) -> Map {
 }
 
 fn rule(route: &Route, resources: &mut Map) {
+    let name = names::rule(&route.name, &route.to);
     let (id, queue) = (logical(route.name.as_str()), format!("{}Queue", logical(route.to.as_str())));
     let transformer = Map::default()
         .with("InputPathsMap", Map::default().with("message", "$.detail"))
@@ -195,7 +196,7 @@ fn rule(route: &Route, resources: &mut Map) {
         )
         .with("DeadLetterConfig", Map::default().with("Arn", Yaml::reference("FailedEventsQueueArn")));
     let properties = Map::default()
-        .with("Name", names::rule(&route.name, &route.to))
+        .with("Name", name.clone())
         .with("Description", format!("Crossdock route {} to endpoint {}", route.name, route.to))
         .with("EventBusName", Yaml::reference("BusName"))
         .with("State", if route.enabled { "ENABLED" } else { "DISABLED" })
@@ -211,7 +212,7 @@ fn rule(route: &Route, resources: &mut Map) {
         None,
         format!("{id}RuleAlarm"),
         alarm(
-            &format!("{}-failed", names::rule(&route.name, &route.to)),
+            &format!("{name}-failed"),
             &format!("EventBridge could not bring events of route {} to the queue of {}.", route.name, route.to),
             Metric {
                 namespace: "AWS/Events",
@@ -219,7 +220,8 @@ fn rule(route: &Route, resources: &mut Map) {
                 statistic: "Sum",
                 dimensions: vec![
                     ("EventBusName", Yaml::reference("BusName")),
-                    ("RuleName", Yaml::reference(&format!("{id}Rule"))),
+                    // `Ref` would give the name with the bus in front of it.
+                    ("RuleName", name.clone().into()),
                 ],
             },
             0_u64.into(),
