@@ -165,7 +165,7 @@ fn policy(queue: &str, allowed: Option<Map>) -> Map {
 }
 
 /// Without a batching window: with one, Lambda may let the messages of a quiet queue wait for 20 seconds, whatever the
-/// window says (`lambda/latest/dg/services-sqs-configure.html`), and where much waits batches are full anyway.
+/// window says (`lambda/latest/dg/with-sqs.html`), and where much waits batches are full anyway.
 fn mapping(endpoint: &Endpoint, queue: &str) -> Map {
     // 1 is refused before anything is rendered.
     let invocations = Concurrency::of(endpoint.concurrency).map_or(LEAST_INVOCATIONS, |split| split.invocations);

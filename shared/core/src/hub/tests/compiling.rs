@@ -92,7 +92,7 @@ routes: [{name: r, messages: ["t:*"], to: e, parameters: {p: [{deep: "${P}"}]}}]
     };
     let missing = "the environment variable X is not set; set it, or give a default: ${X:-…}";
     check("${EVERY:-1m}", "${X}", &format!("hub.yaml:9:76: sources.s.collections.c.every: {missing}"));
-    check("\"t:*\"", "\"${X}\"", &format!("hub.yaml:11:30: routes[0].messages[0]: {missing}"));
+    check("\"t:*\"", "\"${X}\"", &format!("hub.yaml:11:31: routes[0].messages[0]: {missing}"));
     check("hub: a", "hub: ${X}", &format!("hub.yaml:2:6: hub: {missing}"));
     // What is wrong with a variable is wrong wherever it stands.
     check(
