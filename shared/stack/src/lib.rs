@@ -1,3 +1,4 @@
 //! A hub as CloudFormation.
 
+pub mod limits;
 pub mod names;
