@@ -16,4 +16,5 @@ pub mod function;
 pub mod queues;
 pub mod secrets;
 pub mod settings;
+pub mod store;
 mod trace;
