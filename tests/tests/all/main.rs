@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod aws;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod dependencies;
@@ -36,3 +38,5 @@ mod source_shapes;
 mod sources;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod template;
