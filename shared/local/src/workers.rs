@@ -139,7 +139,12 @@ pub(crate) async fn sweep(home: Arc<LocalHome>, mut stopped: watch::Receiver<boo
 }
 
 /// Looks over what was promised to routes, at the start and then daily.
-pub(crate) async fn audit(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
+pub(crate) async fn audit(
+    home: Arc<LocalHome>,
+    hub: Arc<Hub>,
+    router: Arc<Router>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let mut ticks = tokio::time::interval(sweep::EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -149,7 +154,7 @@ pub(crate) async fn audit(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: watc
         }
         let swept = tokio::select! {
             () = stopping(&mut stopped) => return,
-            swept = sweep::sweep(&*home, &hub) => swept,
+            swept = sweep::sweep(&*home, &hub, &router) => swept,
         };
         match swept.map(|swept| (swept.refused.clone(), swept)) {
             Ok((None, swept)) => {

@@ -76,7 +76,7 @@ pub async fn handle<H: Home>(
             refused.map_or(Ok(Done::Published(accepted)), |error| Err(error.into()))
         }
         Task::Sweep => {
-            let Some(swept) = until(time_is_up, sweep(&*work.home, &work.hub)).await? else {
+            let Some(swept) = until(time_is_up, sweep(&*work.home, &work.hub, &work.router)).await? else {
                 return Err(Failure::Trouble("the time was up before the day's messages were looked over".to_owned()));
             };
             let Swept { messages, missing, refused } = swept;
