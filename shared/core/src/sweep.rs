@@ -15,13 +15,12 @@ use std::{collections::BTreeMap, time::Duration};
 use futures_util::future::join_all;
 
 use crate::{
-    Timestamp, claim,
+    Timestamp,
     event::{EventName, HubEvent},
     hub::Hub,
     id::{DeliveryKey, EndpointName, RouteName},
     message::{Carried, Message, MessageRecord},
     port::{Entry, Home, Ledger, Outbox, PortError, QueueBody, QueueName, Queues},
-    route::Router,
 };
 
 /// How often promises are looked over.
@@ -36,8 +35,6 @@ pub const UNTIL: Duration = Duration::from_secs(3600);
 const PAGE: usize = 100;
 /// Deliveries that are looked up at a time: one batch read of DynamoDB, and some room for what comes with it.
 const LOOKED_UP: usize = 90;
-/// Bytes of a message in a queue's entry: SQS takes 1 MiB, the route's name included.
-const ROOM: usize = 1024 * 1024 - 1024;
 
 /// What a sweep came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,13 +57,11 @@ impl Promise<'_> {
         DeliveryKey { message: self.message.message_id, route: self.route.clone(), round: 1 }
     }
 
-    /// As the bus would have made it, the claim check included.
-    fn entry(&self, router: &Router) -> Result<Entry, PortError> {
-        let failed = |error: &dyn std::fmt::Display| PortError::permanent(error.to_string());
-        let detail = claim::detail(self.message, router, ROOM).map_err(|error| failed(&error))?;
-        let message: Carried = serde_json::from_str(&detail).map_err(|error| failed(&error))?;
+    fn entry(&self) -> Result<Entry, PortError> {
+        let failed = |error: serde_json::Error| PortError::permanent(error.to_string());
+        let message = Carried::of(self.message).map_err(failed)?;
         let body = QueueBody { route: self.route.clone(), round: 1, message };
-        let body = serde_json::to_string(&body).map_err(|error| failed(&error))?;
+        let body = serde_json::to_string(&body).map_err(failed)?;
         Ok(Entry { body, attributes: BTreeMap::new(), delay: Duration::ZERO })
     }
 }
@@ -75,7 +70,7 @@ impl Promise<'_> {
 ///
 /// # Errors
 /// The store could not be read. What was sent again until then stays sent, and the next sweep finds it in the ledger.
-pub async fn sweep<H: Home>(home: &H, hub: &Hub, router: &Router) -> Result<Swept, PortError> {
+pub async fn sweep<H: Home>(home: &H, hub: &Hub) -> Result<Swept, PortError> {
     let now = home.clock().now();
     let ago = |age: Duration| now.checked_sub(age).unwrap_or(Timestamp::MIN);
     let (from, until) = (ago(FROM), ago(UNTIL));
@@ -85,7 +80,7 @@ pub async fn sweep<H: Home>(home: &H, hub: &Hub, router: &Router) -> Result<Swep
         let page = home.store().stored_between(from, until, place.as_ref(), PAGE).await?;
         swept.messages += page.messages.len() as u64;
         let promises = promises(hub, &page.messages);
-        for checked in join_all(promises.iter().map(|(endpoint, of_it)| check(home, router, endpoint, of_it))).await {
+        for checked in join_all(promises.iter().map(|(endpoint, of_it)| check(home, endpoint, of_it))).await {
             let (missing, refused) = checked?;
             swept.missing += missing;
             swept.refused = refused.or(swept.refused);
@@ -111,7 +106,6 @@ fn promises<'a>(hub: &'a Hub, messages: &'a [MessageRecord]) -> BTreeMap<&'a End
 /// How many of an endpoint's promises were missing and are on their way again, and why others are not.
 async fn check<H: Home>(
     home: &H,
-    router: &Router,
     endpoint: &EndpointName,
     promises: &[Promise<'_>],
 ) -> Result<(u64, Option<PortError>), PortError> {
@@ -121,7 +115,7 @@ async fn check<H: Home>(
         let opened = home.store().open(endpoint, &keys, &[]).await?;
         let known = some.iter().zip(opened.deliveries);
         for missing in known.filter_map(|(promise, delivery)| delivery.is_none().then_some(promise)) {
-            match send_again(home, router, endpoint, missing).await {
+            match send_again(home, endpoint, missing).await {
                 Ok(()) => sent += 1,
                 Err(error) => refused = Some(error),
             }
@@ -130,15 +124,10 @@ async fn check<H: Home>(
     Ok((sent, refused))
 }
 
-async fn send_again<H: Home>(
-    home: &H,
-    router: &Router,
-    endpoint: &EndpointName,
-    missing: &Promise<'_>,
-) -> Result<(), PortError> {
+async fn send_again<H: Home>(home: &H, endpoint: &EndpointName, missing: &Promise<'_>) -> Result<(), PortError> {
     let event = HubEvent::new(home.clock().now(), EventName::DeliveryMissing)
         .about(missing.message)
         .delivering(&missing.key(), endpoint);
     home.observer().observe(event);
-    home.queues().send_one(&QueueName::Endpoint(endpoint.clone()), missing.entry(router)?).await
+    home.queues().send_one(&QueueName::Endpoint(endpoint.clone()), missing.entry()?).await
 }

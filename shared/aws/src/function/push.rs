@@ -31,7 +31,7 @@ pub async fn handle<H: Home>(work: Work<H>, invocation: Invocation, event: Value
         tracing::error!("the time was up before a push was stored");
         return Ok(Answer::unavailable().into());
     };
-    match tokio::time::timeout(left(), publish(&*work.home, &records)).await {
+    match tokio::time::timeout(left(), publish(&*work.home, &work.router, &records)).await {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => tracing::warn!(error = %error, "pushed messages stay pending"),
         Err(_) => tracing::warn!("the time was up; pushed messages stay pending"),

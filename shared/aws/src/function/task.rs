@@ -69,14 +69,14 @@ pub async fn handle<H: Home>(
             polled(&key, poller.poll_until(&key, time_is_up).await).map(Done::Polled)
         }
         Task::Publish => {
-            let Some(published) = until(time_is_up, publish_stale(&*work.home)).await? else {
+            let Some(published) = until(time_is_up, publish_stale(&*work.home, &work.router)).await? else {
                 return Err(Failure::Trouble("the time was up before all that is pending was published".to_owned()));
             };
             let Published { accepted, refused } = published;
             refused.map_or(Ok(Done::Published(accepted)), |error| Err(error.into()))
         }
         Task::Sweep => {
-            let Some(swept) = until(time_is_up, sweep(&*work.home, &work.hub, &work.router)).await? else {
+            let Some(swept) = until(time_is_up, sweep(&*work.home, &work.hub)).await? else {
                 return Err(Failure::Trouble("the time was up before the day's messages were looked over".to_owned()));
             };
             let Swept { messages, missing, refused } = swept;

@@ -26,7 +26,7 @@ async fn lose(stage: &Stage, name: &str) -> MessageRecord {
 }
 
 async fn swept(stage: &Stage) -> (u64, u64) {
-    let Swept { messages, missing, refused } = sweep(&*stage.home, &stage.hub, &stage.router).await.unwrap();
+    let Swept { messages, missing, refused } = sweep(&*stage.home, &stage.hub).await.unwrap();
     assert_eq!(refused, None);
     (messages, missing)
 }
@@ -101,11 +101,7 @@ async fn nobody_waits_at_a_route_that_is_gone_or_disabled() {
         stage.clock.advance(ENOUGH);
         let text = crate::stage::HUB.replace(change.0, change.1);
         let hub = crossdock_core::hub::load("hub.yaml", &text, &|_| None).unwrap().hub;
-        assert_eq!(
-            sweep(&*stage.home, &hub, &stage.router).await.unwrap(),
-            Swept { messages: 1, ..Swept::default() },
-            "{change:?}"
-        );
+        assert_eq!(sweep(&*stage.home, &hub).await.unwrap(), Swept { messages: 1, ..Swept::default() }, "{change:?}");
     }
 }
 
@@ -119,7 +115,7 @@ async fn one_that_cannot_be_sent_harms_no_other() {
     stage.clock.advance(ENOUGH);
     let plan = "fail@before:queues.send#3".parse().unwrap();
     stage.restart(Faults::planned(plan, Arc::new(|_| Box::pin(async {}))));
-    let swept = sweep(&*stage.home, &stage.hub, &stage.router).await.unwrap();
+    let swept = sweep(&*stage.home, &stage.hub).await.unwrap();
     assert_eq!((swept.messages, swept.missing), (250, 249));
     assert!(swept.refused.is_some(), "and this is told");
 }
