@@ -203,3 +203,6 @@ fn show(span: Duration) -> String {
         millis => format!("{}m", millis / 60_000),
     }
 }
+
+#[cfg(test)]
+mod tests;
