@@ -99,7 +99,8 @@ fn dependencies_point_inward() {
         ("local", &["core", "http"], &["testkit"]),
         // Knows nothing of the hub but what its requests say.
         ("sample", &[], &[]),
-        ("cli", &["core", "http", "local", "sample"], &["testkit"]),
+        ("stack", &["core"], &[]),
+        ("cli", &["core", "http", "local", "sample", "stack"], &["testkit"]),
         ("testkit", &["core"], &[]),
         ("tests", &[], &["core", "http", "local", "sample", "testkit"]),
     ];
