@@ -2,6 +2,7 @@
 //!
 //! `main` reads the command line and the environment, once, and hands both over; each command is a module of its own.
 
+mod addresses;
 mod args;
 mod check;
 mod context;
@@ -18,6 +19,7 @@ mod out;
 mod poll;
 mod printer;
 mod redact;
+mod render;
 mod sample;
 mod send;
 mod show;
@@ -58,6 +60,7 @@ async fn run(command: Command, environment: Environment) -> Result<ExitCode, Fai
         Command::Dev(args) => dev::run(args, environment).await?,
         Command::Listen(args) => listen::run(args, &environment).await?,
         Command::Check(args) => return check::run(&args, &environment),
+        Command::Render(args) => return render::run(&args, &environment),
         Command::Show(args) => show::run(args, environment).await?,
         Command::Dlq(args) => dlq::run(args, environment).await?,
         Command::Poll(args) => poll::run(args, environment).await?,

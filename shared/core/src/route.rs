@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use serde_json::Value;
+
 use crate::{
     hub::Hub,
     id::{EndpointName, MessageId, RouteName},
@@ -74,6 +76,12 @@ impl Router {
         places.dedup();
         let enabled = self.at(&places).filter(|target| target.enabled);
         Ok(enabled.map(|target| (target.route.clone(), target.endpoint.clone())).collect())
+    }
+
+    /// What is left of an event when every field goes that no route, enabled or not, looks at. All routes match it as
+    /// they match the whole.
+    pub fn looked_at(&self, event: &Value) -> Value {
+        self.matcher.looked_at(event)
     }
 
     /// Places in the hub's order.

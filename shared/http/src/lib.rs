@@ -30,3 +30,4 @@ mod tls;
 
 pub use client::{BuildError, HttpClient};
 pub use policy::{AddressPolicy, Loopback, Refusal};
+pub use target::refusal;

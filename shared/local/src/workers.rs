@@ -12,6 +12,7 @@ use crossdock_core::{
     port::{Home, LeaseOwner, QueueName, Queues, Received},
     publish::{STALE_AFTER, publish, publish_stale},
     route::Router,
+    sweep,
 };
 use futures_util::FutureExt;
 use tokio::{
@@ -133,6 +134,30 @@ pub(crate) async fn sweep(home: Arc<LocalHome>, mut stopped: watch::Receiver<boo
         }
         if let Err(error) = publish_stale(&*home).await {
             tracing::warn!(error = %error, "pending messages could not be published");
+        }
+    }
+}
+
+/// Looks over what was promised to routes, at the start and then daily.
+pub(crate) async fn audit(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
+    let mut ticks = tokio::time::interval(sweep::EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stopping(&mut stopped) => return,
+            _ = ticks.tick() => {}
+        }
+        let swept = tokio::select! {
+            () = stopping(&mut stopped) => return,
+            swept = sweep::sweep(&*home, &hub) => swept,
+        };
+        match swept.map(|swept| (swept.refused.clone(), swept)) {
+            Ok((None, swept)) => {
+                tracing::debug!(messages = swept.messages, missing = swept.missing, "looked for missing deliveries");
+            }
+            Ok((Some(error), _)) | Err(error) => {
+                tracing::warn!(error = %error, "missing deliveries could not be looked for")
+            }
         }
     }
 }

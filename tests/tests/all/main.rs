@@ -38,3 +38,5 @@ mod source_shapes;
 mod sources;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod template;

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::{
     outcome::{Outcome, follow_ups, paused_wait},
     outgoing,
-    poison::{finished, is_poison, is_suspect},
+    poison::{finished, is_poison, is_suspect, would_be_suspect},
 };
 use crate::{
     Timestamp,
@@ -113,7 +113,8 @@ impl<H: Home> Dispatcher<H> {
         answers
     }
 
-    /// Reads what the entries of a batch need: one batch read, and one more for objects that have changed since.
+    /// Reads what the entries of a batch need: one batch read, one more for objects that have changed since, and one for
+    /// messages that were too large for the bus.
     pub async fn prepare(&self, endpoint: &EndpointName, batch: Vec<Received>) -> Vec<Job> {
         let bodies: Vec<Result<QueueBody, String>> = batch
             .iter()
@@ -217,6 +218,22 @@ impl<H: Home> Dispatcher<H> {
             tracing::error!(endpoint = %endpoint, error = %error, "an entry goes back to the queue");
             Disposition::RetryIn(TROUBLE_WAIT)
         })
+    }
+
+    /// An entry that nobody got to, because whoever received it has to end: back to its queue at once. That this is no
+    /// sign of poison is written down where one more receive would look like it, and only there. A suspect stays one.
+    pub async fn give_back(&self, endpoint: &EndpointName, job: Job) -> Disposition {
+        let Job { received, suspect, work } = job;
+        match work {
+            Work::Deliver(open) if !suspect && would_be_suspect(&received, open.known.as_ref()) => {
+                let now = self.home.clock().now();
+                if let Err(error) = self.put_off(endpoint, &received, &open, Duration::ZERO, now).await {
+                    tracing::warn!(endpoint = %endpoint, error = %error, "an entry goes back to the queue, unaccounted for");
+                }
+            }
+            Work::Deliver(_) | Work::Unreadable(_) | Work::Trouble => {}
+        }
+        Disposition::RetryIn(Duration::ZERO)
     }
 
     async fn deliver(
