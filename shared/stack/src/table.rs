@@ -9,9 +9,9 @@ pub const PK: &str = "pk";
 pub const SK: &str = "sk";
 /// When an item may be forgotten: seconds since 1970. Items without it stay.
 pub const TTL: &str = "ttl";
-/// The index. Only items that have its keys are in it, with nothing but their keys: what is read through it is read again
+/// The index (a name has at least three characters). Only items that have its keys are in it, with nothing but their keys: what is read through it is read again
 /// from the table, and writing to the rest of an item costs the index nothing.
-pub const INDEX: &str = "by";
+pub const INDEX: &str = "lookup";
 /// The index's partition key, a string.
 pub const BY: &str = "by";
 /// The index's sort key, a string.

@@ -24,15 +24,15 @@ use crossdock_testkit::{
 };
 use serde_json::Value;
 
-pub const TABLE: &str = "my-shop";
+pub(crate) const TABLE: &str = "my-shop";
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What a hub file that says nothing of it gives.
-pub const USUAL: Retention =
+pub(crate) const USUAL: Retention =
     Retention { deliveries: Some(DAY.saturating_mul(30)), dead_letters: DAY.saturating_mul(14), versions: None };
 
-pub fn dynamodb(account: &Account) -> Client {
+pub(crate) fn dynamodb(account: &Account) -> Client {
     let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -45,7 +45,7 @@ pub fn dynamodb(account: &Account) -> Client {
 }
 
 /// The table as [`table::properties`] describes it. Expiry is left to the tests: the emulator would delete by its own clock.
-pub async fn make_table(client: &Client) {
+pub(crate) async fn make_table(client: &Client) {
     let properties = table::properties();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let keys = |of: &Value| -> Vec<KeySchemaElement> {
@@ -74,18 +74,18 @@ pub async fn make_table(client: &Client) {
 }
 
 /// A store in an account of its own.
-pub struct Fixture {
-    pub client: Client,
-    pub store: DynamoStore,
-    pub clock: Arc<TestClock>,
+pub(crate) struct Fixture {
+    pub(crate) client: Client,
+    pub(crate) store: DynamoStore,
+    pub(crate) clock: Arc<TestClock>,
 }
 
 impl Fixture {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::keeping(USUAL).await
     }
 
-    pub async fn keeping(retention: Retention) -> Self {
+    pub(crate) async fn keeping(retention: Retention) -> Self {
         let client = dynamodb(&Account::new());
         make_table(&client).await;
         let clock = Arc::new(TestClock::default());
