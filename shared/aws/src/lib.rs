@@ -12,6 +12,7 @@ pub mod bus;
 pub mod calls;
 pub mod clients;
 mod failure;
+pub mod function;
 pub mod queues;
 pub mod secrets;
 pub mod settings;

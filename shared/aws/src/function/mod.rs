@@ -16,7 +16,7 @@ pub mod event;
 mod failure;
 mod invocation;
 pub mod push;
-pub mod start;
+
 pub mod task;
 pub mod telemetry;
 
