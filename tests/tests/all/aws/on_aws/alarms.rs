@@ -6,13 +6,17 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::town::Town;
-use crate::{aws::cloud::until, support::random::Random};
+use crate::{
+    aws::{cloud::until, deployed::Deployed},
+    kills::hub_file,
+    support::Bench,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_alarm_goes_off_and_is_heard() {
-    let town = Town::new("alarms", &mut Random::seeded("alarms"), |hub| hub).await;
-    let (hub, cloud) = (&town.hub, &town.hub.cloud);
+    let file = hub_file("https://shop.test", "https://endpoints.test", "1h");
+    let hub = Deployed::new("alarms", Bench::empty(), &file).await;
+    let cloud = &hub.cloud;
     let topic = hub.stack.output("AlarmTopic").await;
     cloud.listen_to(&topic, "heard").await;
 
