@@ -13,6 +13,7 @@ pub mod calls;
 pub mod clients;
 mod failure;
 pub mod function;
+pub mod home;
 pub mod queues;
 pub mod secrets;
 pub mod settings;

@@ -60,3 +60,6 @@ fn prune(message: &Message, router: &Router) -> serde_json::Result<Value> {
     detail.insert("payload_ref".to_owned(), message.message_id.to_string().into());
     Ok(Value::Object(detail))
 }
+
+#[cfg(test)]
+mod tests;
