@@ -15,7 +15,6 @@ async fn of_a_thousand_orders_none_is_lost_and_none_unexplained() {
     let old = town.shop.things(ORDERS).len();
     // About every seventh request goes wrong.
     town.temper.lock().unwrap().mood = Some(random.split());
-    town.received.lock().unwrap().incomplete = true;
     town.happen(Happening::Purchase, NEW_ORDERS);
     town.poll().await;
     for happening in [Happening::ChangeOfMind, Happening::Payment, Happening::Cancellation, Happening::Parcel] {

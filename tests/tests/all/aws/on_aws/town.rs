@@ -1,9 +1,12 @@
 //! The town of the crash tests (`kills`), with its hub on AWS: a shop and its endpoints, and the same reckoning.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use crate::{
-    aws::{cloud::until, deployed::Deployed},
+    aws::{cloud::within, deployed::Deployed},
     kills::{
         Temper, answer,
         audit::{Received, audit, is_up_to_date},
@@ -14,6 +17,9 @@ use crate::{
 };
 
 pub(super) const COLLECTIONS: [&str; 2] = ["my-store/orders", "my-store/shipments"];
+
+/// The emulator is one process, and has thousands of deliveries to see through.
+const LONGEST: Duration = Duration::from_secs(300);
 
 pub(super) struct Town {
     pub(super) hub: Deployed,
@@ -74,7 +80,8 @@ impl Town {
             let state = self.hub.state().await;
             (state.idle && is_up_to_date(&self.shop, &state)).then_some(state)
         };
-        let state = until("everything to be settled", quiet).await;
+        let settled = within(LONGEST, quiet).await;
+        let state = settled.unwrap_or_else(|| panic!("not everything was settled within {LONGEST:?}"));
         audit(&self.shop, &state, &self.received.lock().unwrap());
         state
     }
