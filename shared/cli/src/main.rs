@@ -14,6 +14,8 @@ mod gc;
 mod hint;
 mod init;
 mod listen;
+#[cfg(feature = "aws")]
+mod on_aws;
 mod out;
 mod poll;
 mod printer;
