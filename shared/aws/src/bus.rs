@@ -11,7 +11,7 @@ use aws_sdk_eventbridge::{Client, types::PutEventsRequestEntry};
 use crossdock_core::{
     claim,
     message::Message,
-    port::{Bus, PortError},
+    port::{Bus, PortError, PublishError},
     route::Router,
 };
 
@@ -88,8 +88,13 @@ impl EventBridgeBus {
 }
 
 impl Bus for EventBridgeBus {
-    async fn publish(&self, messages: &[Message]) -> Vec<Result<(), PortError>> {
+    async fn publish(&self, messages: &[Message]) -> Vec<Result<(), PublishError>> {
         let entries = messages.iter().map(|message| self.prepare(message)).collect();
-        send_all(entries, self.limits, |batch| self.put(batch)).await
+        let answers = send_all(entries, self.limits, |batch| self.put(batch)).await;
+        let told = |error: PortError| match error.transient {
+            true => PublishError::Port(error),
+            false => PublishError::Impossible(error.what),
+        };
+        answers.into_iter().map(|answer| answer.map_err(told)).collect()
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use crossdock_core::{
-    id::{HubName, SecretName, SourceName},
+    id::{EndpointName, HubName, SecretName, SourceName},
     json::FieldPath,
 };
 use ipnet::IpNet;
@@ -33,6 +33,7 @@ pub(crate) enum Command {
     Dev(Dev),
     Listen(Listen),
     Check(Check),
+    Render(Render),
     Show(Show),
     Dlq(Dlq),
     Poll(Poll),
@@ -237,6 +238,51 @@ pub(crate) struct Check {
     /// The hub file [default: hub.yaml in this folder; the sample where there is none]
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+
+    /// Where the hub is to run: for AWS, also say what cannot be done there and which quotas to raise
+    #[arg(long, value_enum, default_value_t = Target::Local)]
+    pub(crate) target: Target,
+}
+
+/// A home of the hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Target {
+    /// `crossdock dev`
+    Local,
+    /// The stack of template.yaml
+    Aws,
+}
+
+/// Write the CloudFormation stacks of a hub: queues, rules, schedules, alarms.
+///
+/// They hold whatever depends on the hub file, are nested into template.yaml, and are committed. No URL, header, parameter
+/// or secret is in them, so the variables that hold those need not be set.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  crossdock render                      write infra/generated from infra/hub.yaml
+  crossdock render --check              fail where that would change something
+  crossdock render --drop ENDPOINT      let an endpoint go that was not drained
+  crossdock render --package hub.json   the hub as it goes into a function's package")]
+pub(crate) struct Render {
+    /// The hub file
+    #[arg(long, value_name = "FILE", default_value = "infra/hub.yaml")]
+    pub(crate) hub: PathBuf,
+
+    /// Where the stacks are written
+    #[arg(long, value_name = "FOLDER", default_value = "infra/generated")]
+    pub(crate) out: PathBuf,
+
+    /// Write nothing, and fail where what is there is stale
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// Let this endpoint go although it was not drained, and with it whatever waits in its queue
+    #[arg(long, value_name = "ENDPOINT")]
+    pub(crate) drop: Vec<EndpointName>,
+
+    /// Write the hub itself instead, as JSON for a function's package; every variable of the file must be set
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "check", "drop"])]
+    pub(crate) package: Option<PathBuf>,
 }
 
 /// Show a message, an object or a delivery: versions, routes and why, attempts.

@@ -222,7 +222,7 @@ impl<P: Ledger> Ledger for Guarded<P> {
 }
 
 impl<P: Bus> Bus for Guarded<P> {
-    async fn publish(&self, messages: &[Message]) -> Vec<Result<(), PortError>> {
+    async fn publish(&self, messages: &[Message]) -> Vec<Result<(), PublishError>> {
         self.guard_each("bus.publish", messages.len(), self.port.publish(messages)).await
     }
 }

@@ -90,6 +90,11 @@ impl Router {
         Ok(self.matcher.matches(&event))
     }
 
+    #[cfg(test)]
+    pub(crate) fn matching_event(&self, event: &Value) -> Vec<usize> {
+        self.matcher.matches(event)
+    }
+
     fn at(&self, places: &[usize]) -> impl Iterator<Item = &Target> {
         places.iter().filter_map(|place| self.routes.get(*place))
     }

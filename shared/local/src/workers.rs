@@ -97,6 +97,7 @@ fn report(key: &CollectionKey, result: Result<crossdock_core::poll::PollReport, 
 /// Publishes what pushes have stored, all that waits in one go. What it does not get to stays pending.
 pub(crate) async fn publish_pushed(
     home: Arc<LocalHome>,
+    router: Arc<Router>,
     mut pushed: mpsc::Receiver<MessageRecord>,
     mut stopped: watch::Receiver<bool>,
 ) {
@@ -108,7 +109,7 @@ pub(crate) async fn publish_pushed(
         }
         let now = home.clock().now();
         records.retain(|record| is_ours(&record.message, now));
-        match AssertUnwindSafe(publish(&*home, &records)).catch_unwind().await {
+        match AssertUnwindSafe(publish(&*home, &router, &records)).catch_unwind().await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::warn!(error = %error, "pushed messages stay pending"),
             Err(_) => tracing::error!("publishing panicked; pushed messages stay pending"),
@@ -124,7 +125,7 @@ fn is_ours(message: &Message, now: Timestamp) -> bool {
 }
 
 /// Publishes what was stored and not published.
-pub(crate) async fn sweep(home: Arc<LocalHome>, mut stopped: watch::Receiver<bool>) {
+pub(crate) async fn sweep(home: Arc<LocalHome>, router: Arc<Router>, mut stopped: watch::Receiver<bool>) {
     let mut ticks = tokio::time::interval(SWEEP);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -132,14 +133,19 @@ pub(crate) async fn sweep(home: Arc<LocalHome>, mut stopped: watch::Receiver<boo
             () = stopping(&mut stopped) => return,
             _ = ticks.tick() => {}
         }
-        if let Err(error) = publish_stale(&*home).await {
+        if let Err(error) = publish_stale(&*home, &router).await {
             tracing::warn!(error = %error, "pending messages could not be published");
         }
     }
 }
 
 /// Looks over what was promised to routes, at the start and then daily.
-pub(crate) async fn audit(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
+pub(crate) async fn audit(
+    home: Arc<LocalHome>,
+    hub: Arc<Hub>,
+    router: Arc<Router>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let mut ticks = tokio::time::interval(sweep::EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -7,6 +7,8 @@ mod aws;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod cost;
+#[cfg(test)]
 mod dependencies;
 #[cfg(test)]
 mod disk;
@@ -28,6 +30,8 @@ mod patterns;
 mod push;
 #[cfg(test)]
 mod readme;
+#[cfg(test)]
+mod render;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]

@@ -69,7 +69,7 @@ pub async fn handle<H: Home>(
             polled(&key, poller.poll_until(&key, time_is_up).await).map(Done::Polled)
         }
         Task::Publish => {
-            let Some(published) = until(time_is_up, publish_stale(&*work.home)).await? else {
+            let Some(published) = until(time_is_up, publish_stale(&*work.home, &work.router)).await? else {
                 return Err(Failure::Trouble("the time was up before all that is pending was published".to_owned()));
             };
             let Published { accepted, refused } = published;

@@ -55,11 +55,11 @@ pub struct Job {
     pub received: Received,
     /// This entry may be what kills the dispatcher: handle it alone, after the rest of its batch is settled.
     pub suspect: bool,
-    work: Work,
+    pub(super) work: Work,
 }
 
 #[derive(Debug)]
-enum Work {
+pub(super) enum Work {
     Unreadable(String),
     Deliver(Box<Open>),
     /// The store could not be read.
@@ -130,7 +130,7 @@ impl<H: Home> Dispatcher<H> {
             }
         }
         .into_iter();
-        batch
+        let mut jobs: Vec<Job> = batch
             .into_iter()
             .zip(bodies)
             .map(|(received, body)| {
@@ -149,7 +149,9 @@ impl<H: Home> Dispatcher<H> {
                 };
                 Job { received, suspect, work }
             })
-            .collect()
+            .collect();
+        self.fetch(&mut jobs).await;
+        jobs
     }
 
     async fn open(
@@ -261,6 +263,10 @@ impl<H: Home> Dispatcher<H> {
         }
         if let Some(paused) = &open.control.paused {
             return self.put_off(name, received, open, paused_wait(paused.since, now), now).await;
+        }
+        if message.payload_ref.is_some() {
+            let why = "the message was too large for the bus, and the store does not have it any more";
+            return self.dead_letter(name, received, open, why, now).await;
         }
         if is_suspect(received, open.known.as_ref())
             && let Settled::AlreadyEnded(known) = self.begin(name, received, open, now).await?
@@ -415,7 +421,7 @@ impl<H: Home> Dispatcher<H> {
             let event = HubEvent::new(now, EventName::EndpointPaused).because(paused.reason);
             self.home.observer().observe(HubEvent { endpoint: Some(endpoint.name.to_string()), ..event });
         }
-        if let Err(error) = publish(&*self.home, &fresh).await {
+        if let Err(error) = publish(&*self.home, &self.router, &fresh).await {
             tracing::warn!(error = %error, "follow-ups stay pending");
         }
         if delivery.next_round {

@@ -452,7 +452,7 @@ impl<'a, H: Home> Poller<'a, H> {
 
     /// What is not accepted now stays pending, and a later run publishes it.
     async fn publish(&self, records: &[MessageRecord]) {
-        if let Err(error) = publish(self.home, records).await {
+        if let Err(error) = publish(self.home, self.router, records).await {
             tracing::warn!(error = %error, "messages stay pending");
         }
     }

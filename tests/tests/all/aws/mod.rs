@@ -11,3 +11,4 @@ mod cloud;
 mod deployed;
 mod on_aws;
 mod packaged;
+mod state;
