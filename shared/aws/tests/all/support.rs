@@ -1,6 +1,9 @@
 //! Clients of an emulated account, and the table in it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -14,6 +17,15 @@ use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        interceptors::{Intercept, context::FinalizerInterceptorContextRef},
+        orchestrator::Metadata,
+        runtime_components::RuntimeComponents,
+    },
+};
+use aws_smithy_types::config_bag::ConfigBag;
 use crossdock_aws::store::DynamoStore;
 use crossdock_core::hub::Retention;
 use crossdock_stack::table;
@@ -26,13 +38,41 @@ use serde_json::Value;
 
 pub(crate) const TABLE: &str = "my-shop";
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What a hub file that says nothing of it gives.
 pub(crate) const USUAL: Retention =
     Retention { deliveries: Some(DAY.saturating_mul(30)), dead_letters: DAY.saturating_mul(14), versions: None };
 
-pub(crate) fn dynamodb(account: &Account) -> Client {
+/// Operations that were called, in the order of their ends.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Calls(Arc<Mutex<Vec<String>>>);
+
+impl Calls {
+    /// Those since the last time.
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Intercept for Calls {
+    fn name(&self) -> &'static str {
+        "Calls"
+    }
+
+    fn read_after_execution(
+        &self,
+        _: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let operation = config.load::<Metadata>().unwrap().name().to_owned();
+        self.0.lock().unwrap().push(operation);
+        Ok(())
+    }
+}
+
+pub(crate) fn dynamodb(account: &Account, calls: Calls) -> Client {
     let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -40,6 +80,7 @@ pub(crate) fn dynamodb(account: &Account) -> Client {
         .endpoint_url(&account.url)
         .credentials_provider(Credentials::from_keys(&account.id, "secret", None))
         .http_client(http)
+        .interceptor(calls)
         .build();
     Client::from_conf(config)
 }
@@ -78,6 +119,7 @@ pub(crate) struct Fixture {
     pub(crate) client: Client,
     pub(crate) store: DynamoStore,
     pub(crate) clock: Arc<TestClock>,
+    pub(crate) calls: Calls,
 }
 
 impl Fixture {
@@ -86,11 +128,19 @@ impl Fixture {
     }
 
     pub(crate) async fn keeping(retention: Retention) -> Self {
-        let client = dynamodb(&Account::new());
+        let calls = Calls::default();
+        let client = dynamodb(&Account::new(), calls.clone());
         make_table(&client).await;
+        calls.take();
         let clock = Arc::new(TestClock::default());
         let store = DynamoStore::new(client.clone(), TABLE, clock.clone(), Arc::new(SeededRandom::new(1)), retention);
-        Self { client, store, clock }
+        Self { client, store, clock, calls }
+    }
+
+    /// Another process on the same table.
+    pub(crate) fn beside(&self, seed: u64) -> DynamoStore {
+        let random = Arc::new(SeededRandom::new(seed));
+        DynamoStore::new(self.client.clone(), TABLE, self.clock.clone(), random, USUAL)
     }
 }
 
