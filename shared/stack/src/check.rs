@@ -101,7 +101,7 @@ impl Seen<'_> {
                 show(collection.every)
             );
             let path = format!("sources.{}.collections.{}.every", key.source, key.collection);
-            self.fault(&path, message, "write 1m or more, or let a variable hold what differs: ${POLL_EVERY:-1m}");
+            self.fault(&path, message, "write 1m or more, or let a variable hold what differs: ${EVERY:-1m}");
         }
     }
 

@@ -110,7 +110,7 @@ async fn a_package_holds_the_hub_and_only_one_that_can_run_there() {
         (
             Some("https://mail.example"),
             text.replace("\"https://book.example\"", "\"https://book.example\", concurrency: 1"),
-            "hub.yaml:4:54: endpoints.book.concurrency: ",
+            "hub.yaml:4:52: endpoints.book.concurrency: ",
         ),
     ] {
         let (refused, json) = package(url, &text).await;

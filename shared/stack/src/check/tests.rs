@@ -44,8 +44,8 @@ endpoints:
 "#,
         &expect![[r#"
             hub.yaml:2:19: limits.timeout: the poller runs for 15m at most: expected a timeout up to 890s, found 15m; shorten it
-            hub.yaml:8:58: sources.s.collections.fast.every: a schedule of AWS has an interval of whole minutes, from 1m: found 30s; write 1m or more, or let a variable hold what differs: ${POLL_EVERY:-1m}
-            hub.yaml:9:57: sources.s.collections.odd.every: a schedule of AWS has an interval of whole minutes, from 1m: found 90s; write 1m or more, or let a variable hold what differs: ${POLL_EVERY:-1m}
+            hub.yaml:8:58: sources.s.collections.fast.every: a schedule of AWS has an interval of whole minutes, from 1m: found 30s; write 1m or more, or let a variable hold what differs: ${EVERY:-1m}
+            hub.yaml:9:57: sources.s.collections.odd.every: a schedule of AWS has an interval of whole minutes, from 1m: found 90s; write 1m or more, or let a variable hold what differs: ${EVERY:-1m}
             hub.yaml:12:48: endpoints.one.concurrency: a queue that Lambda reads has at least 2 requests at a time: expected 2 or more, found 1; allow 2, or have the service take one at a time
             hub.yaml:13:45: endpoints.slow.timeout: the dispatcher runs for 2m at most: expected a timeout up to 110s, found 111s; shorten it, or have the service answer before it is done
             hub.yaml:14:3: endpoints.late: the dispatcher runs for 2m at most: expected a timeout up to 110s, found 15m; shorten it, or have the service answer before it is done

@@ -11,3 +11,4 @@ pub(crate) mod cloud;
 mod deployed;
 mod on_aws;
 mod packaged;
+mod state;

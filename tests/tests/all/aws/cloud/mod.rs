@@ -20,6 +20,7 @@ pub(crate) use self::{
     formation::{Stack, Template, template_url},
     package::zipped,
     queues::Depth,
+    table::Item,
 };
 use crate::support::{
     client::{Call, Response, call},
