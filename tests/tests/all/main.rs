@@ -9,6 +9,8 @@ mod dependencies;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod draining;
+#[cfg(test)]
 mod expiry;
 #[cfg(test)]
 mod first_minutes;
