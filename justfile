@@ -34,3 +34,11 @@ cold-start *arguments:
 load TOOL:
     cargo build --release --locked -p crossdock-cli
     tests/load/run {{quote(trim_start_match(TOOL, "TOOL="))}} "${CARGO_TARGET_DIR:-target}/release/crossdock" "${CARGO_TARGET_DIR:-target}/load"
+
+# How soon each function asks for its first event, beside a bare one, as they are deployed; a few minutes to build
+start:
+    cargo build --locked --profile function -p crossdock-poller -p crossdock-dispatcher -p crossdock-ingest
+    cargo build --locked --profile function -p crossdock-aws --example bare
+    cargo run --quiet -p crossdock-cli -- render --package "${CARGO_TARGET_DIR:-target}/hub.json"
+    cd "${CARGO_TARGET_DIR:-target}" && "{{justfile_directory()}}/tests/load/start" hub.json function/examples/bare \
+        function/crossdock-poller function/crossdock-dispatcher function/crossdock-ingest

@@ -93,6 +93,9 @@ pub(crate) fn line(event: &HubEvent) -> Option<String> {
         EventName::DeliveryDeadLettered => {
             format!("{} {message}  {way}{attempt}{reason}", paint(AnsiColor::Red, "✗ dead letter"))
         }
+        EventName::DeliveryMissing => {
+            format!("{} {message}  {way}, sent again", paint(AnsiColor::Yellow, "! missing"))
+        }
         EventName::EndpointPaused => {
             format!("{} {}{reason}", paint(AnsiColor::Red, "‖ paused"), text(&event.endpoint))
         }

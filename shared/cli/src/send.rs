@@ -98,7 +98,7 @@ async fn into_store(opened: &Opened, source: &Source, body: &[u8]) -> Result<(),
     for ItemError { collection, index, error } in &errors {
         out::note(&format!("not taken: {} item {index}: {error}", collection.clone().unwrap_or_default()));
     }
-    publish(&opened.home, &records).await?;
+    publish(&opened.home, &opened.router, &records).await?;
     let ids: Vec<String> = message_ids.iter().map(ToString::to_string).collect();
     report(accepted as u64, ids.iter().map(String::as_str));
     out::note("no hub runs on this state; its endpoints get this when one does");

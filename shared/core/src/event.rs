@@ -31,6 +31,9 @@ pub enum EventName {
     DeliverySucceeded,
     #[serde(rename = "delivery.dead_lettered")]
     DeliveryDeadLettered,
+    /// A message was promised to a route, and an hour later the ledger knows of no delivery: it is sent again.
+    #[serde(rename = "delivery.missing")]
+    DeliveryMissing,
     #[serde(rename = "endpoint.paused")]
     EndpointPaused,
     #[serde(rename = "source.failed")]
@@ -52,6 +55,9 @@ pub struct HubEvent {
     pub event: EventName,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,
+    /// One id for everything that one change sets off: 32 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
     /// The message's type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
@@ -89,6 +95,7 @@ impl HubEvent {
             time,
             event,
             message_id: None,
+            trace_id: None,
             message: None,
             source: None,
             collection: None,
@@ -106,13 +113,19 @@ impl HubEvent {
     /// With what identifies a message.
     #[must_use]
     pub fn about(self, message: &Message) -> Self {
-        self.identified(message.message_id, &message.message, &message.source, message.object.as_ref())
+        let event = self.traced(&message.trace_id);
+        event.identified(message.message_id, &message.message, &message.source, message.object.as_ref())
     }
 
     /// With what identifies a message that is on its way.
     #[must_use]
     pub fn carrying(self, message: &Envelope) -> Self {
-        self.identified(message.message_id, &message.message, &message.source, message.object.as_ref())
+        let event = self.traced(&message.trace_id);
+        event.identified(message.message_id, &message.message, &message.source, message.object.as_ref())
+    }
+
+    fn traced(self, id: &str) -> Self {
+        Self { trace_id: Some(id.to_owned()), ..self }
     }
 
     fn identified(

@@ -182,6 +182,15 @@ impl<P: Outbox> Outbox for Guarded<P> {
     async fn messages_of(&self, key: &ObjectKey) -> Result<Vec<MessageRecord>, PortError> {
         self.guard("outbox.messages_of", self.port.messages_of(key)).await
     }
+    async fn stored_between(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        after: Option<&Place>,
+        limit: usize,
+    ) -> Result<StoredPage, PortError> {
+        self.guard("outbox.stored_between", self.port.stored_between(from, until, after, limit)).await
+    }
 }
 
 impl<P: Ledger> Ledger for Guarded<P> {
@@ -213,7 +222,7 @@ impl<P: Ledger> Ledger for Guarded<P> {
 }
 
 impl<P: Bus> Bus for Guarded<P> {
-    async fn publish(&self, messages: &[Message]) -> Vec<Result<(), PortError>> {
+    async fn publish(&self, messages: &[Message]) -> Vec<Result<(), PublishError>> {
         self.guard_each("bus.publish", messages.len(), self.port.publish(messages)).await
     }
 }

@@ -145,6 +145,11 @@ impl MessageType {
     pub fn notification(level: NotificationLevel) -> Self {
         Self(format!("notification:{}", level.as_str()).into())
     }
+
+    /// Whether it is one of these.
+    pub fn is_notification(&self) -> bool {
+        self.0.starts_with("notification:")
+    }
 }
 
 /// What can happen to any object.
@@ -303,6 +308,11 @@ impl MessageId {
             .number(streak)
             .text(message.as_str())
             .id()
+    }
+
+    /// A notification of ours about a message that no bus takes.
+    pub fn of_refusal(epoch: Epoch, message: Self) -> Self {
+        Tuple::of(epoch, "refusal").bytes(message.0.as_bytes()).id()
     }
 
     /// As a store keeps it.

@@ -8,6 +8,7 @@
 //! Deliberately absent: tokio, any HTTP client, any AWS crate, the clock, randomness, the environment.
 
 pub mod answer;
+pub mod claim;
 pub mod dispatch;
 pub mod event;
 pub mod fault;
@@ -23,9 +24,11 @@ pub mod pattern;
 pub mod poll;
 pub mod port;
 pub mod publish;
+pub mod push;
 pub mod redrive;
 pub mod retry;
 pub mod route;
+pub mod sweep;
 pub mod url;
 pub mod version;
 

@@ -48,8 +48,14 @@ impl Message {
     /// # Errors
     /// The message cannot be written as JSON.
     pub fn bus_event(&self) -> serde_json::Result<Value> {
-        let source = format!("crossdock.{}", self.source);
-        Ok(json!({"source": source, "detail-type": self.message.as_str(), "detail": serde_json::to_value(self)?}))
+        Ok(
+            json!({"source": self.bus_source(), "detail-type": self.message.as_str(), "detail": serde_json::to_value(self)?}),
+        )
+    }
+
+    /// `source` of the event; every rule of a hub can tell its own events by it.
+    pub fn bus_source(&self) -> String {
+        format!("crossdock.{}", self.source)
     }
 
     pub fn object_key(&self) -> Option<ObjectKey> {
@@ -75,6 +81,10 @@ pub struct Envelope {
     pub trace_id: String,
     pub hops: u32,
     pub object: Option<ObjectRef>,
+    /// The message was too large for the bus and came without most of it ([`crate::claim`]): the id under which the store
+    /// has the whole.
+    #[serde(default)]
+    pub payload_ref: Option<MessageId>,
 }
 
 impl Carried {

@@ -1,12 +1,23 @@
 //! From the outbox to the bus: what is stored pending is published, and its mark cleared once the bus has accepted that
 //! very message. A crash in between leaves the mark; a later run publishes again under the same id.
+//!
+//! A message that the bus will never take must neither vanish nor stand in the way of others: each delivery that it was
+//! promised to is recorded as dead-lettered, a `notification:error` says so, and only then is its mark cleared. A crash in
+//! between begins that again, with the same ids.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::json;
 
 use crate::{
+    Timestamp,
     event::{EventName, HubEvent},
-    message::MessageRecord,
-    port::{Bus, Home, Outbox, PortError},
+    id::{DeliveryKey, Epoch, MessageId, MessageType, NotificationLevel},
+    message::{Message, MessageRecord},
+    port::{
+        Bus, Delivery, DeliveryState, Home, Ledger, Outbox, PortError, PublishError, Settled, Settlement, VersionStore,
+    },
+    route::Router,
 };
 
 /// How old a pending message must be before a run that did not store it takes it up.
@@ -15,52 +26,169 @@ pub const STALE_AFTER: Duration = Duration::from_secs(5);
 /// How many stale messages are read at a time.
 const BATCH: usize = 100;
 
-/// How many were accepted, and the last reason why others were not; those stay pending.
+/// What became of pending messages.
 #[derive(Debug, Default)]
 pub struct Published {
     pub accepted: usize,
+    /// The last reason why others were not accepted; those stay pending.
     pub refused: Option<PortError>,
 }
 
-pub async fn publish<H: Home>(home: &H, records: &[MessageRecord]) -> Result<Published, PortError> {
+/// # Errors
+/// The store failed; what was accepted and not marked so is published again.
+pub async fn publish<H: Home>(home: &H, router: &Router, records: &[MessageRecord]) -> Result<Published, PortError> {
     if records.is_empty() {
         return Ok(Published::default());
     }
-    let messages: Vec<_> = records.iter().map(|record| record.message.clone()).collect();
-    let answers = home.bus().publish(&messages).await;
-    let mut accepted = Vec::with_capacity(messages.len());
-    let mut published = Published::default();
-    for (message, answer) in messages.iter().zip(answers) {
-        match answer {
-            Ok(()) => {
-                accepted.push(message.message_id);
-                let event = HubEvent::new(home.clock().now(), EventName::MessageEmitted).about(message);
-                home.observer().observe(event.counting(message.routes.len() as u64));
+    let mut handed = hand_over(home, records).await;
+    let mut told = Vec::new();
+    for (record, why) in std::mem::take(&mut handed.impossible) {
+        match give_up(home, router, record, &why).await {
+            Ok(notification) => {
+                handed.settled.push(record.message.message_id);
+                told.extend(notification);
             }
-            Err(error) => {
-                tracing::warn!(message.id = %message.message_id, error = %error, "the bus did not accept a message; it stays pending");
-                published.refused = Some(error);
-            }
+            Err(error) => handed.refused = Some(error),
         }
     }
-    published.accepted = accepted.len();
-    if !accepted.is_empty() {
-        home.store().published(&accepted).await?;
+    // A notification that is not accepted either stays pending like any other message.
+    let told = hand_over(home, &told).await;
+    handed.settled.extend(told.settled);
+    if !handed.settled.is_empty() {
+        home.store().published(&handed.settled).await?;
     }
-    Ok(published)
+    Ok(Published { accepted: handed.accepted, refused: handed.refused })
 }
 
 /// Publishes what earlier runs left pending. Stops when nothing is left or the bus refuses.
-pub async fn publish_stale<H: Home>(home: &H) -> Result<Published, PortError> {
+///
+/// # Errors
+/// The store failed.
+pub async fn publish_stale<H: Home>(home: &H, router: &Router) -> Result<Published, PortError> {
     let mut all = Published::default();
     loop {
-        let before = home.clock().now().checked_sub(STALE_AFTER).unwrap_or(crate::Timestamp::MIN);
+        let before = home.clock().now().checked_sub(STALE_AFTER).unwrap_or(Timestamp::MIN);
         let records = home.store().pending(before, BATCH).await?;
-        let published = publish(home, &records).await?;
+        let published = publish(home, router, &records).await?;
         all.accepted += published.accepted;
         if records.len() < BATCH || published.refused.is_some() {
             all.refused = published.refused;
             return Ok(all);
         }
+    }
+}
+
+/// What the bus said to some messages.
+#[derive(Default)]
+struct Handed<'a> {
+    accepted: usize,
+    /// Whose mark can be cleared.
+    settled: Vec<MessageId>,
+    /// The bus will never take them.
+    impossible: Vec<(&'a MessageRecord, String)>,
+    refused: Option<PortError>,
+}
+
+async fn hand_over<'a, H: Home>(home: &H, records: &'a [MessageRecord]) -> Handed<'a> {
+    let mut handed = Handed::default();
+    if records.is_empty() {
+        return handed;
+    }
+    let messages: Vec<_> = records.iter().map(|record| record.message.clone()).collect();
+    let answers = home.bus().publish(&messages).await;
+    for (record, answer) in records.iter().zip(answers) {
+        let message = &record.message;
+        match answer {
+            Ok(()) => {
+                handed.accepted += 1;
+                handed.settled.push(message.message_id);
+                let event = HubEvent::new(home.clock().now(), EventName::MessageEmitted).about(message);
+                home.observer().observe(event.counting(message.routes.len() as u64));
+            }
+            Err(PublishError::Port(error)) => {
+                tracing::warn!(message.id = %message.message_id, error = %error, "the bus did not accept a message; it stays pending");
+                handed.refused = Some(error);
+            }
+            Err(PublishError::Impossible(why)) => {
+                tracing::error!(message.id = %message.message_id, why, "the bus will never accept a message; it is given up");
+                handed.impossible.push((record, why));
+            }
+        }
+    }
+    handed
+}
+
+/// Records that no delivery of the message will be, and answers with what tells of it, stored pending.
+async fn give_up<H: Home>(
+    home: &H,
+    router: &Router,
+    record: &MessageRecord,
+    why: &str,
+) -> Result<Option<MessageRecord>, PortError> {
+    let (message, now) = (&record.message, home.clock().now());
+    // What cannot even be matched was promised to nobody that could be found now.
+    for (route, endpoint) in router.targets(message).unwrap_or_default() {
+        let delivery = Delivery {
+            key: DeliveryKey { message: message.message_id, route, round: 1 },
+            endpoint,
+            state: DeliveryState::DeadLettered,
+            attempts: Vec::new(),
+            receives: 0,
+            updated_at: now,
+            next_attempt_at: None,
+            reason: Some(why.to_owned()),
+            answer: None,
+            next_round: false,
+        };
+        let event = HubEvent::new(now, EventName::DeliveryDeadLettered)
+            .about(message)
+            .delivering(&delivery.key, &delivery.endpoint)
+            .because(why);
+        let settlement = Settlement { delivery, parameters: Vec::new(), pause: None, messages: Vec::new() };
+        if let Settled::Recorded { .. } = home.store().settle(settlement).await? {
+            home.observer().observe(event);
+        }
+    }
+    // Telling of what tells could go on for ever.
+    if message.message.is_notification() {
+        return Ok(None);
+    }
+    let told = router
+        .record(told(home.store().epoch().await?, message, why, now))
+        .map_err(|error| PortError::permanent(error.to_string()))?;
+    match home.store().put(vec![told.clone()]).await.pop() {
+        Some(Ok(true)) => Ok(Some(told)),
+        // An earlier run has stored it, and it was published then or is pending.
+        Some(Ok(false)) => Ok(None),
+        Some(Err(error)) => Err(error),
+        None => Err(PortError::transient("the store gave no answer")),
+    }
+}
+
+/// The routes are still to be worked out.
+fn told(epoch: Epoch, about: &Message, why: &str, now: Timestamp) -> Message {
+    let level = NotificationLevel::Error;
+    let message = MessageType::notification(level);
+    Message {
+        message_id: MessageId::of_refusal(epoch, about.message_id),
+        message,
+        hub: about.hub.clone(),
+        source: about.source.clone(),
+        created_at: now,
+        trace_id: about.trace_id.clone(),
+        parent_id: Some(about.message_id),
+        hops: about.hops,
+        object: None,
+        keys: BTreeMap::new(),
+        payload: json!({"notification": {
+            "level": level,
+            "subject": "a message could not be published",
+            "description": why,
+            "message_id": about.message_id,
+            "message": about.message,
+        }}),
+        previous: None,
+        changes: None,
+        routes: Vec::new(),
     }
 }

@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use serde_json::Value;
+
 use crate::{
     hub::Hub,
     id::{EndpointName, MessageId, RouteName},
@@ -76,10 +78,21 @@ impl Router {
         Ok(enabled.map(|target| (target.route.clone(), target.endpoint.clone())).collect())
     }
 
+    /// What is left of an event when every field goes that no route, enabled or not, looks at. All routes match it as
+    /// they match the whole.
+    pub fn looked_at(&self, event: &Value) -> Value {
+        self.matcher.looked_at(event)
+    }
+
     /// Places in the hub's order.
     fn matching(&self, message: &Message) -> Result<Vec<usize>, RouteError> {
         let event = message.bus_event().map_err(|source| RouteError { message: message.message_id, source })?;
         Ok(self.matcher.matches(&event))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn matching_event(&self, event: &Value) -> Vec<usize> {
+        self.matcher.matches(event)
     }
 
     fn at(&self, places: &[usize]) -> impl Iterator<Item = &Target> {

@@ -97,10 +97,11 @@ impl Running {
             let dispatcher = Dispatcher::new(home.clone(), hub.clone(), router.clone());
             loops.spawn(workers::dispatch(home.clone(), dispatcher, served, GRACE, stopped.clone()));
         }
-        loops.spawn(workers::sweep(home.clone(), stopped.clone()));
+        loops.spawn(workers::sweep(home.clone(), router.clone(), stopped.clone()));
+        loops.spawn(workers::audit(home.clone(), hub.clone(), stopped.clone()));
         loops.spawn(workers::expire(home.clone(), hub.retention, stopped.clone()));
         let (pushed, to_publish) = mpsc::channel(workers::MOST_UNPUBLISHED);
-        loops.spawn(workers::publish_pushed(home.clone(), to_publish, stopped.clone()));
+        loops.spawn(workers::publish_pushed(home.clone(), router.clone(), to_publish, stopped.clone()));
         let server = intake::serve(listener, home.clone(), hub.clone(), router.clone(), pushed, stopped);
 
         let started = HubEvent::new(home.clock().now(), EventName::HubStarted);

@@ -12,6 +12,7 @@ use crossdock_core::{
     port::{Home, LeaseOwner, QueueName, Queues, Received},
     publish::{STALE_AFTER, publish, publish_stale},
     route::Router,
+    sweep,
 };
 use futures_util::FutureExt;
 use tokio::{
@@ -96,6 +97,7 @@ fn report(key: &CollectionKey, result: Result<crossdock_core::poll::PollReport, 
 /// Publishes what pushes have stored, all that waits in one go. What it does not get to stays pending.
 pub(crate) async fn publish_pushed(
     home: Arc<LocalHome>,
+    router: Arc<Router>,
     mut pushed: mpsc::Receiver<MessageRecord>,
     mut stopped: watch::Receiver<bool>,
 ) {
@@ -107,7 +109,7 @@ pub(crate) async fn publish_pushed(
         }
         let now = home.clock().now();
         records.retain(|record| is_ours(&record.message, now));
-        match AssertUnwindSafe(publish(&*home, &records)).catch_unwind().await {
+        match AssertUnwindSafe(publish(&*home, &router, &records)).catch_unwind().await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::warn!(error = %error, "pushed messages stay pending"),
             Err(_) => tracing::error!("publishing panicked; pushed messages stay pending"),
@@ -123,7 +125,7 @@ fn is_ours(message: &Message, now: Timestamp) -> bool {
 }
 
 /// Publishes what was stored and not published.
-pub(crate) async fn sweep(home: Arc<LocalHome>, mut stopped: watch::Receiver<bool>) {
+pub(crate) async fn sweep(home: Arc<LocalHome>, router: Arc<Router>, mut stopped: watch::Receiver<bool>) {
     let mut ticks = tokio::time::interval(SWEEP);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -131,8 +133,37 @@ pub(crate) async fn sweep(home: Arc<LocalHome>, mut stopped: watch::Receiver<boo
             () = stopping(&mut stopped) => return,
             _ = ticks.tick() => {}
         }
-        if let Err(error) = publish_stale(&*home).await {
+        if let Err(error) = publish_stale(&*home, &router).await {
             tracing::warn!(error = %error, "pending messages could not be published");
+        }
+    }
+}
+
+/// Looks over what was promised to routes, at the start and then daily.
+pub(crate) async fn audit(
+    home: Arc<LocalHome>,
+    hub: Arc<Hub>,
+    router: Arc<Router>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let mut ticks = tokio::time::interval(sweep::EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stopping(&mut stopped) => return,
+            _ = ticks.tick() => {}
+        }
+        let swept = tokio::select! {
+            () = stopping(&mut stopped) => return,
+            swept = sweep::sweep(&*home, &hub) => swept,
+        };
+        match swept.map(|swept| (swept.refused.clone(), swept)) {
+            Ok((None, swept)) => {
+                tracing::debug!(messages = swept.messages, missing = swept.missing, "looked for missing deliveries");
+            }
+            Ok((Some(error), _)) | Err(error) => {
+                tracing::warn!(error = %error, "missing deliveries could not be looked for")
+            }
         }
     }
 }

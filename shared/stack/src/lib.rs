@@ -11,6 +11,7 @@ mod check;
 pub mod limits;
 pub mod names;
 mod render;
+pub mod table;
 
 pub use check::{Findings, check};
 pub use render::{Index, Indexed, Rendering, is_rendered, render, shard};

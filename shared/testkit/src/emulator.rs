@@ -68,9 +68,16 @@ impl Emulator {
         std::fs::create_dir_all(&folder).expect("a folder for the emulator");
         let mut command = Command::new("sh");
         command.args(["-c", UNTIL_WE_END, "sh"]).arg(binary).arg(&folder).current_dir(&folder);
+        // Functions inherit its environment, and what the tests were started with is none of theirs.
+        command.env_clear().envs(setting("PATH").map(|path| ("PATH", path)));
         command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string()).env("LOG_LEVEL", "WARNING");
         // It would listen on a port of its own choice besides.
         command.env("IOT_MTLS_ENABLED", "0").env("HOME", &folder).env("TMPDIR", &folder);
+        // So that the tests' own servers, on the machine that the functions run on, may be sources and endpoints. On AWS
+        // nothing sets it, and no template may.
+        command.env("CROSSDOCK_TEST_LOOPBACK", "1");
+        // What the functions' SDKs call.
+        command.env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"));
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut process = command.spawn().expect("sh");
         for _ in 0..600 {

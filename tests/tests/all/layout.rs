@@ -20,7 +20,7 @@ struct TextFile {
 
 /// Everything below `folder` but what builds and editors leave there.
 fn files_below(folder: &str) -> Vec<TextFile> {
-    const NOT_OURS: &[&str] = &["target", ".git", ".crossdock", ".venv", "node_modules", "__pycache__"];
+    const NOT_OURS: &[&str] = &["target", ".git", ".aws-sam", ".crossdock", ".venv", "node_modules", "__pycache__"];
     let mut files = Vec::new();
     let mut open = vec![repository().join(folder)];
     while let Some(folder) = open.pop() {

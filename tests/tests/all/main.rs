@@ -3,7 +3,11 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod aws;
+#[cfg(test)]
 mod check;
+#[cfg(test)]
+mod cost;
 #[cfg(test)]
 mod dependencies;
 #[cfg(test)]
@@ -40,3 +44,5 @@ mod source_shapes;
 mod sources;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod template;

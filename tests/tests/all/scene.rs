@@ -297,7 +297,7 @@ fn renamed() -> String {
 }
 
 /// What `crossdock sample` prints first.
-async fn environment(sample: &Process) -> Value {
+pub(crate) async fn environment(sample: &Process) -> Value {
     let what = || sample.log();
     let line = until("the sample's environment", || sample.lines().first().cloned(), what).await;
     serde_json::from_str(&line).unwrap()

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::{
     outcome::{Outcome, follow_ups, paused_wait},
     outgoing,
-    poison::{finished, is_poison, is_suspect},
+    poison::{finished, is_poison, is_suspect, would_be_suspect},
 };
 use crate::{
     Timestamp,
@@ -55,11 +55,11 @@ pub struct Job {
     pub received: Received,
     /// This entry may be what kills the dispatcher: handle it alone, after the rest of its batch is settled.
     pub suspect: bool,
-    work: Work,
+    pub(super) work: Work,
 }
 
 #[derive(Debug)]
-enum Work {
+pub(super) enum Work {
     Unreadable(String),
     Deliver(Box<Open>),
     /// The store could not be read.
@@ -113,7 +113,8 @@ impl<H: Home> Dispatcher<H> {
         answers
     }
 
-    /// Reads what the entries of a batch need: one batch read, and one more for objects that have changed since.
+    /// Reads what the entries of a batch need: one batch read, one more for objects that have changed since, and one for
+    /// messages that were too large for the bus.
     pub async fn prepare(&self, endpoint: &EndpointName, batch: Vec<Received>) -> Vec<Job> {
         let bodies: Vec<Result<QueueBody, String>> = batch
             .iter()
@@ -129,7 +130,7 @@ impl<H: Home> Dispatcher<H> {
             }
         }
         .into_iter();
-        batch
+        let mut jobs: Vec<Job> = batch
             .into_iter()
             .zip(bodies)
             .map(|(received, body)| {
@@ -148,7 +149,9 @@ impl<H: Home> Dispatcher<H> {
                 };
                 Job { received, suspect, work }
             })
-            .collect()
+            .collect();
+        self.fetch(&mut jobs).await;
+        jobs
     }
 
     async fn open(
@@ -219,6 +222,22 @@ impl<H: Home> Dispatcher<H> {
         })
     }
 
+    /// An entry that nobody got to, because whoever received it has to end: back to its queue at once. That this is no
+    /// sign of poison is written down where one more receive would look like it, and only there. A suspect stays one.
+    pub async fn give_back(&self, endpoint: &EndpointName, job: Job) -> Disposition {
+        let Job { received, suspect, work } = job;
+        match work {
+            Work::Deliver(open) if !suspect && would_be_suspect(&received, open.known.as_ref()) => {
+                let now = self.home.clock().now();
+                if let Err(error) = self.put_off(endpoint, &received, &open, Duration::ZERO, now).await {
+                    tracing::warn!(endpoint = %endpoint, error = %error, "an entry goes back to the queue, unaccounted for");
+                }
+            }
+            Work::Deliver(_) | Work::Unreadable(_) | Work::Trouble => {}
+        }
+        Disposition::RetryIn(Duration::ZERO)
+    }
+
     async fn deliver(
         &self,
         name: &EndpointName,
@@ -244,6 +263,10 @@ impl<H: Home> Dispatcher<H> {
         }
         if let Some(paused) = &open.control.paused {
             return self.put_off(name, received, open, paused_wait(paused.since, now), now).await;
+        }
+        if message.payload_ref.is_some() {
+            let why = "the message was too large for the bus, and the store does not have it any more";
+            return self.dead_letter(name, received, open, why, now).await;
         }
         if is_suspect(received, open.known.as_ref())
             && let Settled::AlreadyEnded(known) = self.begin(name, received, open, now).await?
@@ -398,7 +421,7 @@ impl<H: Home> Dispatcher<H> {
             let event = HubEvent::new(now, EventName::EndpointPaused).because(paused.reason);
             self.home.observer().observe(HubEvent { endpoint: Some(endpoint.name.to_string()), ..event });
         }
-        if let Err(error) = publish(&*self.home, &fresh).await {
+        if let Err(error) = publish(&*self.home, &self.router, &fresh).await {
             tracing::warn!(error = %error, "follow-ups stay pending");
         }
         if delivery.next_round {

@@ -10,6 +10,7 @@
 
 mod dispatcher;
 mod ending;
+mod fetch;
 #[cfg(test)]
 mod golden;
 mod outcome;

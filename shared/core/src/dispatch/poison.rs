@@ -22,8 +22,16 @@ const BEGUN: &str = "begun, and the hub died before its end";
 
 pub(super) fn is_suspect(received: &Received, known: Option<&Delivery>) -> bool {
     // This receive aside.
-    let before = received.receive_count.saturating_sub(1);
-    before.saturating_sub(known.map_or(0, |known| known.receives)) >= SUSPECT || left_behind(known) > 0
+    unaccounted(received.receive_count.saturating_sub(1), known) >= SUSPECT || left_behind(known) > 0
+}
+
+/// At its next receive, if the ledger hears nothing of this one.
+pub(super) fn would_be_suspect(received: &Received, known: Option<&Delivery>) -> bool {
+    unaccounted(received.receive_count, known) >= SUSPECT
+}
+
+fn unaccounted(receives: u32, known: Option<&Delivery>) -> u32 {
+    receives.saturating_sub(known.map_or(0, |known| known.receives))
 }
 
 pub(super) fn is_poison(known: Option<&Delivery>) -> bool {

@@ -33,6 +33,7 @@ pub(super) const CALLS: &[&str] = &[
     "outbox.published",
     "outbox.messages",
     "outbox.messages_of",
+    "outbox.stored_between",
     "ledger.open",
     "ledger.settle",
     "ledger.deliveries_of",

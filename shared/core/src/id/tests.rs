@@ -56,6 +56,7 @@ fn message_ids() {
         (pushed(b"key:abc", 1), "139c9ad8-6bb7-8702-bd85-7241a8f5baaa"),
         (about_source(Some("2026-11-21T10:00:00Z"), 1, "notification:error"), "21255aeb-b345-8549-a380-57a0659c2c21"),
         (about_source(None, 1, "notification:info"), "7f4d88d1-ca4e-8e3b-9c69-2a6731bca61f"),
+        (MessageId::of_refusal(EPOCH, versioned("order:updated", "")), "b6d0ebf8-5241-824f-8eec-d1a91ecad569"),
     ];
     for (id, expected) in vectors {
         assert_eq!(id.to_string(), expected);

@@ -105,6 +105,7 @@ fn closed_path(path: &[&str]) -> Option<&'static str> {
             Some("`current` is only known at the moment of an attempt, so no route can look at it; write `actual`")
         }
         ["routes", ..] => Some("`routes` is the answer to what the routes ask, so no route can look at it"),
+        ["payload_ref", ..] => Some("`payload_ref` is about how a message travels, so no route can look at it"),
         _ => None,
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Failures in a row before anyone is told.
-const PATIENCE: u64 = 3;
+pub const PATIENCE: u64 = 3;
 
 /// Counts a failure; the message to emit if this one is due.
 pub(super) fn failed(

@@ -23,6 +23,7 @@ mod walk;
 
 pub use absent::Absent;
 pub use exchange::RedirectError;
+pub use health::PATIENCE;
 pub use page::{Page, PageError, next_link};
 pub use poller::{PollError, PollReport, Poller, Preview};
 pub use token::{TokenError, Tokens};

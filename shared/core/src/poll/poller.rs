@@ -1,4 +1,13 @@
-use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    fmt,
+    future::{Future, pending},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::future::{Either, select};
 
 use serde_json::Value;
 
@@ -67,6 +76,23 @@ impl PollError {
 }
 
 impl PollError {
+    /// Whether the hub itself is in trouble, and not the source: this is no [`EventName::SourceFailed`] of anybody else's.
+    pub fn is_our_own(&self) -> bool {
+        match self {
+            Self::Unknown(_) | Self::Track(_) | Self::Port(_) | Self::Route(_) | Self::Lease(LeaseError::Port(_)) => {
+                true
+            }
+            Self::Later { error, .. } => error.is_our_own(),
+            Self::Http(_)
+            | Self::Token(_)
+            | Self::Redirect(_)
+            | Self::Page(_)
+            | Self::Walk(_)
+            | Self::AllSetAside { .. }
+            | Self::Lease(LeaseError::Lost) => false,
+        }
+    }
+
     /// How long the source wants to be left alone, up to the cap that endpoints have too.
     pub fn retry_after(&self) -> Option<Duration> {
         let asked = match self {
@@ -84,6 +110,8 @@ impl PollError {
 pub struct PollReport {
     /// Someone else is polling this collection; nothing was done.
     pub busy: bool,
+    /// It was cut off, and the next poll goes on.
+    pub cut_off: bool,
     pub pages: u64,
     pub records: u64,
     /// Versions, baselines included.
@@ -188,6 +216,16 @@ impl<'a, H: Home> Poller<'a, H> {
     /// Reads what is new, stores it, publishes it, moves the bookmark. A failure leaves the bookmark where everything
     /// before it is stored, and is counted.
     pub async fn poll(&self, key: &CollectionKey) -> Result<PollReport, PollError> {
+        self.poll_until(key, pending()).await
+    }
+
+    /// The same, reading only until `cut_off`. What is stored by then stays, the bookmark is where everything before it
+    /// is stored, and the lease is let go: the next poll goes on from there. Neither a success nor a failure is counted.
+    pub async fn poll_until(
+        &self,
+        key: &CollectionKey,
+        cut_off: impl Future<Output = ()> + Send,
+    ) -> Result<PollReport, PollError> {
         let (source, collection) = self.collection(key)?;
         let now = self.now();
         let Some(state) = self.home.store().lease(key, &self.owner, now, self.lease_from(source, now)).await? else {
@@ -195,7 +233,12 @@ impl<'a, H: Home> Poller<'a, H> {
         };
         let mut run = Run::new(source, collection, state, now);
         let began_at = run.state.bookmark.clone();
-        let outcome = self.read_all(&mut run).await.and_then(|()| run.check_readable());
+        // Wherever reading is dropped, the state it has come to is behind what is stored.
+        let read = match select(pin!(self.read_all(&mut run)), pin!(cut_off)).await {
+            Either::Left((read, _)) => read.map(|()| true),
+            Either::Right(_) => Ok(false),
+        };
+        let outcome = read.and_then(|whole| run.check_readable().map(|()| whole));
         if let Err(PollError::AllSetAside { .. }) = outcome {
             // What could not be read is yet to be read.
             run.state.bookmark = began_at;
@@ -203,9 +246,13 @@ impl<'a, H: Home> Poller<'a, H> {
             self.tell_of_set_aside(&run);
         }
         match outcome {
-            Ok(()) => {
+            Ok(true) => {
                 self.finish(&mut run).await?;
                 Ok(run.report)
+            }
+            Ok(false) => {
+                self.save(&run, self.now(), None).await?;
+                Ok(PollReport { cut_off: true, ..run.report })
             }
             // Whoever has the lease now also has the state.
             Err(PollError::Lease(LeaseError::Lost)) => Err(LeaseError::Lost.into()),
@@ -405,7 +452,7 @@ impl<'a, H: Home> Poller<'a, H> {
 
     /// What is not accepted now stays pending, and a later run publishes it.
     async fn publish(&self, records: &[MessageRecord]) {
-        if let Err(error) = publish(self.home, records).await {
+        if let Err(error) = publish(self.home, self.router, records).await {
             tracing::warn!(error = %error, "messages stay pending");
         }
     }

@@ -125,6 +125,29 @@ pub trait Outbox: Send + Sync {
 
     /// Every message about any version of the object, oldest first.
     fn messages_of(&self, key: &ObjectKey) -> impl Future<Output = Result<Vec<MessageRecord>, PortError>> + Send;
+
+    /// Messages stored from `from` until before `until`, pending or not, in no order, each of them once: up to `limit`
+    /// (at least 1) after the place where the page before this one ended. For looking back: what was stored in the last
+    /// minute may still be missing.
+    fn stored_between(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        after: Option<&Place>,
+        limit: usize,
+    ) -> impl Future<Output = Result<StoredPage, PortError>> + Send;
+}
+
+/// Where a page of messages ended: good for another call with the same times, and meaningless to all but the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place(pub String);
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredPage {
+    /// May be empty where there is more.
+    pub messages: Vec<MessageRecord>,
+    /// `None`: there is no more.
+    pub next: Option<Place>,
 }
 
 /// How a delivery stands.
@@ -246,7 +269,8 @@ pub trait Ledger: Send + Sync {
     /// All rounds for all routes of one message.
     fn deliveries_of(&self, message: MessageId) -> impl Future<Output = Result<Vec<Delivery>, PortError>> + Send;
 
-    /// Deliveries of one endpoint in one state, the latest change first.
+    /// Deliveries of one endpoint in one state, the latest change first. Of those that were delivered, which are nearly
+    /// all, nobody keeps a list: to ask for them is a permanent error.
     fn deliveries_in(
         &self,
         endpoint: &EndpointName,

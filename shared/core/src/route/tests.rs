@@ -30,7 +30,7 @@ fn router(text: &str) -> Router {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "reads better where it is called with json!")]
-fn message(kind: &str, keys: serde_json::Value) -> Message {
+fn message(kind: &str, keys: Value) -> Message {
     serde_json::from_value(json!({
         "message_id": "0199c0de-0000-7000-8000-000000000001", "message": kind, "hub": "routing", "source": "shop",
         "created_at": "2026-11-21T10:00:00Z", "trace_id": "0".repeat(32), "parent_id": null, "hops": 0, "object": null,

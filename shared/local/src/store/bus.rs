@@ -9,7 +9,7 @@ use crossdock_core::{
     Timestamp,
     id::{EndpointName, MessageId, RouteName},
     message::Message,
-    port::{Bus, PortError, QueueName},
+    port::{Bus, PortError, PublishError, QueueName},
 };
 use rusqlite::{Connection, OptionalExtension};
 
@@ -69,9 +69,10 @@ impl LocalBus {
 }
 
 impl Bus for LocalBus {
-    async fn publish(&self, messages: &[Message]) -> Vec<Result<(), PortError>> {
+    async fn publish(&self, messages: &[Message]) -> Vec<Result<(), PublishError>> {
         let writer = self.queues.database().writer();
         let routed: Vec<_> = messages.iter().map(|message| self.route(message)).collect();
+        let unroutable: Vec<bool> = routed.iter().map(Result::is_err).collect();
         let woken: BTreeSet<EndpointName> =
             routed.iter().flatten().flat_map(|routed| &routed.targets).map(|(_, endpoint)| endpoint.clone()).collect();
         // A power cut that loses the entries leaves the message's pending mark, whose clearing comes after them.
@@ -96,10 +97,12 @@ impl Bus for LocalBus {
         for endpoint in woken {
             self.queues.wake(&QueueName::Endpoint(endpoint));
         }
-        let outcome = |published: Result<bool, PortError>| match published? {
-            true => Ok(()),
-            false => copied.next().unwrap_or_else(|| Err(PortError::transient("the bus gave no answer"))),
+        let outcome = |(published, unroutable): (Result<bool, PortError>, bool)| match published {
+            Ok(true) => Ok(()),
+            Ok(false) => Ok(copied.next().unwrap_or_else(|| Err(PortError::transient("the bus gave no answer")))?),
+            Err(error) if unroutable => Err(PublishError::Impossible(error.what)),
+            Err(error) => Err(error.into()),
         };
-        published.into_iter().map(outcome).collect()
+        published.into_iter().zip(unroutable).map(outcome).collect()
     }
 }

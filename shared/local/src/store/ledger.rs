@@ -59,6 +59,9 @@ impl Ledger for Database {
         state: DeliveryState,
         limit: usize,
     ) -> Result<Vec<Delivery>, PortError> {
+        if state == DeliveryState::Delivered {
+            return Err(PortError::permanent("deliveries that were delivered are not listed"));
+        }
         let endpoint = endpoint.clone();
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.read(move |connection| {

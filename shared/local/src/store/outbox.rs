@@ -5,7 +5,7 @@ use crossdock_core::{
     Timestamp,
     id::{MessageId, ObjectKey, RouteName},
     message::MessageRecord,
-    port::{Outbox, PortError},
+    port::{Outbox, Place, PortError, StoredPage},
 };
 use rusqlite::{Connection, Row, params};
 
@@ -71,6 +71,38 @@ impl Outbox for Database {
             let mut statement = connection
                 .prepare_cached("SELECT body, disabled_routes FROM messages WHERE object_group = ?1 ORDER BY seq")?;
             statement.query_and_then([group], record)?.collect()
+        })
+        .await
+    }
+
+    async fn stored_between(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        after: Option<&Place>,
+        limit: usize,
+    ) -> Result<StoredPage, PortError> {
+        let after: i64 = match after {
+            None => 0,
+            Some(Place(place)) => {
+                place.parse().map_err(|_| PortError::permanent("the place to go on from is none of this store's"))?
+            }
+        };
+        self.read(move |connection| {
+            let limit = i64::try_from(limit.max(1)).unwrap_or(i64::MAX);
+            // In the order of storing: times may be out of order where a clock was set.
+            let mut statement = connection.prepare_cached(
+                "SELECT body, disabled_routes, seq FROM messages
+                 WHERE seq > ?1 AND stored_at >= ?2 AND stored_at < ?3 ORDER BY seq LIMIT ?4",
+            )?;
+            let mut rows = statement.query(params![after, micros(from), micros(until), limit])?;
+            let (mut messages, mut last) = (Vec::new(), after);
+            while let Some(row) = rows.next()? {
+                messages.push(record(row)?);
+                last = row.get(2)?;
+            }
+            let is_full = i64::try_from(messages.len()).is_ok_and(|count| count == limit);
+            Ok(StoredPage { messages, next: is_full.then(|| Place(last.to_string())) })
         })
         .await
     }

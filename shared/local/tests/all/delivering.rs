@@ -17,7 +17,7 @@ pub(crate) async fn push(stage: &Stage, message: &str) -> MessageId {
     let ingest = Ingest::new(&*stage.home, &stage.hub, &stage.router);
     let body = json!({"message": message, "payload": {"n": 1}}).to_string();
     let (receipt, records) = ingest.push(source, body.as_bytes(), None).await.unwrap();
-    publish(&*stage.home, &records).await.unwrap();
+    publish(&*stage.home, &stage.router, &records).await.unwrap();
     receipt.message_ids[0]
 }
 
@@ -254,7 +254,7 @@ async fn a_second_copy_of_an_entry_is_cleared_away() {
     let id = push(&stage, "order:ping").await;
     let records =
         crossdock_core::port::Outbox::messages(stage.home.store(), &[id]).await.unwrap().into_iter().flatten();
-    publish(&*stage.home, &records.collect::<Vec<_>>()).await.unwrap();
+    publish(&*stage.home, &stage.router, &records.collect::<Vec<_>>()).await.unwrap();
     stage.dispatch_once().await;
     stage.settle().await;
     // Both copies may be in one batch; the second outcome finds the round ended.

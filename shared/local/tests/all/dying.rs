@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crossdock_core::{
+    dispatch::{Dispatcher, Disposition},
     fault::Faults,
     id::MessageId,
     port::{Attempt, DeliveryState, Home, Ledger, QueueName, Queues},
@@ -129,4 +130,47 @@ async fn trouble_with_the_store_is_no_poison() {
         assert_eq!(stage.dead_letters().await, [], "{plan}");
         assert_eq!(only(&stage, id).await.state, DeliveryState::Delivered, "{plan}");
     }
+}
+
+/// Receives everything that is visible, and gives it back without having begun; whether any of it was suspect.
+async fn give_back(stage: &Stage) -> bool {
+    let queue = QueueName::Endpoint(stage.endpoint());
+    let received = stage.home.queues().receive(&queue, 10, Duration::from_secs(60)).await.unwrap();
+    let dispatcher = Dispatcher::new(stage.home.clone(), stage.hub.clone(), stage.router.clone());
+    let jobs = dispatcher.prepare(&stage.endpoint(), received).await;
+    assert_eq!(jobs.len(), 1);
+    let mut suspect = false;
+    for job in jobs {
+        suspect |= job.suspect;
+        let receipt = job.received.receipt.clone();
+        assert_eq!(dispatcher.give_back(&stage.endpoint(), job).await, Disposition::RetryIn(Duration::ZERO));
+        stage.home.queues().change_visibility(&queue, &receipt, Duration::ZERO).await.unwrap();
+    }
+    suspect
+}
+
+#[tokio::test]
+async fn to_be_given_back_is_no_sign_of_poison() {
+    let stage = Stage::new().await;
+    let id = push(&stage, "order:ping").await;
+    for _ in 0..20 {
+        assert!(!give_back(&stage).await);
+    }
+    assert_eq!(attempts(&stage, id).await, [], "none was made");
+    stage.settle().await;
+    assert_eq!(stage.arrived(), ["order:ping"]);
+    assert_eq!(attempts(&stage, id).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_suspect_stays_suspect_when_it_is_given_back() {
+    let mut stage = Stage::new().await;
+    let id = push(&stage, "order:ping").await;
+    for _ in 0..6 {
+        assert!(die(&mut stage, "before:endpoint.post").await);
+    }
+    let begun = attempts(&stage, id).await.len();
+    assert_eq!(begun, 1, "the sixth was begun alone");
+    assert!(give_back(&stage).await && give_back(&stage).await);
+    assert_eq!(attempts(&stage, id).await.len(), begun, "the mark is still there");
 }

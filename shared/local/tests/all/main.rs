@@ -10,3 +10,4 @@ mod polling;
 mod pushing;
 mod restarting;
 mod stage;
+mod sweeping;

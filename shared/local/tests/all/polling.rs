@@ -9,6 +9,7 @@ use std::{
 use crossdock_core::{
     fault::Faults,
     id::ObjectKey,
+    poll::{PollError, Poller},
     port::{Clock, Collections, Home, HttpError, LeaseOwner, Outbox, SourceResponse, VersionStore},
 };
 use serde_json::{Value, json};
@@ -393,4 +394,78 @@ async fn a_404_behind_the_first_page_ends_a_list_and_a_500_is_told_with_its_page
     assert_eq!(error.to_string(), "page 2: the source answered 500; page 1 was read");
     stage.world.shop.lock().unwrap().instead = [page("R1"), page("R2"), Ok(absent)].into();
     assert_eq!(stage.poll().await.unwrap().baseline, Some(2));
+}
+
+/// Until the shop has been asked so often.
+async fn asked(stage: &Stage, times: usize) {
+    let before = stage.world.shop.lock().unwrap().asked.len();
+    std::future::poll_fn(|context| {
+        context.waker().wake_by_ref();
+        let asked = stage.world.shop.lock().unwrap().asked.len();
+        if asked >= before + times { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+}
+
+/// A function has to end before its time is up, whatever page it is at.
+#[tokio::test]
+async fn a_poll_that_is_cut_off_loses_nothing_and_the_next_one_goes_on() {
+    for pages in 1..=8 {
+        let stage = with_baseline().await;
+        for number in 10..20 {
+            stage.put(&format!("R{number}"), &json!({"state": "open"}));
+            stage.clock.advance(Duration::from_secs(1));
+        }
+        let before = stage.home.store().state(&stage.orders()).await.unwrap().unwrap();
+        let owner = |name: &str| LeaseOwner(name.to_owned());
+        let poller = Poller::new(&*stage.home, &stage.hub, &stage.router, owner("one"));
+        let report = poller.poll_until(&stage.orders(), asked(&stage, pages)).await.unwrap();
+        if pages < 5 {
+            assert!(report.cut_off, "at page {pages}: {report:?}");
+            assert!(report.stored < 10, "{report:?}");
+        }
+        let after = stage.home.store().state(&stage.orders()).await.unwrap().unwrap();
+        assert!(after.bookmark >= before.bookmark, "{after:?}");
+        assert_eq!((after.failures, after.streak), (0, 0), "it is no failure");
+
+        // Another owner need not wait for the lease to run out.
+        let next = Poller::new(&*stage.home, &stage.hub, &stage.router, owner("two"));
+        let report = next.poll(&stage.orders()).await.unwrap();
+        assert!(!report.busy && !report.cut_off, "{report:?}");
+        stage.settle().await;
+        let mut arrived: Vec<String> =
+            stage.seen().iter().map(|seen| seen.body["object"]["id"].as_str().unwrap().to_owned()).collect();
+        arrived.sort();
+        assert_eq!(arrived, (10..20).map(|number| format!("R{number}")).collect::<Vec<_>>(), "cut at page {pages}");
+    }
+}
+
+/// Cut off before the baseline is whole: what is old stays old.
+#[tokio::test]
+async fn a_baseline_that_is_cut_off_goes_on_in_silence() {
+    let stage = Stage::new().await;
+    for number in 1..=9 {
+        stage.put(&format!("R{number}"), &json!({}));
+        stage.clock.advance(Duration::from_secs(1));
+    }
+    stage.clock.advance(Duration::from_secs(60));
+    let poller = Poller::new(&*stage.home, &stage.hub, &stage.router, LeaseOwner("one".to_owned()));
+    let cut = poller.poll_until(&stage.orders(), asked(&stage, 3)).await.unwrap();
+    assert!(cut.cut_off && cut.baseline.is_none(), "{cut:?}");
+    let whole = stage.poll().await.unwrap();
+    assert_eq!(whole.baseline, Some(9), "each object once");
+    stage.settle().await;
+    assert_eq!(stage.arrived(), [""; 0]);
+}
+
+/// What is wrong with all records is wrong with the hub file, whether there was time for the rest of them or not.
+#[tokio::test]
+async fn a_poll_that_is_cut_off_and_read_nothing_has_failed() {
+    let stage = Stage::new().await;
+    let bad = |page: i32| Ok(ok_page(&json!({"orders": [{"nameless": page}, {"nameless": -page}], "pages": 9})));
+    stage.world.shop.lock().unwrap().instead.extend((1..10).map(bad));
+    let poller = Poller::new(&*stage.home, &stage.hub, &stage.router, LeaseOwner("one".to_owned()));
+    let error = poller.poll_until(&stage.orders(), asked(&stage, 2)).await.unwrap_err();
+    assert!(matches!(error, PollError::AllSetAside { .. }), "{error}");
+    assert!(!error.is_our_own());
 }

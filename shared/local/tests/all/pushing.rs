@@ -13,7 +13,7 @@ async fn push(stage: &Stage, body: &Value, key: Option<&str>) -> Result<Receipt,
     let source = stage.hub.sources.values().next().unwrap();
     let ingest = Ingest::new(&*stage.home, &stage.hub, &stage.router);
     let (receipt, records) = ingest.push(source, body.to_string().as_bytes(), key.map(str::as_bytes)).await?;
-    publish(&*stage.home, &records).await.unwrap();
+    publish(&*stage.home, &stage.router, &records).await.unwrap();
     Ok(receipt)
 }
 

@@ -323,7 +323,7 @@ impl Stage {
         while idle < 8 {
             self.clock.advance(Duration::from_secs(61));
             let stored = self.poll().await.map_or(0, |report| report.stored);
-            let published = publish_stale(&*self.home).await.map_or(0, |published| published.accepted);
+            let published = publish_stale(&*self.home, &self.router).await.map_or(0, |published| published.accepted);
             let dispatched = self.dispatch_once().await;
             idle = if stored == 0 && published == 0 && dispatched == 0 { idle + 1 } else { 0 };
         }

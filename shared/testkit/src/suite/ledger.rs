@@ -314,9 +314,10 @@ pub async fn deliveries_in_a_state_are_latest_first<F: StoreFixture>(fixture: &F
     assert_eq!(find("alpha", DeliveryState::Superseded, 10).await, []);
 
     waiting.state = DeliveryState::Delivered;
-    let delivered = recorded(fixture, waiting).await;
+    recorded(fixture, waiting).await;
     assert_eq!(find("alpha", DeliveryState::Retrying, 10).await, []);
-    assert_eq!(find("alpha", DeliveryState::Delivered, 10).await, [delivered]);
+    let delivered = store.deliveries_in(&endpoint("alpha"), DeliveryState::Delivered, 10).await;
+    assert!(!delivered.expect_err("nobody lists these").transient);
 }
 
 pub async fn large_answers_are_kept<F: StoreFixture>(fixture: &F) {

@@ -141,6 +141,47 @@ pub async fn messages_of_an_object_are_those_of_all_its_versions<F: StoreFixture
     assert_eq!(store.messages_of(&order("R2")).await, Ok(vec![]));
 }
 
+pub async fn what_was_stored_in_between_is_walked_through<F: StoreFixture>(fixture: &F) {
+    let store = fixture.store();
+    // Over midnight, ten minutes apart, and two at a time; some with their versions, some published.
+    let (step, first) = (Duration::from_secs(600), 13 * 3600);
+    fixture.clock().set(at(first));
+    let mut stored = Vec::new();
+    for n in 0..20 {
+        let version = version(&order(&format!("R{n}")), 1, json!({ "number": n }));
+        let (alone, about) = (record(message(&format!("m{n}"))), record(message_about(&version)));
+        assert_eq!(store.put(vec![alone.clone()]).await, [Ok(true)]);
+        let messages = vec![about.clone()];
+        assert_eq!(store.commit(vec![ObjectCommit { expected: None, version, messages }]).await, [Ok(())]);
+        store.published(&[about.message.message_id]).await.expect("published");
+        stored.push([alone, about]);
+        fixture.clock().advance(step);
+    }
+    // What begins at a message's own time holds it; what ends there does not.
+    for (from, until, limit) in
+        [(0, 20, 100), (0, 20, 1), (0, 20, 7), (3, 4, 100), (3, 17, 2), (5, 5, 10), (20, 99, 10)]
+    {
+        let (begin, end) = (at(first + 600 * from), at(first + 600 * until));
+        let (mut found, mut after, mut pages) = (Vec::new(), None, 0);
+        loop {
+            let page = store.stored_between(begin, end, after.as_ref(), limit).await.expect("a page");
+            assert!(page.messages.len() <= limit, "{from}..{until} by {limit}: {}", page.messages.len());
+            found.extend(page.messages);
+            after = page.next;
+            pages += 1;
+            assert!(pages < 10_000, "{from}..{until} by {limit}: no end");
+            if after.is_none() {
+                break;
+            }
+        }
+        let range = from.min(20) as usize..until.min(20) as usize;
+        let mut expected: Vec<_> = stored[range].iter().flatten().cloned().collect();
+        expected.sort_by_key(|record| record.message.message_id);
+        found.sort_by_key(|record| record.message.message_id);
+        assert_eq!(found, expected, "{from}..{until} by {limit}");
+    }
+}
+
 pub async fn large_messages_are_kept<F: StoreFixture>(fixture: &F) {
     let mut big = record(message("big"));
     big.message.payload = large();
@@ -183,6 +224,7 @@ macro_rules! outbox_suite {
                 publishing_clears_only_its_own_marks,
                 messages_come_in_the_order_asked,
                 messages_of_an_object_are_those_of_all_its_versions,
+                what_was_stored_in_between_is_walked_through,
                 large_messages_are_kept,
                 more_than_a_batch_of_messages,
                 empty_batches_are_answered_empty,

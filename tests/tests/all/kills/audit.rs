@@ -16,7 +16,7 @@ use crate::support::{
 const PAYMENTS: &str = "orders.payments";
 
 /// Where each route's messages arrive.
-pub(super) const PATHS: [(&str, &str); 6] = [
+pub(crate) const PATHS: [(&str, &str); 6] = [
     ("confirm", "/confirm"),
     ("book", "/book"),
     ("track", "/track"),
@@ -30,17 +30,17 @@ const HOPELESS: &str = "take-back";
 
 /// Every request of every endpoint, and whether it was answered with a 2xx.
 #[derive(Debug, Default)]
-pub(super) struct Received {
-    pub(super) requests: Vec<(Request, bool)>,
+pub(crate) struct Received {
+    pub(crate) requests: Vec<(Request, bool)>,
     /// Attempts are also made to fail before there is a request.
-    pub(super) incomplete: bool,
+    pub(crate) incomplete: bool,
     /// Every dead letter has been sent on its way again, by a hub that may have died while it was still one in the
     /// making.
-    pub(super) redriven: bool,
+    pub(crate) redriven: bool,
 }
 
 /// Whether the hub knows everything in the shop as it is now.
-pub(super) fn is_up_to_date(shop: &Shop, state: &State) -> bool {
+pub(crate) fn is_up_to_date(shop: &Shop, state: &State) -> bool {
     let newest = |collection: &str, id: &str| state.head(collection, id).map(|head| content(&head.body));
     let known = |collection: &str| {
         shop.things(collection).iter().all(|(id, thing)| newest(collection, id).as_ref() == Some(thing.newest()))
@@ -81,7 +81,7 @@ impl<'a> Origins<'a> {
 }
 
 /// Panics where the accounts differ.
-pub(super) fn audit(shop: &Shop, state: &State, received: &Received) {
+pub(crate) fn audit(shop: &Shop, state: &State, received: &Received) {
     let origins = Origins::of(state.messages.values());
     for collection in [ORDERS, SHIPMENTS] {
         for (id, thing) in shop.things(collection) {
@@ -102,7 +102,7 @@ pub(super) fn audit(shop: &Shop, state: &State, received: &Received) {
 }
 
 /// What changed before the bookmark, or at it, is stored.
-pub(super) fn bookmarks(shop: &Shop, state: &State) {
+pub(crate) fn bookmarks(shop: &Shop, state: &State) {
     for (collection, bookmark) in &state.bookmarks {
         for (id, thing) in shop.things(collection) {
             if thing.updated_at.parse::<jiff::Timestamp>().unwrap() <= *bookmark {

@@ -10,9 +10,9 @@
 //! `CROSSDOCK_LONG=1`.
 
 mod aimed;
-mod audit;
+pub(crate) mod audit;
 mod pushed;
-mod shop;
+pub(crate) mod shop;
 
 use std::{
     collections::BTreeSet,
@@ -59,14 +59,17 @@ impl Drop for Town {
     }
 }
 
-fn hub_file(shop: &str, endpoints: &str) -> String {
-    let rules = "created: created_at
-        since: {param: updated_at_gte, field: updated_at, overlap: 2s}
-        pages: {style: page, param: page, total: pages}
+/// Polled every so often.
+pub(crate) fn hub_file(shop: &str, endpoints: &str, every: &str) -> String {
+    let rules = format!(
+        "created: created_at
+        since: {{param: updated_at_gte, field: updated_at, overlap: 2s}}
+        pages: {{style: page, param: page, total: pages}}
         items: items
         id: number
-        every: 150ms
-        volatile: [updated_at]";
+        every: {every}
+        volatile: [updated_at]"
+    );
     let endpoint =
         |name: &str| format!("  {name}: {{url: \"{endpoints}\", retries: [50ms, 100ms, 200ms], timeout: 2s}}\n");
     let endpoints: String =
@@ -130,7 +133,7 @@ impl Town {
             reply
         })
         .await;
-        let bench = Bench::new(&hub_file(shop_server.url(), endpoints.url()));
+        let bench = Bench::new(&hub_file(shop_server.url(), endpoints.url(), "150ms"));
         let life = tokio::spawn(async {});
         Self { bench, shop, received, temper, life, _servers: [shop_server, endpoints] }
     }
@@ -179,15 +182,15 @@ impl Town {
     }
 }
 
-struct Temper {
+pub(crate) struct Temper {
     /// `None`: all goes well.
-    mood: Option<Random>,
+    pub(crate) mood: Option<Random>,
     /// What never took anything does now.
-    healed: bool,
+    pub(crate) healed: bool,
 }
 
 impl Temper {
-    fn trouble(&mut self, request: &Request) -> Option<Reply> {
+    pub(crate) fn trouble(&mut self, request: &Request) -> Option<Reply> {
         let hopeless = request.path() == "/points" && !self.healed;
         self.mood.as_mut().and_then(by_chance).or_else(|| hopeless.then(|| Reply::status(503)))
     }
@@ -204,7 +207,7 @@ fn by_chance(mood: &mut Random) -> Option<Reply> {
     }
 }
 
-fn answer(shop: &Shop, request: &Request) -> Reply {
+pub(crate) fn answer(shop: &Shop, request: &Request) -> Reply {
     let message = request.json();
     match request.path() {
         "/ship" => {

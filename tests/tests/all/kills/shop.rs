@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 
 use crate::support::{Reply, Request, now, random::Random, table};
 
-pub(super) const ORDERS: &str = "orders";
-pub(super) const SHIPMENTS: &str = "shipments";
+pub(crate) const ORDERS: &str = "orders";
+pub(crate) const SHIPMENTS: &str = "shipments";
 
 const OLD_ORDERS: u64 = 60;
 const PAGE_SIZE: usize = 10;
 
 /// What may happen in the shop.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Happening {
+pub(crate) enum Happening {
     Purchase,
     ChangeOfMind,
     Payment,
@@ -29,15 +29,15 @@ pub(super) enum Happening {
 
 /// A record and what it was, oldest first; `updated_at` is left out of its history, since it says nothing.
 #[derive(Debug, Clone)]
-pub(super) struct Thing {
-    pub(super) history: Vec<Value>,
+pub(crate) struct Thing {
+    pub(crate) history: Vec<Value>,
     /// It was there before any hub.
-    pub(super) old: bool,
-    pub(super) updated_at: String,
+    pub(crate) old: bool,
+    pub(crate) updated_at: String,
 }
 
 impl Thing {
-    pub(super) fn newest(&self) -> &Value {
+    pub(crate) fn newest(&self) -> &Value {
         &self.history[self.history.len() - 1]
     }
 
@@ -48,7 +48,7 @@ impl Thing {
     }
 }
 
-pub(super) type Things = BTreeMap<String, Thing>;
+pub(crate) type Things = BTreeMap<String, Thing>;
 
 struct State {
     random: Random,
@@ -58,11 +58,11 @@ struct State {
     last: i64,
 }
 
-pub(super) struct Shop(Mutex<State>);
+pub(crate) struct Shop(Mutex<State>);
 
 impl Shop {
     /// With orders from years ago.
-    pub(super) fn new(random: Random) -> Self {
+    pub(crate) fn new(random: Random) -> Self {
         let mut state = State { random, things: BTreeMap::new(), orders: 0, last: 1_600_000_000_000 };
         for _ in 0..OLD_ORDERS {
             let at = state.last + 60_000;
@@ -72,7 +72,7 @@ impl Shop {
     }
 
     /// What a hub asks.
-    pub(super) fn answer(&self, request: &Request) -> Reply {
+    pub(crate) fn answer(&self, request: &Request) -> Reply {
         let state = self.state();
         let rows = |collection: &str| state.things[collection].values().map(Thing::row).collect::<Vec<_>>();
         match request.path() {
@@ -83,7 +83,7 @@ impl Shop {
     }
 
     /// The tracking number of a shipment; `false` where there is no such shipment. The same again changes nothing.
-    pub(super) fn ship(&self, number: &str, tracking: &str) -> bool {
+    pub(crate) fn ship(&self, number: &str, tracking: &str) -> bool {
         let mut state = self.state();
         let Some(shipment) = state.things[SHIPMENTS].get(number) else { return false };
         if shipment.newest()["tracking"] != tracking {
@@ -96,7 +96,7 @@ impl Shop {
     }
 
     /// Something happens.
-    pub(super) fn stir(&self) {
+    pub(crate) fn stir(&self) {
         let happening = match self.state().random.below(10) {
             0..3 => Happening::Purchase,
             3..6 => Happening::ChangeOfMind,
@@ -108,7 +108,7 @@ impl Shop {
     }
 
     /// To any of its records.
-    pub(super) fn happen(&self, happening: Happening) {
+    pub(crate) fn happen(&self, happening: Happening) {
         let mut state = self.state();
         match happening {
             Happening::Purchase => {
@@ -145,7 +145,7 @@ impl Shop {
         }
     }
 
-    pub(super) fn things(&self, collection: &str) -> Things {
+    pub(crate) fn things(&self, collection: &str) -> Things {
         self.state().things[collection].clone()
     }
 

@@ -13,10 +13,16 @@ use url::Url;
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
+    headers: Vec<(String, String)>,
     pub(crate) body: String,
 }
 
 impl Response {
+    /// The first header of that name, in whatever case it came.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
     /// Null where it is no JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
@@ -96,6 +102,9 @@ impl Call {
 fn parse(answer: &[u8]) -> Option<Response> {
     let text = String::from_utf8_lossy(answer);
     let (head, body) = text.split_once("\r\n\r\n")?;
-    let status = head.split_ascii_whitespace().nth(1)?.parse().ok()?;
-    Some(Response { status, body: body.to_owned() })
+    let (first, rest) = head.split_once("\r\n").unwrap_or((head, ""));
+    let status = first.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    let headers = rest.lines().filter_map(|line| line.split_once(':'));
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect();
+    Some(Response { status, headers, body: body.to_owned() })
 }

@@ -124,8 +124,43 @@ impl Paths {
         reading.event
     }
 
+    /// The event without what [`Paths::read`] passes over. Elements that are objects or arrays stay, if empty, so that what
+    /// stands in one stays together, and apart from what stands in another.
+    pub(super) fn prune(&self, event: &Value) -> Value {
+        let nothing = || Value::Object(Map::new());
+        self.nodes.first().and_then(|root| self.prune_at(root, event)).unwrap_or_else(nothing)
+    }
+
+    /// `None`: nothing that is looked at.
+    fn prune_at(&self, node: &Node, value: &Value) -> Option<Value> {
+        match value {
+            Value::Object(fields) => {
+                let kept = fields.iter().filter_map(|(name, value)| {
+                    let (inner, _) = self.field(node, name)?;
+                    Some((name.clone(), self.prune_at(inner, value)?))
+                });
+                Some(Value::Object(kept.collect()))
+            }
+            Value::Array(items) => Some(items.iter().filter_map(|item| self.prune_at(node, item)).collect()),
+            scalar => node.path.map(|_| scalar.clone()),
+        }
+    }
+
     fn inside(&self, node: &Node, name: &str) -> Option<&Node> {
         self.nodes.get(*node.inner.get(name)?)
+    }
+
+    /// Where a field of an event leads to, and how many names that is.
+    fn field<'a>(&'a self, node: &'a Node, name: &str) -> Option<(&'a Node, usize)> {
+        if let Some(inner) = self.inside(node, name) {
+            return Some((inner, 1));
+        }
+        let names: Vec<&str> = name.split('.').collect();
+        if names.len() == 1 {
+            return None;
+        }
+        let inner = names.iter().try_fold(node, |node, name| self.inside(node, name))?;
+        Some((inner, names.len()))
     }
 }
 
@@ -139,13 +174,8 @@ struct Reading<'p, 'e> {
 impl<'p, 'e> Reading<'p, 'e> {
     fn object(&mut self, node: &'p Node, depth: usize, fields: &'e Map<String, Value>) {
         for (name, value) in fields {
-            if let Some(inner) = self.paths.inside(node, name) {
-                self.value(inner, depth + 1, value);
-            } else if name.contains('.') {
-                let names: Vec<&str> = name.split('.').collect();
-                if let Some(inner) = names.iter().try_fold(node, |node, name| self.paths.inside(node, name)) {
-                    self.value(inner, depth + names.len(), value);
-                }
+            if let Some((inner, names)) = self.paths.field(node, name) {
+                self.value(inner, depth + names, value);
             }
         }
     }

@@ -132,6 +132,11 @@ impl Matcher {
         found
     }
 
+    /// What is left of an event when every field goes that no pattern names: the matcher answers the same on it.
+    pub fn looked_at(&self, event: &Value) -> Value {
+        self.paths.prune(event)
+    }
+
     fn holds(&self, combination: &Conjunction, event: &Event<'_>, standings: &mut BTreeMap<usize, Standing>) -> bool {
         let mut in_arrays = false;
         for place in &combination.telling {

@@ -1,0 +1,80 @@
+//! What a schedule tells the poller: the `Input` of its target, as `crossdock render` and the template write it.
+
+use crossdock_core::id::CollectionKey;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::function::Failure;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Task {
+    /// `{"task": "poll", "collection": "my-store/orders"}`.
+    Poll(CollectionKey),
+    /// `{"task": "publish"}`: messages that were left pending.
+    Publish,
+    /// `{"task": "sweep"}`: promises without a delivery.
+    Sweep,
+}
+
+#[derive(Deserialize)]
+struct Shape {
+    task: String,
+    #[serde(default)]
+    collection: Option<String>,
+}
+
+const EXPECTED: &str =
+    r#"expected {"task": "poll", "collection": "<source>/<collection>"}, {"task": "publish"} or {"task": "sweep"}"#;
+
+/// # Errors
+/// This is none of the tasks.
+pub fn read(event: Value) -> Result<Task, Failure> {
+    let wrong = |found: &str| Failure::Event(format!("found {found}, {EXPECTED}"));
+    let shape: Shape = serde_json::from_value(event).map_err(|_| wrong("no task"))?;
+    match (shape.task.as_str(), shape.collection) {
+        ("poll", Some(text)) => {
+            collection(&text).map(Task::Poll).ok_or_else(|| wrong(&format!("the collection {text:?}")))
+        }
+        ("poll", None) => Err(wrong("no collection")),
+        ("publish", None) => Ok(Task::Publish),
+        ("sweep", None) => Ok(Task::Sweep),
+        ("publish" | "sweep", Some(text)) => Err(wrong(&format!("the collection {text:?}"))),
+        (task, _) => Err(wrong(&format!("the task {task:?}"))),
+    }
+}
+
+fn collection(text: &str) -> Option<CollectionKey> {
+    let (source, collection) = text.split_once('/')?;
+    Some(CollectionKey { source: source.parse().ok()?, collection: collection.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_task() {
+        let orders = collection("my-store/orders").unwrap();
+        assert_eq!(read(json!({"task": "poll", "collection": "my-store/orders"})), Ok(Task::Poll(orders)));
+        assert_eq!(read(json!({"task": "publish"})), Ok(Task::Publish));
+        assert_eq!(read(json!({"task": "sweep"})), Ok(Task::Sweep));
+    }
+
+    #[test]
+    fn what_is_none_says_why() {
+        let check = |event: Value, found: &str| {
+            let error = read(event).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("found {found}, expected ")), "{error}");
+        };
+        check(json!({"task": "tidy"}), "the task \"tidy\"");
+        check(json!({"task": "poll"}), "no collection");
+        check(json!({"task": "poll", "collection": "orders"}), "the collection \"orders\"");
+        check(json!({"task": "poll", "collection": "My Store/orders"}), "the collection \"My Store/orders\"");
+        check(json!({"task": "sweep", "collection": "my-store/orders"}), "the collection \"my-store/orders\"");
+        for event in [json!({}), json!([]), json!(null), json!({"task": 7}), json!({"Records": []})] {
+            check(event, "no task");
+        }
+    }
+}

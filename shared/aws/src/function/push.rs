@@ -1,0 +1,44 @@
+//! Ingest: a push through the Function URL, answered as the local hub answers it (contract §6).
+//!
+//! What is accepted is stored before it is answered, and published before it is answered too, because nothing of a
+//! function goes on after its answer. What the bus does not take in time stays pending, and the next scheduled run
+//! publishes it.
+
+use std::time::Duration;
+
+use crossdock_core::{
+    port::Home,
+    publish::publish,
+    push::{self, Answer},
+};
+use serde_json::Value;
+
+use super::{
+    Failure, Invocation, Work,
+    event::url::{self, UrlAnswer},
+};
+
+/// Time that is kept for the answer.
+const ANSWERING: Duration = Duration::from_secs(2);
+
+/// # Errors
+/// The event is no request.
+pub async fn handle<H: Home>(work: Work<H>, invocation: Invocation, event: Value) -> Result<UrlAnswer, Failure> {
+    let request = url::read(event)?;
+    let left = || invocation.left(work.home.clock()).saturating_sub(ANSWERING);
+    let answer = push::answer(&*work.home, &work.hub, &work.router, &request, request.body());
+    let Ok((answer, records)) = tokio::time::timeout(left(), answer).await else {
+        tracing::error!("the time was up before a push was stored");
+        return Ok(Answer::unavailable().into());
+    };
+    match tokio::time::timeout(left(), publish(&*work.home, &work.router, &records)).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::warn!(error = %error, "pushed messages stay pending"),
+        Err(_) => tracing::warn!("the time was up; pushed messages stay pending"),
+    }
+    Ok(answer.into())
+}
+
+#[cfg(test)]
+#[path = "push_tests.rs"]
+mod tests;

@@ -1,0 +1,128 @@
+//! Items as DynamoDB has them, and reading typed values out of one. What cannot be read is told by its kind and
+//! attribute, never by its content.
+
+use std::{collections::HashMap, str::FromStr};
+
+use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
+use crossdock_core::{Timestamp, port::PortError};
+use crossdock_stack::table::TTL;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::keys::sortable;
+
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+pub(super) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+pub(super) fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+pub(super) fn bytes(value: impl Into<Vec<u8>>) -> AttributeValue {
+    AttributeValue::B(Blob::new(value))
+}
+
+pub(super) fn flag(value: bool) -> AttributeValue {
+    AttributeValue::Bool(value)
+}
+
+/// To the microsecond.
+pub(super) fn time(value: Timestamp) -> AttributeValue {
+    text(sortable(value))
+}
+
+/// `what` names the record in the error.
+pub(super) fn to_json(what: &str, value: &(impl Serialize + ?Sized)) -> Result<String, PortError> {
+    serde_json::to_string(value)
+        .map_err(|error| PortError::permanent(format!("{what} cannot be written as JSON: {:?}", error.classify())))
+}
+
+pub(super) fn from_json<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, PortError> {
+    // serde_json's message may quote the value; its kind and place do not.
+    serde_json::from_str(text).map_err(|error| {
+        unreadable(
+            what,
+            format_args!("{:?} error at line {} column {}", error.classify(), error.line(), error.column()),
+        )
+    })
+}
+
+pub(super) fn unreadable(what: &str, why: impl std::fmt::Display) -> PortError {
+    PortError::permanent(format!("the table holds an unreadable {what}: {why}"))
+}
+
+/// TTL deletes late, by days: what has expired counts as absent.
+pub(super) fn has_expired(item: &Item, now: Timestamp) -> bool {
+    let ttl = item.get(TTL).and_then(|value| value.as_n().ok()).and_then(|text| text.parse::<i64>().ok());
+    ttl.is_some_and(|ttl| ttl <= now.as_second())
+}
+
+/// An item that is being read, and what it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub what: &'static str,
+    pub item: &'a Item,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn value(&self, name: &str) -> Result<&'a AttributeValue, PortError> {
+        self.item.get(name).ok_or_else(|| self.wrong(name))
+    }
+
+    pub(super) fn text(&self, name: &str) -> Result<&'a str, PortError> {
+        self.optional_text(name)?.ok_or_else(|| self.wrong(name))
+    }
+
+    pub(super) fn optional_text(&self, name: &str) -> Result<Option<&'a str>, PortError> {
+        match self.item.get(name) {
+            None => Ok(None),
+            Some(AttributeValue::S(text)) => Ok(Some(text)),
+            Some(_) => Err(self.wrong(name)),
+        }
+    }
+
+    /// A name, or whatever else has a text of its own.
+    pub(super) fn parsed<T: FromStr>(&self, name: &str) -> Result<T, PortError> {
+        self.text(name)?.parse().map_err(|_| self.wrong(name))
+    }
+
+    pub(super) fn number<T: FromStr>(&self, name: &str) -> Result<T, PortError> {
+        self.optional_number(name)?.ok_or_else(|| self.wrong(name))
+    }
+
+    pub(super) fn optional_number<T: FromStr>(&self, name: &str) -> Result<Option<T>, PortError> {
+        match self.item.get(name) {
+            None => Ok(None),
+            Some(AttributeValue::N(digits)) => digits.parse().map(Some).map_err(|_| self.wrong(name)),
+            Some(_) => Err(self.wrong(name)),
+        }
+    }
+
+    /// Left out where it is false.
+    pub(super) fn flag(&self, name: &str) -> Result<bool, PortError> {
+        match self.item.get(name) {
+            None => Ok(false),
+            Some(AttributeValue::Bool(value)) => Ok(*value),
+            Some(_) => Err(self.wrong(name)),
+        }
+    }
+
+    pub(super) fn bytes<const N: usize>(&self, name: &str) -> Result<[u8; N], PortError> {
+        let blob = self.value(name)?.as_b().map_err(|_| self.wrong(name))?;
+        blob.as_ref().try_into().map_err(|_| self.wrong(name))
+    }
+
+    pub(super) fn time(&self, name: &str) -> Result<Timestamp, PortError> {
+        self.parsed(name)
+    }
+
+    pub(super) fn optional_time(&self, name: &str) -> Result<Option<Timestamp>, PortError> {
+        self.optional_text(name)?.map(|text| text.parse().map_err(|_| self.wrong(name))).transpose()
+    }
+
+    pub(super) fn wrong(&self, name: &str) -> PortError {
+        unreadable(self.what, format_args!("its attribute {name}"))
+    }
+}

@@ -1,0 +1,239 @@
+//! [`Ledger`] on DynamoDB. A delivery of which nothing follows is one write; what follows is written with it.
+
+use aws_sdk_dynamodb::types::{ConditionCheck, Update};
+use crossdock_core::{
+    Timestamp,
+    id::{DeliveryKey, EndpointName, MessageId, ObjectKey},
+    port::{Delivery, DeliveryState, Ledger, Opened, Paused, PortError, Settled, Settlement},
+};
+use crossdock_stack::table::{BY, INDEX, TTL};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{
+    DynamoStore,
+    delivery::{STATE, Setting, control, delivery, delivery_item, delivery_of, resuming, setting},
+    failure::failure,
+    item::{Item, bytes, has_expired, number, text},
+    keys::{self, DELIVERIES, INDEX_SHARDS, Key},
+    transact::{Part, WITH_OLD, Write, Written, built},
+    versions::heads_among,
+};
+
+/// Who wrote an outcome: if only the answer to a write was lost and it is made again, it meets itself.
+const WRITER: &str = "writer";
+
+/// The round has not ended; an expired one never was.
+const OPEN: &str = "attribute_not_exists(pk) OR #state = :retrying OR #ttl <= :now";
+
+/// Parameters that one update takes: DynamoDB allows expressions of 4 KB.
+const PARAMETERS: usize = 150;
+
+impl Ledger for DynamoStore {
+    async fn open(
+        &self,
+        endpoint: &EndpointName,
+        deliveries: &[DeliveryKey],
+        objects: &[ObjectKey],
+    ) -> Result<Opened, PortError> {
+        let of_endpoint = keys::control(endpoint);
+        let keys = deliveries.iter().map(keys::delivery).chain(objects.iter().map(keys::head));
+        let found = self.read(keys.chain([of_endpoint.clone()])).await?;
+        let now = self.now();
+        let one = |key: &DeliveryKey| {
+            let item = found.get(&keys::delivery(key)).filter(|item| !has_expired(item, now));
+            item.map(|item| delivery(item, key.clone())).transpose()
+        };
+        Ok(Opened {
+            deliveries: deliveries.iter().map(one).collect::<Result<_, _>>()?,
+            heads: heads_among(&found, objects)?,
+            control: found.get(&of_endpoint).map(control).transpose()?.unwrap_or_default(),
+        })
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Result<Settled, PortError> {
+        let now = self.now();
+        let Settlement { delivery, parameters, pause, messages } = settlement;
+        if goes_on(&delivery) {
+            self.renew([delivery.key.message]).await?;
+        }
+        let writer = self.random().bytes();
+        let mut item = delivery_item(&delivery)?;
+        item.insert(WRITER.to_owned(), bytes(writer));
+        if delivery.state.ended()
+            && let Some(ttl) = self.terms().message(now)
+        {
+            item.insert(TTL.to_owned(), ttl);
+        }
+        if parameters.is_empty() && pause.is_none() && messages.is_empty() {
+            return self.record(item, writer, now).await;
+        }
+
+        let mut parts = vec![Part::put(built(
+            self.put(item)
+                .condition_expression(OPEN)
+                .set_expression_attribute_names(Some(names()))
+                .set_expression_attribute_values(Some(values(now)))
+                .return_values_on_condition_check_failure(WITH_OLD)
+                .build(),
+        )?)];
+        let check = Part::check(built(
+            ConditionCheck::builder()
+                .table_name(self.table())
+                .set_key(Some(keys::delivery(&delivery.key).attributes()))
+                .condition_expression(OPEN)
+                .set_expression_attribute_names(Some(names()))
+                .set_expression_attribute_values(Some(values(now)))
+                .return_values_on_condition_check_failure(WITH_OLD)
+                .build(),
+        )?);
+        // What does not fit into one update goes before, like messages that do not fit.
+        let mut earlier: Vec<&[(String, serde_json::Value)]> = parameters.chunks(PARAMETERS).collect();
+        let last = earlier.pop().unwrap_or_default();
+        for parameters in earlier {
+            let parts = vec![check.clone(), self.control_part(setting(&delivery.endpoint, parameters, None)?)?];
+            if let Written::Refused(old) = self.write(Write { parts, check: None, messages: Vec::new() }).await? {
+                return already_ended(old);
+            }
+        }
+        if !last.is_empty() || pause.is_some() {
+            parts.push(self.control_part(setting(&delivery.endpoint, last, pause.as_ref())?)?);
+        }
+        let messages =
+            messages.into_iter().map(|record| self.new_message(record, now, None)).collect::<Result<_, _>>()?;
+        match self.write(Write { parts, check: Some(check), messages }).await? {
+            Written::Done { new } => Ok(Settled::Recorded { new }),
+            Written::Refused(old) => already_ended(old),
+        }
+    }
+
+    async fn deliveries_of(&self, message: MessageId) -> Result<Vec<Delivery>, PortError> {
+        let now = self.now();
+        let items = self.read_partition(&keys::message(message).pk, DELIVERIES).await?;
+        items.iter().filter(|item| !has_expired(item, now)).map(delivery_of).collect()
+    }
+
+    async fn deliveries_in(
+        &self,
+        endpoint: &EndpointName,
+        state: DeliveryState,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, PortError> {
+        if state == DeliveryState::Delivered {
+            return Err(PortError::permanent("deliveries that were delivered are not listed"));
+        }
+        let shards: Vec<_> = (0..INDEX_SHARDS).map(|shard| keys::by_state(endpoint, state, shard)).collect();
+        let reading: Vec<_> = shards.iter().map(|by| self.latest(by, endpoint, state, limit)).collect();
+        let found: Vec<Vec<Delivery>> = stream::iter(reading).buffered(INDEX_SHARDS.into()).try_collect().await?;
+        let mut found: Vec<Delivery> = found.into_iter().flatten().collect();
+        found.sort_by_key(|delivery| std::cmp::Reverse(delivery.updated_at));
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    async fn set_paused(&self, endpoint: &EndpointName, paused: Option<Paused>) -> Result<(), PortError> {
+        let setting = match &paused {
+            Some(paused) => setting(endpoint, &[], Some(paused))?,
+            None => resuming(endpoint),
+        };
+        let update = self.client().update_item().table_name(self.table());
+        let update = update
+            .set_key(Some(setting.key))
+            .update_expression(setting.expression)
+            .set_expression_attribute_names(Some(setting.names))
+            .set_expression_attribute_values((!setting.values.is_empty()).then_some(setting.values));
+        update.send().await.map(|_| ()).map_err(|error| failure("UpdateItem", &error))
+    }
+}
+
+impl DynamoStore {
+    /// The outcome alone.
+    async fn record(&self, item: Item, writer: [u8; 16], now: Timestamp) -> Result<Settled, PortError> {
+        let put = self.client().put_item().table_name(self.table()).set_item(Some(item));
+        let put = put
+            .condition_expression(OPEN)
+            .set_expression_attribute_names(Some(names()))
+            .set_expression_attribute_values(Some(values(now)))
+            .return_values_on_condition_check_failure(WITH_OLD);
+        let Err(error) = put.send().await else {
+            return Ok(Settled::Recorded { new: Vec::new() });
+        };
+        match error.as_service_error() {
+            Some(aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(refused)) => {
+                let old = refused.item.clone();
+                let is_ours = old.as_ref().and_then(|old| old.get(WRITER)) == Some(&bytes(writer));
+                if is_ours { Ok(Settled::Recorded { new: Vec::new() }) } else { already_ended(old) }
+            }
+            _ => Err(failure("PutItem", &error)),
+        }
+    }
+
+    fn control_part(&self, setting: Setting) -> Result<Part, PortError> {
+        let update = Update::builder().table_name(self.table()).set_key(Some(setting.key));
+        let update = update
+            .update_expression(setting.expression)
+            .set_expression_attribute_names(Some(setting.names))
+            .set_expression_attribute_values(Some(setting.values));
+        Ok(Part::update(built(update.build())?))
+    }
+
+    /// Of one shard. The index may still name what has moved on: each is looked at in the table.
+    async fn latest(
+        &self,
+        by: &str,
+        endpoint: &EndpointName,
+        state: DeliveryState,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, PortError> {
+        let now = self.now();
+        let (mut found, mut start) = (Vec::new(), None);
+        while found.len() < limit {
+            let wanted = i32::try_from(limit - found.len()).unwrap_or(i32::MAX);
+            let query = self
+                .client()
+                .query()
+                .table_name(self.table())
+                .index_name(INDEX)
+                .key_condition_expression("#by = :by")
+                .expression_attribute_names("#by", BY)
+                .expression_attribute_values(":by", text(by))
+                .scan_index_forward(false)
+                .limit(wanted)
+                .set_exclusive_start_key(start);
+            let page = query.send().await.map_err(|error| failure("Query", &error))?;
+            let indexed: Vec<Key> = page.items.unwrap_or_default().iter().filter_map(Key::of).collect();
+            let items = self.read(indexed.iter().cloned()).await?;
+            for item in indexed.iter().filter_map(|key| items.get(key)).filter(|item| !has_expired(item, now)) {
+                let delivery = delivery_of(item)?;
+                if delivery.state == state && delivery.endpoint == *endpoint {
+                    found.push(delivery);
+                }
+            }
+            start = page.last_evaluated_key.filter(|key| !key.is_empty());
+            if start.is_none() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// More may follow after this outcome, later than the message's term counts on: a dead letter may be sent again, and a
+/// later round shows that one was.
+fn goes_on(delivery: &Delivery) -> bool {
+    delivery.state == DeliveryState::DeadLettered
+        || (delivery.state.ended() && delivery.key.round > 1 && !delivery.next_round)
+}
+
+fn already_ended(old: Option<Item>) -> Result<Settled, PortError> {
+    let old = old.ok_or_else(|| PortError::transient("dynamodb did not say which delivery it refused to change"))?;
+    Ok(Settled::AlreadyEnded(Box::new(delivery_of(&old)?)))
+}
+
+fn names() -> std::collections::HashMap<String, String> {
+    [("#state", STATE), ("#ttl", TTL)].map(|(place, name)| (place.to_owned(), name.to_owned())).into()
+}
+
+fn values(now: Timestamp) -> Item {
+    [(":retrying".to_owned(), text(DeliveryState::Retrying.as_str())), (":now".to_owned(), number(now.as_second()))]
+        .into()
+}

@@ -1,0 +1,225 @@
+//! [`VersionStore`] on DynamoDB. A head is a small item of its own, so that comparing a page costs one read unit per object,
+//! however large the objects are.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use crossdock_core::{
+    Timestamp,
+    id::{CollectionKey, ContentHash, Epoch, MessageId, ObjectKey},
+    port::{CommitError, PortError, VersionStore},
+    version::{Head, ObjectCommit, Version, VersionRef},
+};
+use crossdock_stack::table::{BY, INDEX};
+use futures_util::{StreamExt, stream};
+
+use super::{
+    DynamoStore, WRITES,
+    batch::Found,
+    body::{body, further_parts, put_body},
+    item::{Item, Reader, bytes, flag, from_json, has_expired, number, text, time, to_json, unreadable},
+    keys::{self, Key, VERSIONS},
+    transact::{Part, Write, Written, built},
+};
+
+const NUMBER: &str = "version";
+const HASH: &str = "hash";
+const BASELINE: &str = "baseline";
+const DELETED: &str = "deleted";
+/// Of a head: `<source>/<collection>/<id>`, because its key may hold a hash in place of the id.
+const OBJECT: &str = "object";
+const TYPE: &str = "type";
+const PARENT: &str = "parent";
+const STORED_AT: &str = "at";
+/// The messages that were stored with the version.
+const MESSAGES: &str = "messages";
+
+impl VersionStore for DynamoStore {
+    async fn epoch(&self) -> Result<Epoch, PortError> {
+        self.the_epoch().await
+    }
+
+    async fn heads(&self, keys: &[ObjectKey]) -> Result<Vec<Option<Head>>, PortError> {
+        let found = self.read(keys.iter().map(keys::head)).await?;
+        heads_among(&found, keys)
+    }
+
+    async fn commit(&self, commits: Vec<ObjectCommit>) -> Vec<Result<(), CommitError>> {
+        let now = self.now();
+        let committing: Vec<_> = commits.into_iter().map(|commit| self.commit_one(commit, now)).collect();
+        stream::iter(committing).buffered(WRITES).collect().await
+    }
+
+    async fn versions(&self, refs: &[VersionRef]) -> Result<Vec<Option<Version>>, PortError> {
+        let key = |wanted: &VersionRef| keys::version(&wanted.key, wanted.number);
+        let now = self.now();
+        let found = self.read(refs.iter().map(key)).await?;
+        let there = |wanted: &VersionRef| found.get(&key(wanted)).filter(|item| !has_expired(item, now));
+        let mut parts = Vec::new();
+        for wanted in refs {
+            if let Some(item) = there(wanted) {
+                parts.extend(further_parts(reader(item), &key(wanted))?);
+            }
+        }
+        let parts = self.read(parts).await?;
+        refs.iter().map(|wanted| there(wanted).map(|item| version(item, wanted, &parts)).transpose()).collect()
+    }
+
+    async fn history(&self, key: &ObjectKey) -> Result<Vec<Version>, PortError> {
+        let items = self.read_partition(&keys::object(key), VERSIONS).await?;
+        // A version, then its further parts.
+        let refs = items.iter().filter_map(|item| {
+            let number = Key::of(item)?.sk.strip_prefix(VERSIONS)?.parse().ok()?;
+            Some(VersionRef { key: key.clone(), number })
+        });
+        let refs: Vec<_> = refs.collect();
+        let now = self.now();
+        let found: Found = items.into_iter().filter(|item| !has_expired(item, now)).collect();
+        let there =
+            |wanted: &VersionRef| found.get(&keys::version(key, wanted.number)).map(|item| (item, wanted.clone()));
+        refs.iter().filter_map(there).map(|(item, wanted)| version(item, &wanted, &found)).collect()
+    }
+
+    async fn objects_with_id(&self, id: &str) -> Result<Vec<ObjectKey>, PortError> {
+        let query = self.client().query().index_name(INDEX).key_condition_expression("#by = :by");
+        let query =
+            query.expression_attribute_names("#by", BY).expression_attribute_values(":by", text(keys::by_id(id)));
+        let indexed: Vec<Key> = self.all(query).await?.iter().filter_map(Key::of).collect();
+        let found = self.read(indexed.iter().cloned()).await?;
+        indexed.iter().filter_map(|key| found.get(key)).map(object_of).collect()
+    }
+
+    async fn flush(&self) -> Result<(), PortError> {
+        // What can be seen is durable.
+        Ok(())
+    }
+}
+
+impl DynamoStore {
+    async fn commit_one(&self, commit: ObjectCommit, now: Timestamp) -> Result<(), CommitError> {
+        let ObjectCommit { expected, version, messages } = commit;
+        let ids: Vec<MessageId> = messages.iter().map(|record| record.message.message_id).collect();
+        let messages = messages
+            .into_iter()
+            .map(|record| self.new_message(record, now, Some(&version)))
+            .collect::<Result<_, _>>()?;
+        let replaced = version.parent.map(|parent| keys::version(&version.key, parent));
+
+        let mut head = self.put(head_item(&version));
+        head = match expected {
+            None => head.condition_expression("attribute_not_exists(pk)"),
+            Some(expected) => head
+                .condition_expression("#version = :expected")
+                .expression_attribute_names("#version", NUMBER)
+                .expression_attribute_values(":expected", number(expected)),
+        };
+        let mut parts = vec![Part::put(built(head.build())?)];
+        for item in version_items(&version, &ids)? {
+            parts.push(Part::put(built(self.put(item).build())?));
+        }
+        match self.write(Write { parts, check: None, messages }).await? {
+            Written::Refused(_) => return Err(CommitError::Conflict),
+            Written::Done { .. } => {}
+        }
+        // Afterwards, at half of what it would cost inside: if it is missed, the old version just stays.
+        if let Some(replaced) = replaced
+            && let Err(error) = self.replaced(replaced).await
+        {
+            tracing::warn!(error = %error, "a version that was replaced got no term and stays");
+        }
+        Ok(())
+    }
+}
+
+fn head_item(version: &Version) -> Item {
+    let head = version.head();
+    let mut item = keys::head(&version.key).attributes();
+    item.insert(NUMBER.to_owned(), number(head.version));
+    item.insert(HASH.to_owned(), bytes(head.hash.0));
+    item.insert(OBJECT.to_owned(), text(version.key.to_string()));
+    put_flags(&mut item, head.baseline, head.deleted);
+    keys::head_indexed(&version.key).put_into(&mut item);
+    item
+}
+
+fn put_flags(item: &mut Item, baseline: bool, deleted: bool) {
+    for (name, value) in [(BASELINE, baseline), (DELETED, deleted)] {
+        if value {
+            item.insert(name.to_owned(), flag(true));
+        }
+    }
+}
+
+pub(super) fn heads_among(found: &Found, keys: &[ObjectKey]) -> Result<Vec<Option<Head>>, PortError> {
+    keys.iter().map(|key| found.get(&keys::head(key)).map(head).transpose()).collect()
+}
+
+fn head(item: &Item) -> Result<Head, PortError> {
+    let reader = Reader { what: "head", item };
+    Ok(Head {
+        version: reader.number(NUMBER)?,
+        hash: ContentHash(reader.bytes(HASH)?),
+        baseline: reader.flag(BASELINE)?,
+        deleted: reader.flag(DELETED)?,
+    })
+}
+
+/// Sources and collections have no `/` in their names.
+fn object_of(item: &Item) -> Result<ObjectKey, PortError> {
+    let reader = Reader { what: "head", item };
+    let mut parts = reader.text(OBJECT)?.splitn(3, '/');
+    let mut part = || parts.next().ok_or_else(|| reader.wrong(OBJECT));
+    let (source, collection, id) = (part()?, part()?, part()?);
+    let collection = CollectionKey {
+        source: source.parse().map_err(|_| reader.wrong(OBJECT))?,
+        collection: collection.parse().map_err(|_| reader.wrong(OBJECT))?,
+    };
+    Ok(ObjectKey { collection, id: id.to_owned() })
+}
+
+fn version_items(version: &Version, messages: &[MessageId]) -> Result<Vec<Item>, PortError> {
+    let key = keys::version(&version.key, version.number);
+    let mut item = key.attributes();
+    item.insert(TYPE.to_owned(), text(version.object_type.as_str()));
+    if let Some(parent) = version.parent {
+        item.insert(PARENT.to_owned(), number(parent));
+    }
+    item.insert(HASH.to_owned(), bytes(version.hash.0));
+    item.insert(STORED_AT.to_owned(), time(version.stored_at));
+    put_flags(&mut item, version.baseline, version.deleted);
+    if !messages.is_empty() {
+        let ids = messages.iter().map(|id| text(id.to_string())).collect();
+        item.insert(MESSAGES.to_owned(), AttributeValue::L(ids));
+    }
+    let mut items = put_body(&key, &mut item, to_json("version", &version.body)?)?;
+    items.insert(0, item);
+    Ok(items)
+}
+
+fn reader(item: &Item) -> Reader<'_> {
+    Reader { what: "version", item }
+}
+
+fn version(item: &Item, wanted: &VersionRef, parts: &Found) -> Result<Version, PortError> {
+    let reader = reader(item);
+    let further = further_parts(reader, &keys::version(&wanted.key, wanted.number))?;
+    let json = body(reader, further.iter().map(|key| parts.get(key)))?;
+    Ok(Version {
+        key: wanted.key.clone(),
+        object_type: reader.parsed(TYPE)?,
+        number: wanted.number,
+        parent: reader.optional_number(PARENT)?,
+        hash: ContentHash(reader.bytes(HASH)?),
+        stored_at: reader.time(STORED_AT)?,
+        baseline: reader.flag(BASELINE)?,
+        deleted: reader.flag(DELETED)?,
+        body: from_json(reader.what, &json)?,
+    })
+}
+
+/// The messages that were stored with a version; none where the item is something else.
+pub(super) fn message_ids(item: &Item) -> Result<Vec<MessageId>, PortError> {
+    let Some(list) = item.get(MESSAGES) else {
+        return Ok(Vec::new());
+    };
+    let ids = list.as_l().ok().and_then(|ids| ids.iter().map(|id| id.as_s().ok()?.parse().ok()).collect());
+    ids.ok_or_else(|| unreadable("version", "its messages"))
+}

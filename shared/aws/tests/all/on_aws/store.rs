@@ -1,0 +1,14 @@
+//! The store on DynamoDB: the contract of every port that keeps state, and what only this home promises.
+
+mod versions {
+    crossdock_testkit::versions_suite!(crate::support::Fixture::new());
+}
+mod collections {
+    crossdock_testkit::collections_suite!(crate::support::Fixture::new());
+}
+mod outbox {
+    crossdock_testkit::outbox_suite!(crate::support::Fixture::new());
+}
+mod ledger {
+    crossdock_testkit::ledger_suite!(crate::support::Fixture::new());
+}

@@ -1,0 +1,128 @@
+//! The hub in an account: rendered by the command, packaged, deployed through CloudFormation; and what can be asked of it.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use serde_json::{Value, json};
+
+use super::{
+    cloud::{Cloud, Stack, Template},
+    packaged::package,
+};
+use crate::support::{Bench, binary::repository};
+
+const FUNCTIONS: [&str; 3] = ["poller", "dispatcher", "ingest"];
+
+pub(crate) struct Deployed {
+    pub(crate) cloud: Cloud,
+    pub(crate) stack: Stack,
+    /// What somebody who deploys has on their machine.
+    bench: Bench,
+    parameters: BTreeMap<String, String>,
+    editions: AtomicUsize,
+}
+
+impl Deployed {
+    /// In an account of its own. The bench has the environment that `hub` is read with.
+    pub(crate) async fn new(name: &str, bench: Bench, hub: &str) -> Self {
+        Self::with(name, bench, hub, &[]).await
+    }
+
+    /// The same with some of the template's parameters set.
+    pub(crate) async fn with(name: &str, bench: Bench, hub: &str, parameters: &[(&str, &str)]) -> Self {
+        let cloud = Cloud::new();
+        cloud.make_bucket().await;
+        let given = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        // The log of calls, of which tests read what functions do.
+        let log = ("LogLevel".to_owned(), "debug".to_owned());
+        let parameters = BTreeMap::from_iter([log].into_iter().chain(given));
+        fs::copy(repository().join("template.yaml"), bench.path("template.yaml")).unwrap();
+        fs::create_dir(bench.path("infra")).unwrap();
+        let editions = AtomicUsize::new(0);
+        let template = made(&cloud, &bench, hub, &parameters, &editions).await;
+        let stack = Stack::create(&cloud, name, &template).await;
+        Self { cloud, stack, bench, parameters, editions }
+    }
+
+    /// With another hub file.
+    pub(crate) async fn update(&self, hub: &str) {
+        let template = made(&self.cloud, &self.bench, hub, &self.parameters, &self.editions).await;
+        self.stack.update(&template).await;
+    }
+
+    pub(crate) fn function(&self, name: &str) -> String {
+        assert!(FUNCTIONS.contains(&name), "{name}");
+        format!("{}-{name}", self.stack.name)
+    }
+
+    pub(crate) fn queue(&self, endpoint: &str) -> String {
+        format!("{}-to-{endpoint}", self.stack.name)
+    }
+
+    pub(crate) fn dead_letters(&self, endpoint: &str) -> String {
+        format!("{}-dead-{endpoint}", self.stack.name)
+    }
+
+    /// Messages that are on their way to any endpoint.
+    pub(crate) async fn waiting(&self) -> u64 {
+        let prefix = self.queue("");
+        let mut waiting = 0;
+        for queue in self.cloud.queues().await.iter().filter(|queue| queue.starts_with(&prefix)) {
+            waiting += self.cloud.depth(queue).await.total();
+        }
+        waiting
+    }
+
+    /// A turn of the collection's schedule, which does not come every moment.
+    pub(crate) async fn poll(&self, collection: &str) -> Value {
+        self.cloud.invoke(&self.function("poller"), &json!({"task": "poll", "collection": collection})).await
+    }
+
+    pub(crate) async fn publish(&self) -> Value {
+        self.cloud.invoke(&self.function("poller"), &json!({"task": "publish"})).await
+    }
+
+    pub(crate) async fn sweep(&self) -> Value {
+        self.cloud.invoke(&self.function("poller"), &json!({"task": "sweep"})).await
+    }
+
+    /// Of all functions, each line with the name of its own.
+    pub(crate) async fn lines(&self) -> Vec<(&'static str, Value)> {
+        let mut lines = Vec::new();
+        for name in FUNCTIONS {
+            lines.extend(self.cloud.lines(&self.function(name)).await.into_iter().map(|line| (name, line)));
+        }
+        lines
+    }
+}
+
+/// Loopback is nothing that a hub on AWS may reach, and `crossdock render` refuses it. Here the functions run where the
+/// tests' servers do: one that is called this is put back on this machine when the package is written.
+const AWAY: &str = "servers.test";
+const HERE: &str = "127.0.0.1";
+
+/// As a bench on which something is rendered must have it.
+pub(crate) fn away(url: &str) -> String {
+    url.replace(HERE, AWAY)
+}
+
+async fn made(
+    cloud: &Cloud,
+    bench: &Bench,
+    hub: &str,
+    parameters: &BTreeMap<String, String>,
+    editions: &AtomicUsize,
+) -> Template {
+    fs::write(bench.path("infra/hub.yaml"), away(hub)).unwrap();
+    bench.run_exactly(&["render", "--hub", "infra/hub.yaml"]).await.ok();
+    bench.run_exactly(&["render", "--hub", "infra/hub.yaml", "--package", "hub.json"]).await.ok();
+    let compiled = fs::read_to_string(bench.path("hub.json")).unwrap().replace(AWAY, HERE);
+    let packaged = package(&bench.path("template.yaml"), compiled.as_bytes(), editions.fetch_add(1, Ordering::Relaxed));
+    for (key, bytes) in packaged.uploads {
+        cloud.upload(&key, bytes).await;
+    }
+    Template { text: packaged.template, parameters: parameters.clone() }
+}
