@@ -170,7 +170,7 @@ mod tests {
         check(&[10, 1, 9, 1], &[1, 2, 1]);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn what_aws_was_too_busy_for_is_sent_again_alone() {
         let calls = Mutex::new(Vec::new());
         let answers = send_all(items(&[1, 1, 1]), LIMITS, |batch| {
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(*calls.lock().unwrap(), [vec![0, 1, 2], vec![1]]);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn in_the_end_busy_is_a_failure() {
         let calls = Mutex::new(0);
         let answers = send_all(items(&[1]), LIMITS, |_| {

@@ -1,47 +1,39 @@
 //! Every port of the AWS home, behind the fault points.
+//!
+//! Requests to sources and endpoints never reach loopback here: that is where Lambda's Runtime API listens. Only the
+//! end-to-end test opens it, for everything but that one port, because its functions run beside its servers.
 
 use std::{fmt, sync::Arc};
 
 use crossdock_core::{
-    Timestamp,
     event::Observer,
-    fault::Guarded,
+    fault::{Faults, Guarded},
     hub::Hub,
     port::{Clock, Home, Random},
     route::Router,
 };
 use crossdock_http::{AddressPolicy, BuildError, HttpClient};
+pub use crossdock_http::{OsRandom, SystemClock};
+use crossdock_stack::names::Names;
 
 use crate::{
     bus::EventBridgeBus, clients::Clients, queues::SqsQueues, secrets::SsmSecrets, settings::Settings,
     store::DynamoStore,
 };
 
-/// The one place where the AWS home reads the clock.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the Clock port's implementation")]
-    fn now(&self) -> Timestamp {
-        let now = Timestamp::now();
-        // As fine as the store keeps it, so that a time read back is the time that was written.
-        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
-    }
-}
-
-/// The one place where it takes randomness.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct OsRandom;
-
-impl Random for OsRandom {
-    fn bytes(&self) -> [u8; 16] {
-        let mut bytes = [0; 16];
-        if getrandom::fill(&mut bytes).is_err() {
-            tracing::error!("the operating system gave no randomness");
-        }
-        bytes
-    }
+/// What a home needs to know of its stack.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    pub names: Names,
+    /// A queue's URL is this and its name.
+    pub queues: String,
+    /// The folder of the secrets in the parameter store.
+    pub secrets: String,
+    /// What one `PutEvents` call takes, bytes.
+    pub event_limit: usize,
+    /// See [`Settings::test_loopback`].
+    pub test_loopback: Option<u16>,
+    pub faults: Faults,
 }
 
 pub struct AwsHome {
@@ -62,8 +54,10 @@ impl fmt::Debug for AwsHome {
 }
 
 impl AwsHome {
+    /// Of a function.
+    ///
     /// # Errors
-    /// The HTTP client could not be made.
+    /// The HTTP client cannot be made. Nothing is asked of AWS yet.
     pub fn new(
         settings: &Settings,
         clients: Clients,
@@ -71,25 +65,54 @@ impl AwsHome {
         router: Arc<Router>,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, BuildError> {
-        let policy = AddressPolicy::new(hub.networks.clone());
-        let policy = if settings.test_loopback.is_some() { policy.allowing_loopback() } else { policy };
+        let stack = Stack {
+            names: settings.names.clone(),
+            queues: settings.queues.clone(),
+            secrets: settings.secrets_folder(&hub.name),
+            event_limit: settings.event_limit,
+            test_loopback: settings.test_loopback,
+            faults: settings.faults.clone(),
+        };
+        Self::of_stack(stack, clients, hub, router, observer)
+    }
+
+    /// Of a stack that is looked at from outside.
+    ///
+    /// # Errors
+    /// As of [`AwsHome::new`].
+    pub fn of_stack(
+        stack: Stack,
+        clients: Clients,
+        hub: &Hub,
+        router: Arc<Router>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, BuildError> {
+        let Stack { names, queues, secrets, event_limit, test_loopback, faults } = stack;
+        let (clock, random) = (SystemClock, OsRandom);
+        let store = DynamoStore::new(clients.dynamodb, names.table(), Arc::new(clock), Arc::new(random), hub.retention);
+        let bus = EventBridgeBus::new(clients.eventbridge, names.bus(), router, event_limit);
+        let queues = SqsQueues::new(clients.sqs, names, &queues);
+        let secrets = SsmSecrets::new(clients.ssm, &secrets, Arc::new(clock));
+        let policy = policy(hub, test_loopback);
         let http = HttpClient::new(policy, concat!("crossdock/", env!("CARGO_PKG_VERSION")))?;
-        let faults = settings.faults.clone();
-        let (clock, names) = (Arc::new(SystemClock), &settings.names);
-        let store = DynamoStore::new(clients.dynamodb, names.table(), clock.clone(), Arc::new(OsRandom), hub.retention);
-        let bus = EventBridgeBus::new(clients.eventbridge, names.bus(), router, settings.event_limit);
-        let queues = SqsQueues::new(clients.sqs, names.clone(), &settings.queues);
-        let secrets = SsmSecrets::new(clients.ssm, &settings.secrets_folder(&hub.name), clock);
         Ok(Self {
             store: Guarded::new(store, faults.clone()),
             bus: Guarded::new(bus, faults.clone()),
             queues: Guarded::new(queues, faults.clone()),
             http: Guarded::new(http, faults.clone()),
             secrets: Guarded::new(secrets, faults),
-            clock: SystemClock,
-            random: OsRandom,
+            clock,
+            random,
             observer,
         })
+    }
+}
+
+fn policy(hub: &Hub, test_loopback: Option<u16>) -> AddressPolicy {
+    let policy = AddressPolicy::new(hub.networks.clone());
+    match test_loopback {
+        None => policy,
+        Some(runtime_api) => policy.allowing_loopback().closing_port(runtime_api),
     }
 }
 

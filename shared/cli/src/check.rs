@@ -5,11 +5,10 @@ use std::process::ExitCode;
 use crossdock_core::hub::{self, Fault, Faults};
 
 use crate::{
-    addresses,
     args::{Check, Target},
     context::{Environment, HubFile, say_notes},
     failure::Failure,
-    out,
+    on_aws, out,
 };
 
 pub(crate) fn run(args: &Check, environment: &Environment) -> Result<ExitCode, Failure> {
@@ -26,8 +25,7 @@ pub(crate) fn run(args: &Check, environment: &Environment) -> Result<ExitCode, F
     };
     say_notes(&loaded);
     if args.target == Target::Aws {
-        let mut findings = crossdock_stack::check(&loaded);
-        findings.faults.extend(addresses::refused(&loaded));
+        let findings = on_aws::findings(&loaded);
         for note in &findings.notes {
             out::note(&format!("note: {note}"));
         }

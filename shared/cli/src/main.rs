@@ -2,7 +2,6 @@
 //!
 //! `main` reads the command line and the environment, once, and hands both over; each command is a module of its own.
 
-mod addresses;
 mod args;
 mod check;
 mod context;
@@ -15,6 +14,7 @@ mod gc;
 mod hint;
 mod init;
 mod listen;
+mod on_aws;
 mod out;
 mod poll;
 mod printer;

@@ -14,11 +14,10 @@ use crossdock_core::hub::{self, Faults, LoadedHub};
 use crossdock_stack::{Index, Rendering, check, is_rendered, render};
 
 use crate::{
-    addresses,
     args::Render,
     context::{Environment, HubFile},
     failure::Failure,
-    out,
+    on_aws, out,
 };
 
 pub(crate) fn run(args: &Render, environment: &Environment) -> Result<ExitCode, Failure> {
@@ -57,8 +56,7 @@ fn unusable(file: &HubFile, faults: &Faults) -> Failure {
 fn write_package(file: &HubFile, package: &Path, environment: &Environment) -> Result<ExitCode, Failure> {
     let compiled = hub::compile(&file.name(), &file.text()?, &|name| environment.variable(name))
         .map_err(|faults| unusable(file, &faults))?;
-    let mut faults = check(&compiled.loaded).faults;
-    faults.extend(addresses::refused(&compiled.loaded));
+    let faults = on_aws::findings(&compiled.loaded).faults;
     if !faults.is_empty() {
         return Err(Failure::new(format!("{} cannot run on AWS\n{}", file.name(), Faults(faults))));
     }
@@ -71,11 +69,14 @@ fn leave_none_behind(args: &Render, file: &HubFile, loaded: &LoadedHub) -> Resul
     let Some(text) = existing(&path)? else { return Ok(()) };
     let known: Index = serde_json::from_str(&text).map_err(|error| cannot("read", &path, &io::Error::other(error)))?;
     for dropped in &args.drop {
-        if loaded.hub.endpoints.contains_key(dropped) || !known.endpoints.contains_key(dropped) {
-            let why =
-                if loaded.hub.endpoints.contains_key(dropped) { "is still in" } else { "was rendered from no earlier" };
-            return Err(Failure::new(format!("--drop {dropped}: that endpoint {why} {}", file.name())));
-        }
+        let why = if loaded.hub.endpoints.contains_key(dropped) {
+            "is still in"
+        } else if known.endpoints.contains_key(dropped) {
+            continue;
+        } else {
+            "was not rendered before; it is neither there nor in"
+        };
+        return Err(Failure::new(format!("--drop {dropped}: that endpoint {why} {}", file.name())));
     }
     let left: Vec<&str> =
         known.undrained(&loaded.hub).filter(|name| !args.drop.contains(name)).map(|name| name.as_str()).collect();

@@ -74,7 +74,8 @@ fn routes(hub: &Hub, record: &MessageRecord, deliveries: &[Delivery]) -> Vec<Val
             let last = deliveries.iter().filter(|one| one.key.route == route.name).max_by_key(|one| one.key.round);
             last.map_or("matches; waiting", |one| one.state.as_str()).to_owned()
         } else if record.disabled_routes.contains(&route.name) {
-            "matches, but is disabled".to_owned()
+            let drains = hub.endpoints.get(&route.to).is_some_and(|endpoint| endpoint.drain);
+            format!("matches, but {}", if drains { "its endpoint drains" } else { "is disabled" })
         } else {
             why::not(&route.pattern, &record.message)
         };

@@ -8,9 +8,13 @@
 //! Deliberately absent: a place of its own for large payloads. The store keeps every message for as long as a delivery of
 //! it can be asked for (contract §5, retention).
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::{id::MessageId, message::Message, route::Router};
+use crate::{
+    id::MessageId,
+    message::{Carried, Message},
+    route::Router,
+};
 
 /// What an entry is known by, besides what filters name: all of [`crate::message::Envelope`], and what people look for.
 const KEPT: [&str; 10] =
@@ -44,21 +48,29 @@ pub fn detail(message: &Message, router: &Router, room: usize) -> Result<String,
     Err(ClaimError::TooLarge { message: message.message_id, bytes: pruned.len(), room })
 }
 
+/// For a queue, behind every filter: no more than what it takes to fetch the message.
+///
+/// # Errors
+/// The message cannot be written as JSON.
+pub fn reference(message: &Message) -> serde_json::Result<Carried> {
+    serde_json::from_value(claim(&message.bus_event()?, message.message_id, Map::new()))
+}
+
 /// The detail of the message's event, with only what is needed to route and fetch it.
 fn prune(message: &Message, router: &Router) -> serde_json::Result<Value> {
     let event = message.bus_event()?;
-    let mut pruned = router.looked_at(&event);
-    let mut detail = match pruned.get_mut("detail").map(Value::take) {
+    let looked_at = match router.looked_at(&event).get_mut("detail").map(Value::take) {
         Some(Value::Object(detail)) => detail,
-        _ => serde_json::Map::new(),
+        _ => Map::new(),
     };
-    for name in KEPT {
-        if let Some(value) = event.get("detail").and_then(|detail| detail.get(name)) {
-            detail.insert(name.to_owned(), value.clone());
-        }
-    }
-    detail.insert("payload_ref".to_owned(), message.message_id.to_string().into());
-    Ok(Value::Object(detail))
+    Ok(claim(&event, message.message_id, looked_at))
+}
+
+fn claim(event: &Value, id: MessageId, mut detail: Map<String, Value>) -> Value {
+    let known = KEPT.iter().filter_map(|name| Some(((*name).to_owned(), event.get("detail")?.get(name)?.clone())));
+    detail.extend(known);
+    detail.insert("payload_ref".to_owned(), id.to_string().into());
+    Value::Object(detail)
 }
 
 #[cfg(test)]

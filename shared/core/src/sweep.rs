@@ -15,11 +15,11 @@ use std::{collections::BTreeMap, time::Duration};
 use futures_util::future::join_all;
 
 use crate::{
-    Timestamp,
+    Timestamp, claim,
     event::{EventName, HubEvent},
     hub::Hub,
     id::{DeliveryKey, EndpointName, RouteName},
-    message::{Carried, Message, MessageRecord},
+    message::{Message, MessageRecord},
     port::{Entry, Home, Ledger, Outbox, PortError, QueueBody, QueueName, Queues},
 };
 
@@ -59,7 +59,8 @@ impl Promise<'_> {
 
     fn entry(&self) -> Result<Entry, PortError> {
         let failed = |error: serde_json::Error| PortError::permanent(error.to_string());
-        let message = Carried::of(self.message).map_err(failed)?;
+        // Whatever its size: the dispatcher fetches it.
+        let message = claim::reference(self.message).map_err(failed)?;
         let body = QueueBody { route: self.route.clone(), round: 1, message };
         let body = serde_json::to_string(&body).map_err(failed)?;
         Ok(Entry { body, attributes: BTreeMap::new(), delay: Duration::ZERO })

@@ -1,4 +1,5 @@
-//! Reading sources and calling endpoints over HTTP, with the outbound address policy.
+//! Reading sources and calling endpoints over HTTP, with the outbound address policy; and the machine's clock and
+//! randomness: the ports that every home has alike.
 //!
 //! [`HttpClient`] implements the ports `SourceClient` and `EndpointClient`. What it guarantees:
 //!
@@ -23,6 +24,7 @@ mod headers;
 mod policy;
 mod resolve;
 mod special;
+mod system;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -31,3 +33,4 @@ mod tls;
 pub use client::{BuildError, HttpClient};
 pub use policy::{AddressPolicy, Loopback, Refusal};
 pub use target::refusal;
+pub use system::{OsRandom, SystemClock};

@@ -19,6 +19,7 @@ use crate::special::{Opens, Special, behind_nat64, special};
 pub struct AddressPolicy {
     networks: Vec<IpNet>,
     loopback: Loopback,
+    closed_port: Option<u16>,
 }
 
 /// Who may reach this very machine.
@@ -33,13 +34,24 @@ pub enum Loopback {
 impl AddressPolicy {
     /// `networks` are those that the hub file names. Loopback is refused.
     pub fn new(networks: Vec<IpNet>) -> Self {
-        Self { networks, loopback: Loopback::Refused }
+        Self { networks, loopback: Loopback::Refused, closed_port: None }
     }
 
     /// Opens loopback for URLs written in the hub file; for a hub that runs on the developer's own machine.
     #[must_use]
     pub fn allowing_loopback(self) -> Self {
         Self { loopback: Loopback::HubFileOnly, ..self }
+    }
+
+    /// No URL that names this port leads anywhere, whatever its host: a service of this machine that nothing may reach
+    /// where loopback is open.
+    #[must_use]
+    pub fn closing_port(self, port: u16) -> Self {
+        Self { closed_port: Some(port), ..self }
+    }
+
+    pub(crate) fn closes_port(&self, port: u16) -> bool {
+        self.closed_port == Some(port)
     }
 
     pub fn loopback(&self) -> Loopback {

@@ -19,6 +19,11 @@ pub(crate) fn vet(policy: &AddressPolicy, url: &Url, origin: UrlOrigin) -> Resul
     if !matches!(url.scheme(), "http" | "https") {
         return Err(HttpError::AddressRefused(format!("{}: found, but only http and https are spoken", url.scheme())));
     }
+    // Before any look-up: a name may stand for loopback.
+    if let Some(port) = url.port_or_known_default().filter(|port| policy.closes_port(*port)) {
+        let why = format!("{}: port {port} is closed to requests of the hub; no setting opens it", authority(url));
+        return Err(HttpError::AddressRefused(why));
+    }
     let ip = match url.host() {
         Some(Host::Ipv4(ip)) => ip.into(),
         Some(Host::Ipv6(ip)) => ip.into(),

@@ -15,11 +15,11 @@ use crossdock_core::{
     port::{Clock, Home, Random},
     route::Router,
 };
-use crossdock_http::{AddressPolicy, BuildError, HttpClient};
+use crossdock_http::{AddressPolicy, BuildError, HttpClient, OsRandom, SystemClock};
 
 use crate::{
-    outside::{LocalSecrets, OsRandom, SystemClock},
     refused::{OnRefused, Telling},
+    secrets::LocalSecrets,
     store::{Database, LocalBus, LocalQueues, OpenError, QueueSettings, Targets},
 };
 

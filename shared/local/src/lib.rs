@@ -7,16 +7,17 @@
 
 mod home;
 mod intake;
-mod outside;
 mod refused;
 mod running;
+mod secrets;
 mod store;
 mod workers;
 
+pub use crossdock_http::{OsRandom, SystemClock};
 pub use home::{LocalHome, Setup, SetupError, StateLock};
-pub use outside::{LocalSecrets, OsRandom, SystemClock};
 pub use refused::{OnRefused, Tell, Telling};
 pub use running::{Options, Running, StartError};
+pub use secrets::LocalSecrets;
 pub use store::{
     Collector, Database, DeliveryCounts, Expired, LocalBus, LocalQueues, Lot, OpenError, QueueCounts, QueueSettings,
     Stats, Targets, WriteCounts,

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::{home::Setup, outside::LocalSecrets};
+use crate::{home::Setup, secrets::LocalSecrets};
 
 const HUB: &str = r#"
 hub: test

@@ -101,7 +101,7 @@ impl Seen<'_> {
                 show(collection.every)
             );
             let path = format!("sources.{}.collections.{}.every", key.source, key.collection);
-            self.fault(&path, message, "write 1m or more, or let a variable hold what differs: ${POLL_EVERY:-1m}");
+            self.fault(&path, message, "write 1m or more, or let a variable hold what differs: ${EVERY:-1m}");
         }
     }
 
@@ -203,3 +203,6 @@ fn show(span: Duration) -> String {
         millis => format!("{}m", millis / 60_000),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,8 @@ mod push;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
+mod render;
+#[cfg(test)]
 mod scene;
 #[cfg(test)]
 mod soak;

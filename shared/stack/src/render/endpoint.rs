@@ -165,7 +165,7 @@ fn policy(queue: &str, allowed: Option<Map>) -> Map {
 }
 
 /// Without a batching window: with one, Lambda may let the messages of a quiet queue wait for 20 seconds, whatever the
-/// window says (`lambda/latest/dg/services-sqs-configure.html`), and where much waits batches are full anyway.
+/// window says (`lambda/latest/dg/with-sqs.html`), and where much waits batches are full anyway.
 fn mapping(endpoint: &Endpoint, queue: &str) -> Map {
     // 1 is refused before anything is rendered.
     let invocations = Concurrency::of(endpoint.concurrency).map_or(LEAST_INVOCATIONS, |split| split.invocations);
@@ -181,6 +181,7 @@ fn mapping(endpoint: &Endpoint, queue: &str) -> Map {
 }
 
 fn rule(route: &Route, resources: &mut Map) {
+    let name = names::rule(&route.name, &route.to);
     let (id, queue) = (logical(route.name.as_str()), format!("{}Queue", logical(route.to.as_str())));
     let transformer = Map::default()
         .with("InputPathsMap", Map::default().with("message", "$.detail"))
@@ -195,7 +196,7 @@ fn rule(route: &Route, resources: &mut Map) {
         )
         .with("DeadLetterConfig", Map::default().with("Arn", Yaml::reference("FailedEventsQueueArn")));
     let properties = Map::default()
-        .with("Name", names::rule(&route.name, &route.to))
+        .with("Name", name.clone())
         .with("Description", format!("Crossdock route {} to endpoint {}", route.name, route.to))
         .with("EventBusName", Yaml::reference("BusName"))
         .with("State", if route.enabled { "ENABLED" } else { "DISABLED" })
@@ -211,7 +212,7 @@ fn rule(route: &Route, resources: &mut Map) {
         None,
         format!("{id}RuleAlarm"),
         alarm(
-            &format!("{}-failed", names::rule(&route.name, &route.to)),
+            &format!("{name}-failed"),
             &format!("EventBridge could not bring events of route {} to the queue of {}.", route.name, route.to),
             Metric {
                 namespace: "AWS/Events",
@@ -219,7 +220,8 @@ fn rule(route: &Route, resources: &mut Map) {
                 statistic: "Sum",
                 dimensions: vec![
                     ("EventBusName", Yaml::reference("BusName")),
-                    ("RuleName", Yaml::reference(&format!("{id}Rule"))),
+                    // `Ref` would give the name with the bus in front of it.
+                    ("RuleName", name.clone().into()),
                 ],
             },
             0_u64.into(),

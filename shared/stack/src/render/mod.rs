@@ -106,3 +106,6 @@ struct Member<'a> {
     endpoint: &'a Endpoint,
     routes: Vec<&'a Route>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! What holds messages and state: it is encrypted, kept as long as can be, and stays when its stack goes.
 
 use crossdock_core::port::QueueName;
-use crossdock_stack::names::Names;
+use crossdock_stack::{limits, names::Names, table};
 use serde_json::{Value, json};
 
 use super::document::Template;
@@ -87,6 +87,28 @@ fn the_table_is_encrypted_recoverable_and_hard_to_delete() {
     assert_eq!(table.property("PointInTimeRecoverySpecification"), &json!({"PointInTimeRecoveryEnabled": true}));
     assert_eq!(table.property("DeletionProtectionEnabled"), &json!({"Ref": "DeletionProtection"}));
     assert_eq!(main.section("Parameters")["DeletionProtection"]["Default"], "true");
+}
+
+/// What the store reads and writes by is described once.
+#[test]
+fn the_table_is_the_one_that_the_store_knows() {
+    let main = Template::main();
+    let table = main.resource("Table");
+    for (name, expected) in table::properties().as_object().unwrap() {
+        assert_eq!(table.property(name), expected, "{}: {name}", table.place);
+    }
+}
+
+/// What `check --target aws` reckons with is what is deployed, unless somebody sets a parameter.
+#[test]
+fn parameters_are_by_default_what_the_limits_say() {
+    let main = Template::main();
+    let check = |parameter: &str, expected: std::time::Duration| {
+        assert_eq!(main.number(&json!({ "Ref": parameter })), expected.as_secs(), "{parameter}");
+    };
+    check("DispatcherTimeout", limits::DISPATCHER_TIMEOUT);
+    check("QueueVisibility", limits::QUEUE_VISIBILITY);
+    check("PollerTimeout", limits::POLLER_TIMEOUT);
 }
 
 /// By the names that the functions and the command make up for themselves.

@@ -1,4 +1,4 @@
-//! The one place where the local home reads the clock, takes randomness and looks up secrets.
+//! The one place where the local home looks up secrets.
 
 use std::{
     fmt,
@@ -7,38 +7,10 @@ use std::{
 };
 
 use crossdock_core::{
-    Timestamp,
     id::SecretName,
-    port::{Clock, PortError, Random, Secrets},
+    port::{PortError, Secrets},
 };
 use secrecy::SecretString;
-
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the Clock port's implementation")]
-    fn now(&self) -> Timestamp {
-        let now = Timestamp::now();
-        // As fine as the store keeps it, so that a time read back is the time that was written.
-        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
-    }
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-pub struct OsRandom;
-
-impl Random for OsRandom {
-    fn bytes(&self) -> [u8; 16] {
-        let mut bytes = [0; 16];
-        // The operating system's source fails on no system this runs on once the process has started; ids that rest on
-        // it are made unique by their other parts too.
-        if getrandom::fill(&mut bytes).is_err() {
-            tracing::error!("the operating system gave no randomness");
-        }
-        bytes
-    }
-}
 
 type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 

@@ -1,11 +1,20 @@
-//! URLs of a hub file that could never be asked from AWS: loopback is open to `crossdock dev` only, private networks to
-//! nobody whom `networks` does not let. Names are not looked up: what they stand for here says nothing of there.
+//! Whether a hub could run on AWS: what [`crossdock_stack::check`] says, and which URLs could never be asked from there.
+//! Loopback is open to `crossdock dev` only, private networks to nobody whom `networks` does not let. Names are not looked
+//! up: what they stand for here says nothing of there.
 
 use crossdock_core::hub::{Auth, Fault, LoadedHub};
 use crossdock_http::{AddressPolicy, refusal};
+use crossdock_stack::Findings;
 
-/// Where they stand, and why.
-pub(crate) fn refused(loaded: &LoadedHub) -> Vec<Fault> {
+/// Each in the order of the file.
+pub(crate) fn findings(loaded: &LoadedHub) -> Findings {
+    let mut findings = crossdock_stack::check(loaded);
+    findings.faults.extend(refused_urls(loaded));
+    findings.faults.sort_by_key(|fault| (fault.line, fault.column));
+    findings
+}
+
+fn refused_urls(loaded: &LoadedHub) -> Vec<Fault> {
     let LoadedHub { hub, places, .. } = loaded;
     let policy = AddressPolicy::new(hub.networks.clone());
     let sources = hub.sources.iter().flat_map(|(name, source)| {
