@@ -14,6 +14,7 @@ pub mod clients;
 mod failure;
 #[cfg(test)]
 mod fake;
+pub mod function;
 pub mod home;
 pub mod queues;
 pub mod secrets;

@@ -7,7 +7,7 @@ use std::{
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use crossdock_core::{
-    id::{HubName, SecretName, SourceName},
+    id::{EndpointName, HubName, SecretName, SourceName},
     json::FieldPath,
 };
 use ipnet::IpNet;
@@ -33,6 +33,7 @@ pub(crate) enum Command {
     Dev(Dev),
     Listen(Listen),
     Check(Check),
+    Render(Render),
     Show(Show),
     Dlq(Dlq),
     Poll(Poll),
@@ -52,6 +53,42 @@ pub(crate) struct Which {
     /// Where the hub keeps its state [default: .crossdock/HUB, after the hub's name]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) state: Option<PathBuf>,
+}
+
+/// Which hub, and where it runs.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct Where {
+    #[command(flatten)]
+    pub(crate) which: Which,
+
+    /// Where the hub runs: local, or aws:STACK after its CloudFormation stack
+    #[arg(long, value_name = "HOME", default_value = "local")]
+    pub(crate) on: On,
+}
+
+/// Where a hub runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum On {
+    /// On this machine, in a state folder.
+    Local,
+    /// On AWS, as this CloudFormation stack.
+    #[cfg(feature = "aws")]
+    Aws(String),
+}
+
+impl std::str::FromStr for On {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            None if text == "local" => Ok(Self::Local),
+            #[cfg(feature = "aws")]
+            Some(("aws", stack)) if !stack.is_empty() => Ok(Self::Aws(stack.to_owned())),
+            #[cfg(not(feature = "aws"))]
+            Some(("aws", _)) => Err("this command was built without AWS; build it with --features aws"),
+            _ => Err("expected local, or aws: and the name of a stack"),
+        }
+    }
 }
 
 /// Below it each hub has a folder of its own.
@@ -237,6 +274,51 @@ pub(crate) struct Check {
     /// The hub file [default: hub.yaml in this folder; the sample where there is none]
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+
+    /// Where the hub is to run: for AWS, also say what cannot be done there and which quotas to raise
+    #[arg(long, value_enum, default_value_t = Target::Local)]
+    pub(crate) target: Target,
+}
+
+/// A home of the hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Target {
+    /// `crossdock dev`
+    Local,
+    /// The stack of template.yaml
+    Aws,
+}
+
+/// Write the CloudFormation stacks of a hub: queues, rules, schedules, alarms.
+///
+/// They hold whatever depends on the hub file, are nested into template.yaml, and are committed. No URL, header, parameter
+/// or secret is in them, so the variables that hold those need not be set.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  crossdock render                      write infra/generated from infra/hub.yaml
+  crossdock render --check              fail where that would change something
+  crossdock render --drop ENDPOINT      let an endpoint go that was not drained
+  crossdock render --package hub.json   the hub as it goes into a function's package")]
+pub(crate) struct Render {
+    /// The hub file
+    #[arg(long, value_name = "FILE", default_value = "infra/hub.yaml")]
+    pub(crate) hub: PathBuf,
+
+    /// Where the stacks are written
+    #[arg(long, value_name = "FOLDER", default_value = "infra/generated")]
+    pub(crate) out: PathBuf,
+
+    /// Write nothing, and fail where what is there is stale
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// Let this endpoint go although it was not drained, and with it whatever waits in its queue
+    #[arg(long, value_name = "ENDPOINT")]
+    pub(crate) drop: Vec<EndpointName>,
+
+    /// Write the hub itself instead, as JSON for a function's package; every variable of the file must be set
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "check", "drop"])]
+    pub(crate) package: Option<PathBuf>,
 }
 
 /// Show a message, an object or a delivery: versions, routes and why, attempts.
@@ -255,7 +337,7 @@ pub(crate) struct Show {
     pub(crate) json: bool,
 
     #[command(flatten)]
-    pub(crate) which: Which,
+    pub(crate) place: Where,
 }
 
 /// Look at dead letters, and send them on their way again.
@@ -275,7 +357,7 @@ pub(crate) enum DlqCommand {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        which: Which,
+        place: Where,
     },
     /// Send dead letters on their way again, each as a new round of its delivery
     Redrive {
@@ -287,7 +369,7 @@ pub(crate) enum DlqCommand {
         #[arg(long)]
         dry_run: bool,
         #[command(flatten)]
-        which: Which,
+        place: Where,
     },
 }
 
@@ -304,7 +386,7 @@ pub(crate) struct Poll {
     pub(crate) dry_run: bool,
 
     #[command(flatten)]
-    pub(crate) which: Which,
+    pub(crate) place: Where,
 }
 
 /// Push a JSON file into the hub.
@@ -321,7 +403,7 @@ pub(crate) struct Send {
     pub(crate) source: String,
 
     #[command(flatten)]
-    pub(crate) which: Which,
+    pub(crate) place: Where,
 }
 
 /// Pause an endpoint, or let it go on.
@@ -338,19 +420,19 @@ pub(crate) enum EndpointCommand {
     /// List endpoints: what waits, what is dead, which are paused
     List {
         #[command(flatten)]
-        which: Which,
+        place: Where,
     },
     /// Pause an endpoint
     Pause {
         name: String,
         #[command(flatten)]
-        which: Which,
+        place: Where,
     },
     /// Let an endpoint go on, and try at once what waits for its next attempt
     Resume {
         name: String,
         #[command(flatten)]
-        which: Which,
+        place: Where,
     },
 }
 

@@ -14,10 +14,14 @@ mod gc;
 mod hint;
 mod init;
 mod listen;
+mod on_aws;
 mod out;
 mod poll;
 mod printer;
 mod redact;
+#[cfg(feature = "aws")]
+mod remote;
+mod render;
 mod sample;
 mod send;
 mod show;
@@ -58,6 +62,7 @@ async fn run(command: Command, environment: Environment) -> Result<ExitCode, Fai
         Command::Dev(args) => dev::run(args, environment).await?,
         Command::Listen(args) => listen::run(args, &environment).await?,
         Command::Check(args) => return check::run(&args, &environment),
+        Command::Render(args) => return render::run(&args, &environment),
         Command::Show(args) => show::run(args, environment).await?,
         Command::Dlq(args) => dlq::run(args, environment).await?,
         Command::Poll(args) => poll::run(args, environment).await?,

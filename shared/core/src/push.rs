@@ -62,6 +62,11 @@ impl Answer {
         Self { status, headers: &[], body: serde_json::to_string(body).unwrap_or_default() }
     }
 
+    /// Nothing is known to be stored.
+    pub fn unavailable() -> Self {
+        Self::refused(503, "the hub cannot store this now; send it again")
+    }
+
     fn refused(status: u16, why: &str) -> Self {
         Self::new(status, &json!({ "error": why }))
     }
@@ -124,7 +129,7 @@ async fn accept<H: Home>(
         Err(IngestError::Bad(error)) => Err(Answer::refused(400, &error)),
         Err(error) => {
             tracing::error!(source = %source.name, error = %error, "a push could not be stored");
-            Err(Answer::refused(503, "the hub cannot store this now; send it again"))
+            Err(Answer::unavailable())
         }
     }
 }

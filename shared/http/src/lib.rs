@@ -33,3 +33,4 @@ mod tls;
 pub use client::{BuildError, HttpClient};
 pub use policy::{AddressPolicy, Loopback, Refusal};
 pub use system::{OsRandom, SystemClock};
+pub use target::refusal;

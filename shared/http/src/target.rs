@@ -1,6 +1,8 @@
 //! What can be said of a URL before anything is looked up or sent. An address written in the URL must be vetted here,
 //! because the HTTP client connects to it without asking any resolver.
 
+use std::net::Ipv4Addr;
+
 use crossdock_core::port::{HttpError, UrlOrigin};
 use url::{Host, Url};
 
@@ -32,6 +34,21 @@ pub(crate) fn vet(policy: &AddressPolicy, url: &Url, origin: UrlOrigin) -> Resul
         None => return Err(HttpError::Invalid("the URL names no host".into())),
     };
     policy.vet(ip, origin).map_err(|refusal| HttpError::AddressRefused(refusal.to_string()))
+}
+
+/// Why a URL that is written in a hub file will be refused wherever `policy` holds; `None` where that is known only once
+/// its host has been looked up.
+pub fn refusal(policy: &AddressPolicy, url: &Url) -> Option<String> {
+    let origin = UrlOrigin::HubFile;
+    if let Err(error) = vet(policy, url, origin) {
+        return Some(match error {
+            HttpError::AddressRefused(why) | HttpError::Invalid(why) => why,
+            other => other.to_string(),
+        });
+    }
+    let local = matches!(url.host(), Some(Host::Domain(name)) if is_localhost(name));
+    let refused = policy.vet(Ipv4Addr::LOCALHOST.into(), origin).err().filter(|_| local)?;
+    Some(refused.to_string())
 }
 
 /// Whether the name is `localhost` or under it, which is loopback whatever a name server says (RFC 6761 §6.3).

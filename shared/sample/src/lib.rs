@@ -114,7 +114,8 @@ impl Sample {
             let router = endpoints::router(endpoint, Arc::clone(&script), Arc::clone(&notebook));
             routers.push((endpoint.variable, router));
         }
-        let mut environment = BTreeMap::new();
+        // A demonstration should be quick.
+        let mut environment = BTreeMap::from([("POLL_EVERY".to_owned(), "1s".to_owned())]);
         let mut servers = Vec::new();
         for (variable, router) in routers {
             let server = Server::start(bind, router, stopped.clone()).await?;
@@ -135,7 +136,7 @@ impl Sample {
         Ok(Self { store, notebook, environment, servers, stop, scene, played })
     }
 
-    /// The variables that [`HUB_FILE`] takes its URLs from: `STORE_URL` and so on.
+    /// The variables of [`HUB_FILE`]: `STORE_URL` and so on, and how often it is polled.
     pub fn environment(&self) -> BTreeMap<String, String> {
         self.environment.clone()
     }

@@ -132,9 +132,10 @@ impl Names {
     }
 }
 
-/// The rule of a route, on the stack's own bus.
-pub fn rule(route: &RouteName) -> &str {
-    route.as_str()
+/// The rule of a route to an endpoint, on the stack's own bus: `<route>.<shard>`. A route that is led to an endpoint of
+/// another nested stack gets a new rule there before the old one goes, and a bus has no two rules of one name.
+pub fn rule(route: &RouteName, to: &EndpointName) -> String {
+    format!("{route}.{}", crate::shard(to))
 }
 
 /// The schedule of a collection, in the stack's own group: `<source>.<collection>`. The dot is in no source's name, so
@@ -194,7 +195,7 @@ mod tests {
         for function in Function::ALL {
             check(&names.function(function), 64, &plain);
         }
-        check(rule(&longest()), 64, &dotted);
+        check(&rule(&longest(), &longest()), 64, &dotted);
         check(&schedule(&CollectionKey { source: longest(), collection: longest() }), 64, &dotted);
         let parameter = secret(&secrets(&longest()), &longest());
         // 1,011 characters with the ARN in front of it (`PutParameter`).

@@ -7,13 +7,19 @@ mod aws;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod cost;
+#[cfg(test)]
 mod dependencies;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod draining;
+#[cfg(test)]
 mod expiry;
 #[cfg(test)]
 mod first_minutes;
+#[cfg(test)]
+mod functions;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
@@ -28,6 +34,8 @@ mod patterns;
 mod push;
 #[cfg(test)]
 mod readme;
+#[cfg(test)]
+mod render;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]

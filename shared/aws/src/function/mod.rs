@@ -17,12 +17,15 @@ mod failure;
 mod invocation;
 pub mod push;
 pub mod start;
+
 pub mod task;
 pub mod telemetry;
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 
-use crossdock_core::{hub::Hub, port::Home, route::Router};
+use crossdock_core::{hub::Hub, route::Router};
 use crossdock_stack::names::Names;
 
 pub use self::{failure::Failure, invocation::Invocation};
@@ -42,7 +45,7 @@ impl<H> Clone for Work<H> {
     }
 }
 
-impl<H: Home> Work<H> {
+impl<H> Work<H> {
     pub fn new(home: Arc<H>, hub: Arc<Hub>, router: Arc<Router>, names: Names) -> Self {
         Self { home, hub, router, names }
     }

@@ -6,7 +6,11 @@
 
 use std::time::Duration;
 
-use crossdock_core::{port::Home, publish::publish, push};
+use crossdock_core::{
+    port::Home,
+    publish::publish,
+    push::{self, Answer},
+};
 use serde_json::Value;
 
 use super::{
@@ -21,9 +25,13 @@ const ANSWERING: Duration = Duration::from_secs(2);
 /// The event is no request.
 pub async fn handle<H: Home>(work: Work<H>, invocation: Invocation, event: Value) -> Result<UrlAnswer, Failure> {
     let request = url::read(event)?;
-    let (answer, records) = push::answer(&*work.home, &work.hub, &work.router, &request, request.body()).await;
-    let left = invocation.left(work.home.clock()).saturating_sub(ANSWERING);
-    match tokio::time::timeout(left, publish(&*work.home, &work.router, &records)).await {
+    let left = || invocation.left(work.home.clock()).saturating_sub(ANSWERING);
+    let answer = push::answer(&*work.home, &work.hub, &work.router, &request, request.body());
+    let Ok((answer, records)) = tokio::time::timeout(left(), answer).await else {
+        tracing::error!("the time was up before a push was stored");
+        return Ok(Answer::unavailable().into());
+    };
+    match tokio::time::timeout(left(), publish(&*work.home, &work.router, &records)).await {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => tracing::warn!(error = %error, "pushed messages stay pending"),
         Err(_) => tracing::warn!("the time was up; pushed messages stay pending"),

@@ -111,3 +111,73 @@ pub(super) fn body<'a>(
     }
     inflate(reader.what, &whole)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// As it is written and read again, the parts being items.
+    fn there_and_back(json: &str) -> (Item, Vec<Item>) {
+        let key = Key { pk: "m#1".to_owned(), sk: "m".to_owned() };
+        let mut item = key.attributes();
+        let further = put_body(&key, &mut item, json.to_owned()).unwrap();
+        let reader = Reader { what: "message", item: &item };
+        let keys: Vec<_> = further.iter().filter_map(Key::of).collect();
+        assert_eq!(further_parts(reader, &key).unwrap(), keys);
+        assert!(body(reader, further.iter().map(Some)).unwrap() == json, "{} bytes", json.len());
+        (item, further)
+    }
+
+    /// Bytes that do not get smaller, as text.
+    fn incompressible(length: usize) -> String {
+        let mut state = 7_u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            char::from_u32(0x21 + u32::try_from(state >> 33).unwrap() % 90).unwrap()
+        };
+        (0..length).map(|_| next()).collect()
+    }
+
+    #[test]
+    fn small_bodies_stay_readable_and_large_ones_get_smaller() {
+        let check = |json: String, readable: bool, parts: usize| {
+            let length = json.len();
+            let (item, further) = there_and_back(&json);
+            assert_eq!(item[BODY].is_s(), readable, "{length} bytes");
+            assert_eq!(further.len(), parts, "{length} bytes");
+            assert_eq!(item.contains_key(PARTS), parts > 0);
+        };
+        check(String::new(), true, 0);
+        check("null".to_owned(), true, 0);
+        check("x".repeat(UNIT - OVERHEAD), true, 0);
+        check("x".repeat(UNIT), false, 0);
+        // Deflating it saves nothing.
+        check(incompressible(UNIT), true, 0);
+        check("x".repeat(10 * PART), false, 0);
+        check(incompressible(PART), false, 0);
+        check(incompressible(3 * PART), false, 2);
+    }
+
+    #[test]
+    fn what_is_not_whole_is_no_body() {
+        let key = Key { pk: "m#1".to_owned(), sk: "m".to_owned() };
+        let mut item = key.attributes();
+        let further = put_body(&key, &mut item, incompressible(3 * PART)).unwrap();
+        let read = |parts: Vec<Option<&Item>>| body(Reader { what: "message", item: &item }, parts).unwrap_err();
+        let (one, two) = (Some(&further[0]), Some(&further[1]));
+        for parts in [vec![], vec![one], vec![one, None], vec![two, one]] {
+            let error = read(parts);
+            assert!(!error.transient && error.what.starts_with("the table holds an unreadable message"), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_comes_back(parts in proptest::collection::vec((any::<String>(), 0..2000_usize), 0..4)) {
+            let json: String = parts.iter().map(|(text, times)| text.repeat(*times)).collect();
+            there_and_back(&json);
+        }
+    }
+}

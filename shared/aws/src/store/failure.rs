@@ -1,47 +1,45 @@
 //! What goes wrong in DynamoDB, as the ports say it: the operation and AWS's error code. Its message is left out, because it
 //! may quote an item.
 
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use std::{error::Error, fmt};
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use crossdock_core::port::PortError;
 
-/// Codes of what passes: throttling (of the table, the account or a partition), a transaction under way on the same
-/// item, credentials that are about to be renewed, trouble of the service itself.
-const PASSING: [&str; 10] = [
-    "ProvisionedThroughputExceededException",
-    "ThrottlingException",
-    "ThrottlingError",
-    "RequestLimitExceeded",
-    "TransactionConflictException",
-    "TransactionInProgressException",
-    "InternalServerError",
-    "ServiceUnavailable",
-    "ExpiredTokenException",
-    "LimitExceededException",
+use crate::failure::{self, coded};
+
+/// Codes that find fault with the request itself.
+const PERMANENT: [&str; 4] = [
+    "ValidationException",
+    "SerializationException",
+    "IdempotentParameterMismatchException",
+    "ItemCollectionSizeLimitExceededException",
 ];
 
+/// The same among the reasons of a cancelled transaction.
+const PERMANENT_REASONS: [&str; 2] = ["ValidationError", "ItemCollectionSizeLimitExceeded"];
+
+/// Reasons that pass by themselves: someone else's transaction on the same item, and two kinds of throttling.
+const PASSING_REASONS: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+
 /// `operation` as IAM spells it, without the service: `PutItem`.
-pub(super) fn failure<E: ProvideErrorMetadata + std::error::Error + 'static>(
-    operation: &str,
-    error: &SdkError<E>,
-) -> PortError {
-    match error {
-        SdkError::ServiceError(answer) => {
-            let status = answer.raw().status().as_u16();
-            let code = answer.err().code().unwrap_or("an error without a code");
-            let what = format!("dynamodb:{operation} answered {status}: {code}");
-            if status >= 500 || PASSING.contains(&code) {
-                PortError::transient(what)
-            } else {
-                PortError::permanent(what)
-            }
-        }
-        SdkError::ConstructionFailure(_) => {
-            PortError::permanent(format!("dynamodb:{operation} could not be asked: {}", DisplayErrorContext(error)))
-        }
-        SdkError::TimeoutError(_) => PortError::transient(format!("dynamodb:{operation} did not answer in time")),
-        SdkError::DispatchFailure(_) => {
-            PortError::transient(format!("dynamodb:{operation} could not be reached: {}", DisplayErrorContext(error)))
-        }
-        _ => PortError::transient(format!("dynamodb:{operation} gave no whole answer")),
+pub(super) fn failure<E, R>(operation: &str, error: &SdkError<E, R>) -> PortError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+    R: fmt::Debug + 'static,
+{
+    let tried = format!("dynamodb:{operation}");
+    match error.as_service_error() {
+        Some(service) => coded(tried, service.code(), None, &PERMANENT),
+        None => failure::failure(tried, error, &PERMANENT),
     }
+}
+
+/// A transaction that was cancelled for these reasons, none of which is a condition, and whether it may be tried again at
+/// once.
+pub(super) fn cancelled(codes: &[&str]) -> (PortError, bool) {
+    let what = format!("dynamodb:TransactWriteItems was cancelled: {}", codes.join(", "));
+    let is_permanent = codes.iter().any(|code| PERMANENT_REASONS.contains(code));
+    let passes = !codes.is_empty() && codes.iter().all(|code| PASSING_REASONS.contains(code));
+    (PortError { what, transient: !is_permanent }, passes)
 }

@@ -134,3 +134,8 @@ impl fmt::Debug for DynamoStore {
         f.debug_struct("DynamoStore").field("table", &self.0.table).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,11 @@ use aws_sdk_dynamodb::{
 };
 use crossdock_core::{id::MessageId, port::PortError};
 
-use super::{DynamoStore, failure::failure, item::Item};
+use super::{
+    DynamoStore,
+    failure::{cancelled, failure},
+    item::Item,
+};
 
 /// Items in one transaction.
 const ITEMS: usize = 100;
@@ -173,14 +177,10 @@ impl DynamoStore {
                 token = self.token();
                 continue;
             }
-            let codes: Vec<&str> =
-                reasons.iter().filter_map(CancellationReason::code).filter(|code| *code != "None").collect();
-            let what = format!("dynamodb:TransactWriteItems was cancelled: {}", codes.join(", "));
-            if codes.is_empty() || !codes.iter().all(|code| PASSING.contains(code)) {
-                return Err(PortError::permanent(what));
-            }
-            if !pauses.next().await {
-                return Err(PortError::transient(what));
+            let codes = reasons.iter().filter_map(CancellationReason::code).filter(|code| *code != "None");
+            let (error, passes) = cancelled(&codes.collect::<Vec<_>>());
+            if !passes || !pauses.next().await {
+                return Err(error);
             }
         }
     }
@@ -194,9 +194,6 @@ impl DynamoStore {
         Put::builder().table_name(self.table()).set_item(Some(item))
     }
 }
-
-/// Reasons that pass: someone else's transaction on the same item, and two kinds of throttling.
-const PASSING: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
 
 fn failed_condition(reason: &CancellationReason) -> bool {
     reason.code() == Some("ConditionalCheckFailed")

@@ -1,6 +1,9 @@
 //! Clients of an emulated account, and the table in it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_dynamodb::{
@@ -10,6 +13,15 @@ use aws_sdk_dynamodb::{
         ScalarAttributeType,
     },
 };
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        interceptors::{Intercept, context::FinalizerInterceptorContextRef},
+        orchestrator::Metadata,
+        runtime_components::RuntimeComponents,
+    },
+};
+use aws_smithy_types::config_bag::ConfigBag;
 use aws_types::{SdkConfig, region::Region};
 use crossdock_aws::{clients::Clients, store::DynamoStore};
 use crossdock_core::hub::Retention;
@@ -23,11 +35,39 @@ use serde_json::Value;
 
 pub(crate) const TABLE: &str = "my-shop";
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What a hub file that says nothing of it gives.
 pub(crate) const USUAL: Retention =
     Retention { deliveries: Some(DAY.saturating_mul(30)), dead_letters: DAY.saturating_mul(14), versions: None };
+
+/// Operations that were called, in the order of their ends.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Calls(Arc<Mutex<Vec<String>>>);
+
+impl Calls {
+    /// Those since the last time.
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Intercept for Calls {
+    fn name(&self) -> &'static str {
+        "Calls"
+    }
+
+    fn read_after_execution(
+        &self,
+        _: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let operation = config.load::<Metadata>().unwrap().name().to_owned();
+        self.0.lock().unwrap().push(operation);
+        Ok(())
+    }
+}
 
 pub(crate) fn clients(account: &Account) -> Clients {
     let credentials = Credentials::from_keys(&account.id, "secret", None);
@@ -38,8 +78,8 @@ pub(crate) fn clients(account: &Account) -> Clients {
     Clients::new(&config.build())
 }
 
-pub(crate) fn dynamodb(account: &Account) -> Client {
-    clients(account).dynamodb
+pub(crate) fn dynamodb(account: &Account, calls: Calls) -> Client {
+    Client::from_conf(clients(account).dynamodb.config().to_builder().interceptor(calls).build())
 }
 
 /// Of the queues and the bus.
@@ -86,6 +126,7 @@ pub(crate) struct Fixture {
     pub(crate) client: Client,
     pub(crate) store: DynamoStore,
     pub(crate) clock: Arc<TestClock>,
+    pub(crate) calls: Calls,
 }
 
 impl Fixture {
@@ -94,11 +135,19 @@ impl Fixture {
     }
 
     pub(crate) async fn keeping(retention: Retention) -> Self {
-        let client = dynamodb(&Account::new());
+        let calls = Calls::default();
+        let client = dynamodb(&Account::new(), calls.clone());
         make_table(&client).await;
+        calls.take();
         let clock = Arc::new(TestClock::default());
         let store = DynamoStore::new(client.clone(), TABLE, clock.clone(), Arc::new(SeededRandom::new(1)), retention);
-        Self { client, store, clock }
+        Self { client, store, clock, calls }
+    }
+
+    /// Another process on the same table.
+    pub(crate) fn beside(&self, seed: u64) -> DynamoStore {
+        let random = Arc::new(SeededRandom::new(seed));
+        DynamoStore::new(self.client.clone(), TABLE, self.clock.clone(), random, USUAL)
     }
 }
 

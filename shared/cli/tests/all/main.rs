@@ -42,6 +42,7 @@ fn every_help_page() {
         &["dev"],
         &["listen"],
         &["check"],
+        &["render"],
         &["show"],
         &["dlq"],
         &["dlq", "list"],

@@ -300,6 +300,9 @@ described! {
         optional "dead_letter_on" dead_letter_on: Vec<At<Count>>,
         /// A 2xx counts only when its body echoes the message's id; false by default.
         optional "require_ack" require_ack: Flag,
+        /// No new messages go to it, while what waits is still sent: to be set before an endpoint is removed. false by
+        /// default.
+        optional "drain" drain: Flag,
     }
 
     /// Which messages go to which endpoint.

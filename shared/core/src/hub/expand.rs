@@ -4,8 +4,29 @@
 //! stands in for a variable that is unset or empty. `$${` is a literal `${`; a `$` before anything else is itself.
 //! Deliberately absent: nesting, and every other form of a shell's.
 
+/// Where variables get their values.
+pub(crate) struct Variables<'a> {
+    pub(crate) lookup: &'a dyn Fn(&str) -> Option<String>,
+    /// What may stand for the whole scalar at a path where a variable is not set.
+    pub(crate) stand_in: fn(&str) -> Option<&'static str>,
+}
+
+impl Variables<'_> {
+    /// As [`expand`], for the scalar at `path`.
+    pub(crate) fn expand(&self, path: &str, text: &str) -> Result<Option<String>, Vec<(String, Option<String>)>> {
+        let Some(stand_in) = (self.stand_in)(path) else {
+            return expand(text, self.lookup);
+        };
+        expand(text, self.lookup).or_else(|_| {
+            // Whatever else is wrong with it stays a fault.
+            expand(text, &|name| Some((self.lookup)(name).unwrap_or_default()))?;
+            Ok(Some(stand_in.to_owned()))
+        })
+    }
+}
+
 /// `Ok(None)`: nothing to expand. Otherwise the text, or everything wrong with it: a message and what to do.
-pub(crate) fn expand(
+fn expand(
     text: &str,
     lookup: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Option<String>, Vec<(String, Option<String>)>> {

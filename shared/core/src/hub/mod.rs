@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! text ─parse─▶ tree ─expand─▶ tree ─decode─▶ description ─resolve─▶ Hub
+//!                                ▲
+//!                              JSON, compiled from an expanded tree
 //! ```
 //!
 //! Every fault of a file is found in one run, each at its line and column: a step works on whatever the one before
@@ -13,12 +15,15 @@
 
 mod address;
 mod alternatives;
+mod compiled;
 mod decode;
 mod description;
 mod expand;
 mod fault;
 mod model;
+mod outline;
 mod parse;
+mod places;
 mod resolve;
 mod scalar;
 mod template;
@@ -32,11 +37,13 @@ pub(crate) use self::fault::did_you_mean;
 use self::{
     decode::Decode,
     description::HubFile,
+    expand::Variables,
     fault::{Place, Report},
 };
 pub use self::{
     fault::{Fault, Faults},
     model::*,
+    places::Places,
 };
 
 /// A hub without faults.
@@ -45,6 +52,16 @@ pub struct LoadedHub {
     pub hub: Hub,
     /// What is allowed and probably not meant.
     pub notes: Vec<Fault>,
+    /// Where everything stands, for checks of the caller's own.
+    pub places: Places,
+}
+
+/// A hub file without faults, ready to travel to where it runs.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    pub loaded: LoadedHub,
+    /// For [`load_compiled`]. Holds what variables held.
+    pub text: String,
 }
 
 /// Reads a hub file. `file` is only for messages; `lookup` gives environment variables.
@@ -52,13 +69,66 @@ pub struct LoadedHub {
 /// # Errors
 /// Every fault of the file, at least one, in the order of the file.
 pub fn load(file: &str, text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<LoadedHub, Faults> {
+    load_file(file, text, &Variables { lookup, stand_in: |_| None }).map(|(loaded, _)| loaded)
+}
+
+/// As [`load`], for what is made of a hub without asking or telling anybody: a variable that is not set and only says how
+/// requests look (a URL, a header, a parameter, a name sent to a token server) stands for something of the right shape.
+///
+/// # Errors
+/// As [`load`]; a variable that is missing anywhere else is a fault.
+pub fn load_outline(file: &str, text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<LoadedHub, Faults> {
+    load_file(file, text, &Variables { lookup, stand_in: outline::stand_in }).map(|(loaded, _)| loaded)
+}
+
+/// As [`load`], and gives the hub as one JSON text too, variables expanded.
+///
+/// # Errors
+/// As [`load`].
+pub fn compile(file: &str, text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Compiled, Faults> {
+    let (loaded, root) = load_file(file, text, &Variables { lookup, stand_in: |_| None })?;
+    match serde_json::to_string(&root) {
+        Ok(text) => Ok(Compiled { loaded, text }),
+        Err(error) => Err(Faults(vec![loaded.places.fault("", error.to_string(), None)])),
+    }
+}
+
+/// The hub that was compiled into `text`, the same to its hash. Nothing is expanded again.
+///
+/// # Errors
+/// The text is not what [`compile`] gave, or was compiled by another version of it.
+pub fn load_compiled(text: &str) -> Result<Hub, Faults> {
+    let mut report = Report::new("hub.json", text);
+    let root = match serde_json::from_str::<tree::Node>(text) {
+        Ok(mut root) => {
+            parse::finish(&mut root, String::new(), None, &mut report);
+            Some(root)
+        }
+        Err(error) => {
+            let place = Place { line: error.line(), column: error.column(), path: String::new() };
+            report.fault(&place, format!("expected a compiled hub: {error}"));
+            None
+        }
+    };
+    read(root, report).map(|(hub, ..)| hub)
+}
+
+fn load_file(file: &str, text: &str, variables: &Variables<'_>) -> Result<(LoadedHub, tree::Node), Faults> {
     let mut report = Report::new(file, text);
-    let hub = parse::parse(text, lookup, &mut report).and_then(|root| {
+    let root = parse::parse(text, variables, &mut report);
+    let (hub, root, report) = read(root, report)?;
+    let places = Places::of(file, &root);
+    Ok((LoadedHub { hub, notes: report.into_notes(), places }, root))
+}
+
+/// The hub of a tree; `None`: there is none, and the report says why.
+fn read(root: Option<tree::Node>, mut report: Report) -> Result<(Hub, tree::Node, Report), Faults> {
+    let hub = root.and_then(|root| {
         let description = HubFile::decode(&root, &mut report)?;
-        resolve::resolve(&root, &description, &mut report)
+        Some((resolve::resolve(&root, &description, &mut report)?, root))
     });
     match hub {
-        Some(hub) if report.is_clean() => Ok(LoadedHub { hub, notes: report.into_notes() }),
+        Some((hub, root)) if report.is_clean() => Ok((hub, root, report)),
         _ => {
             if report.is_clean() {
                 report.fault(&Place::default(), "this file could not be made into a hub");

@@ -293,11 +293,14 @@ pub struct Endpoint {
     pub dead_letter_on: Vec<u16>,
     /// A 2xx counts only when its body echoes the id.
     pub require_ack: bool,
+    /// No new messages go to it (its routes are not enabled); what waits is still sent.
+    pub drain: bool,
 }
 
 #[derive(Debug, Clone)]
 pub struct Route {
     pub name: RouteName,
+    /// Whether messages take it; never while its endpoint drains.
     pub enabled: bool,
     pub pattern: EventPattern,
     pub to: EndpointName,

@@ -12,7 +12,7 @@ use std::{
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 
 use super::{
-    expand::expand,
+    expand::Variables,
     fault::{Place, Report},
     tree::{Content, Entry, Key, Node, quote},
 };
@@ -23,7 +23,7 @@ const DEEPEST: usize = 64;
 const MOST_ALIASED: usize = 10_000;
 
 /// The one document of the file; `None`: not even a part of it can be used. Faults are in the report.
-pub(crate) fn parse(text: &str, lookup: &dyn Fn(&str) -> Option<String>, report: &mut Report) -> Option<Node> {
+pub(crate) fn parse(text: &str, variables: &Variables<'_>, report: &mut Report) -> Option<Node> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut builder = Builder { report, open: Vec::new(), anchors: BTreeMap::new(), aliased: 0, documents: Vec::new() };
     let mut parser = Parser::new_from_str(text);
@@ -50,7 +50,7 @@ pub(crate) fn parse(text: &str, lookup: &dyn Fn(&str) -> Option<String>, report:
     if let Some(second) = documents.next() {
         report.fault(&second.place, "expected one YAML document, found a second one");
     }
-    finish(&mut document, String::new(), lookup, report);
+    finish(&mut document, String::new(), Some(variables), report);
     Some(document)
 }
 
@@ -191,32 +191,35 @@ fn size(node: &Node) -> usize {
     }
 }
 
-/// Gives every node its path, refuses keys that come twice, and expands variables.
-fn finish(node: &mut Node, path: String, lookup: &dyn Fn(&str) -> Option<String>, report: &mut Report) {
+/// Gives every node its path, refuses keys that come twice, and expands variables; without any, those of a tree that was
+/// compiled have been.
+pub(crate) fn finish(node: &mut Node, path: String, variables: Option<&Variables<'_>>, report: &mut Report) {
     node.place.path = path;
     let Node { place, content } = node;
     match content {
-        Content::Scalar { text, written, .. } => match expand(text, lookup) {
-            Ok(None) => {}
-            Ok(Some(expanded)) => *written = Some(std::mem::replace(text, expanded)),
-            Err(wrong) => {
-                for (message, suggestion) in wrong {
-                    report.suggest(place, message, suggestion);
+        Content::Scalar { text, written, .. } => {
+            match variables.map_or(Ok(None), |variables| variables.expand(&place.path, text)) {
+                Ok(None) => {}
+                Ok(Some(expanded)) => *written = Some(std::mem::replace(text, expanded)),
+                Err(wrong) => {
+                    for (message, suggestion) in wrong {
+                        report.suggest(place, message, suggestion);
+                    }
+                    *content = Content::Unusable;
                 }
-                *content = Content::Unusable;
-            }
-        },
-        Content::List(items) => {
-            for (index, item) in items.iter_mut().enumerate() {
-                finish(item, format!("{}[{index}]", place.path), lookup, report);
             }
         }
-        Content::Map(entries) => finish_map(entries, &place.path, lookup, report),
+        Content::List(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                finish(item, format!("{}[{index}]", place.path), variables, report);
+            }
+        }
+        Content::Map(entries) => finish_map(entries, &place.path, variables, report),
         Content::Unusable => {}
     }
 }
 
-fn finish_map(entries: &mut Vec<Entry>, path: &str, lookup: &dyn Fn(&str) -> Option<String>, report: &mut Report) {
+fn finish_map(entries: &mut Vec<Entry>, path: &str, variables: Option<&Variables<'_>>, report: &mut Report) {
     let mut lines = HashMap::new();
     entries.retain_mut(|Entry { key, value }| {
         let dot = if path.is_empty() { "" } else { "." };
@@ -234,7 +237,7 @@ fn finish_map(entries: &mut Vec<Entry>, path: &str, lookup: &dyn Fn(&str) -> Opt
         if matches!(&value.content, Content::Scalar { text, quoted: false, .. } if text.is_empty()) {
             value.place = key.place.clone();
         }
-        finish(value, key.place.path.clone(), lookup, report);
+        finish(value, key.place.path.clone(), variables, report);
         true
     });
 }

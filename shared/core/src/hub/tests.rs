@@ -1,6 +1,7 @@
 //! A corpus of hub files. A good one states the model it becomes, a bad one all its faults; `UPDATE_EXPECT=1` writes
 //! both anew, for a reviewer to read.
 
+mod compiling;
 mod properties;
 mod schema;
 
@@ -8,7 +9,7 @@ use std::{fmt::Write, fs, path::PathBuf};
 
 use expect_test::expect_file;
 
-use super::{Hub, LoadedHub, fault, load, model::Route, parse, tree};
+use super::{Hub, LoadedHub, expand::Variables, fault, load, model::Route, parse, tree};
 
 /// The environment of every test.
 fn lookup(name: &str) -> Option<String> {
@@ -51,7 +52,7 @@ fn every_bad_file_has_exactly_its_faults() {
 }
 
 /// Without the routes' patterns, which are the pattern compiler's to test.
-fn show(LoadedHub { mut hub, notes }: LoadedHub) -> String {
+fn show(LoadedHub { mut hub, notes, .. }: LoadedHub) -> String {
     let routes = std::mem::take(&mut hub.routes);
     let mut out = format!("{hub:#?}\n");
     for Route { name, enabled, pattern: _, to, path, parameters } in routes {
@@ -65,7 +66,7 @@ fn show(LoadedHub { mut hub, notes }: LoadedHub) -> String {
 
 fn parse(text: &str) -> tree::Node {
     let mut report = fault::Report::new("hub.yaml", text);
-    parse::parse(text, &lookup, &mut report).unwrap()
+    parse::parse(text, &Variables { lookup: &lookup, stand_in: |_| None }, &mut report).unwrap()
 }
 
 fn hub(text: &str) -> Hub {

@@ -10,37 +10,37 @@ use serde_json::{Map, Value, json};
 
 use crate::support::binary::{repository, repository_file};
 
-pub(super) struct Template {
+pub(crate) struct Template {
     /// From the root of the repository.
-    pub(super) path: String,
+    pub(crate) path: String,
     value: Value,
 }
 
-pub(super) struct Resource<'a> {
+pub(crate) struct Resource<'a> {
     /// Its file and logical id, for messages.
-    pub(super) place: String,
-    pub(super) id: &'a str,
-    pub(super) value: &'a Value,
+    pub(crate) place: String,
+    pub(crate) id: &'a str,
+    pub(crate) value: &'a Value,
 }
 
 impl Resource<'_> {
-    pub(super) fn property(&self, name: &str) -> &Value {
+    pub(crate) fn property(&self, name: &str) -> &Value {
         &self.value["Properties"][name]
     }
 
-    pub(super) fn kind(&self) -> &str {
+    pub(crate) fn kind(&self) -> &str {
         self.value["Type"].as_str().unwrap()
     }
 }
 
 impl Template {
     /// What every hub has.
-    pub(super) fn main() -> Self {
+    pub(crate) fn main() -> Self {
         Self::read("template.yaml")
     }
 
     /// What is rendered of the hub file.
-    pub(super) fn rendered() -> Vec<Self> {
+    pub(crate) fn rendered() -> Vec<Self> {
         let folder = repository().join("infra/generated");
         let files = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
@@ -49,7 +49,7 @@ impl Template {
         names.iter().map(|name| Self::read(&format!("infra/generated/{name}"))).collect()
     }
 
-    pub(super) fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         let mut all = Self::rendered();
         all.insert(0, Self::main());
         all
@@ -59,27 +59,27 @@ impl Template {
         Self { path: path.to_owned(), value: parse(path, &repository_file(path)) }
     }
 
-    pub(super) fn section(&self, name: &str) -> &Value {
+    pub(crate) fn section(&self, name: &str) -> &Value {
         &self.value[name]
     }
 
-    pub(super) fn resources(&self) -> Vec<Resource<'_>> {
+    pub(crate) fn resources(&self) -> Vec<Resource<'_>> {
         let all = self.value["Resources"].as_object().unwrap_or_else(|| panic!("{}: no Resources", self.path));
         let named = |(id, value)| Resource { place: format!("{}: {id}", self.path), id, value };
         all.iter().map(|(id, value)| named((id.as_str(), value))).collect()
     }
 
-    pub(super) fn of_kind(&self, kind: &str) -> Vec<Resource<'_>> {
+    pub(crate) fn of_kind(&self, kind: &str) -> Vec<Resource<'_>> {
         self.resources().into_iter().filter(|resource| resource.kind() == kind).collect()
     }
 
-    pub(super) fn resource(&self, id: &str) -> Resource<'_> {
+    pub(crate) fn resource(&self, id: &str) -> Resource<'_> {
         let found = self.resources().into_iter().find(|resource| resource.id == id);
         found.unwrap_or_else(|| panic!("{} has no resource {id}", self.path))
     }
 
     /// The number that a value stands for: itself, or the default of the parameter that it refers to.
-    pub(super) fn number(&self, value: &Value) -> u64 {
+    pub(crate) fn number(&self, value: &Value) -> u64 {
         let value = match value["Ref"].as_str() {
             Some(parameter) => &self.value["Parameters"][parameter]["Default"],
             None => value,

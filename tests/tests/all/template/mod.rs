@@ -6,7 +6,7 @@
 //! anything that has to be deployed to be seen.
 
 mod alarms;
-mod document;
+pub(crate) mod document;
 mod functions;
 mod policies;
 mod state;

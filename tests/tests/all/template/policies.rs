@@ -1,16 +1,18 @@
 //! What the roles may do: single actions on single things. What an end-to-end run really calls is compared with it
 //! elsewhere; here is what may never be in a policy, called or not.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::document::{Resource, Template};
+use crate::support::binary::repository_file;
 
 /// Statements whose resource is not one thing, and how it may end. Why is said in the template, statement by statement.
-const MANY: [(&str, &str); 6] = [
+const MANY: [(&str, &str); 5] = [
     ("Secrets", "/${Folder}/*"),
     ("SecretsManager", ":${Folder}/*"),
     ("Sweep", "-to-*"),
-    ("Sweep", "-dead-*"),
     ("EndpointQueues", "-to-*"),
     ("DeadLetters", "-dead-*"),
 ];
@@ -109,4 +111,22 @@ fn services_are_let_in_for_this_hub_only() {
         }
     }
     assert!(seen >= 3, "{seen} statements");
+}
+
+/// The policy that `infra/iam.md` proposes to whoever deploys: each of its statements has its reason in the table below it.
+#[test]
+fn every_statement_of_a_deployer_has_its_reason() {
+    let text = repository_file("infra/iam.md");
+    let (_, rest) = text.split_once("```json\n").unwrap();
+    let (policy, reasons) = rest.split_once("\n```\n").unwrap();
+    let policy: Value = serde_json::from_str(policy).unwrap();
+    let stated: BTreeSet<&str> = list(&policy["Statement"]).iter().map(|one| one["Sid"].as_str().unwrap()).collect();
+    let rows = reasons.lines().filter(|line| line.starts_with("| `")).filter_map(|row| row.split('|').nth(1));
+    let reasoned: BTreeSet<&str> = rows.flat_map(|names| names.split('`').skip(1).step_by(2)).collect();
+    assert_eq!(stated, reasoned);
+    for statement in list(&policy["Statement"]) {
+        for action in list(&statement["Action"]) {
+            assert!(!action.as_str().unwrap().contains('*'), "{action}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! What holds messages and state: it is encrypted, kept as long as can be, and stays when its stack goes.
 
 use crossdock_core::port::QueueName;
-use crossdock_stack::names::Names;
+use crossdock_stack::{limits, names::Names, table};
 use serde_json::{Value, json};
 
 use super::document::Template;
@@ -89,6 +89,28 @@ fn the_table_is_encrypted_recoverable_and_hard_to_delete() {
     assert_eq!(main.section("Parameters")["DeletionProtection"]["Default"], "true");
 }
 
+/// What the store reads and writes by is described once.
+#[test]
+fn the_table_is_the_one_that_the_store_knows() {
+    let main = Template::main();
+    let table = main.resource("Table");
+    for (name, expected) in table::properties().as_object().unwrap() {
+        assert_eq!(table.property(name), expected, "{}: {name}", table.place);
+    }
+}
+
+/// What `check --target aws` reckons with is what is deployed, unless somebody sets a parameter.
+#[test]
+fn parameters_are_by_default_what_the_limits_say() {
+    let main = Template::main();
+    let check = |parameter: &str, expected: std::time::Duration| {
+        assert_eq!(main.number(&json!({ "Ref": parameter })), expected.as_secs(), "{parameter}");
+    };
+    check("DispatcherTimeout", limits::DISPATCHER_TIMEOUT);
+    check("QueueVisibility", limits::QUEUE_VISIBILITY);
+    check("PollerTimeout", limits::POLLER_TIMEOUT);
+}
+
 /// By the names that the functions and the command make up for themselves.
 #[test]
 fn everything_is_called_as_the_functions_call_it() {
@@ -110,17 +132,14 @@ fn everything_is_called_as_the_functions_call_it() {
     assert_eq!(main.resource("Sweep").property("Name"), crossdock_stack::names::SWEEP_SCHEDULE);
 }
 
-/// The prefixes of the policies, which name no endpoint, are those of the queues.
+/// The prefixes in the policies, which name no endpoint, are those of the endpoints' queues.
 #[test]
 fn the_policies_name_the_queues_of_the_endpoints() {
-    let endpoint = "e".parse().unwrap();
-    let names = names();
-    let queue = names.queue(&QueueName::Endpoint(endpoint));
-    let prefix = queue.strip_suffix('e').unwrap();
     let main = Template::main();
     let role = main.resource("DispatcherRole").value.to_string();
-    assert!(role.contains(&format!(":{prefix}*\"")), "no {prefix}* in the dispatcher's role");
-    let dead = names.queue(&QueueName::DeadLetters("e".parse().unwrap()));
-    let prefix = dead.strip_suffix('e').unwrap();
-    assert!(role.contains(&format!(":{prefix}*\"")), "no {prefix}* in the dispatcher's role");
+    for kind in [QueueName::Endpoint, QueueName::DeadLetters] {
+        let queue = names().queue(&kind("e".parse().unwrap()));
+        let prefix = queue.strip_suffix('e').unwrap();
+        assert!(role.contains(&format!(":{prefix}*\"")), "no {prefix}* in the dispatcher's role");
+    }
 }

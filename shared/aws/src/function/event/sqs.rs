@@ -71,7 +71,8 @@ pub fn read(event: Value) -> Result<Vec<Record>, Failure> {
 fn read_one(place: usize, record: Value) -> Result<Record, Failure> {
     let id = record.get("messageId").and_then(Value::as_str).filter(|id| !id.is_empty()).map(str::to_owned);
     let id = id.ok_or_else(|| Failure::Event(format!("record {place}: found no \"messageId\"")))?;
-    let content = serde_json::from_value(record).map_err(|error| super::wrong("an SQS record", &error)).and_then(content);
+    let content =
+        serde_json::from_value(record).map_err(|error| super::wrong("an SQS record", &error)).and_then(content);
     Ok(Record { id, content })
 }
 
@@ -161,7 +162,11 @@ mod tests {
             assert_eq!(records[1].content.clone().unwrap_err(), expected, "{pointer}");
         };
         check("/body", json!(7), "found other types, expected an SQS record");
-        check("/eventSourceARN", json!("arn:aws:s3:::x"), "eventSourceARN: found \"arn:aws:s3:::x\", expected that of a queue");
+        check(
+            "/eventSourceARN",
+            json!("arn:aws:s3:::x"),
+            "eventSourceARN: found \"arn:aws:s3:::x\", expected that of a queue",
+        );
         check(
             "/attributes/ApproximateReceiveCount",
             json!("often"),

@@ -10,12 +10,7 @@ use tracing::{
     field::{Field, Visit},
     span::{Attributes, Id, Record},
 };
-use tracing_subscriber::{
-    Layer,
-    fmt::MakeWriter,
-    layer::Context,
-    registry::LookupSpan,
-};
+use tracing_subscriber::{Layer, fmt::MakeWriter, layer::Context, registry::LookupSpan};
 
 /// Writes lines to what `writer` makes.
 pub(crate) fn layer<S, W>(clock: Arc<dyn Clock>, writer: W) -> impl Layer<S>
@@ -145,7 +140,8 @@ pub(super) mod tests {
     #[test]
     fn a_line_has_the_fields_of_all_spans_around_it() {
         let lines = lines(|| {
-            let invocation = tracing::info_span!("invocation", request_id = "r1", hub = "shop", xray = Option::<&str>::None);
+            let invocation =
+                tracing::info_span!("invocation", request_id = "r1", hub = "shop", xray = Option::<&str>::None);
             let _in = invocation.enter();
             let record = tracing::info_span!("record", endpoint = "mail", hub = tracing::field::Empty);
             record.record("hub", "nearer");

@@ -36,7 +36,9 @@ impl Metric {
         match event.event {
             EventName::DeliverySucceeded => Some(Self::Deliveries),
             EventName::DeliveryDeadLettered => Some(Self::DeadLetters),
-            EventName::SourceFailed => event.count.filter(|failures| *failures >= PATIENCE).map(|_| Self::SourceFailing),
+            EventName::SourceFailed => {
+                event.count.filter(|failures| *failures >= PATIENCE).map(|_| Self::SourceFailing)
+            }
             EventName::DeliveryMissing => Some(Self::MissingDeliveries),
             _ => None,
         }
@@ -178,7 +180,8 @@ mod tests {
         };
         let dead = event(EventName::DeliveryDeadLettered, Some("mail"));
         let lines = taken([delivered("mail", "a"), delivered("erp", "b"), delivered("mail", "c"), dead]);
-        let metrics = |names: &[&str]| names.iter().map(|name| json!({"Name": name, "Unit": "Count"})).collect::<Vec<_>>();
+        let metrics =
+            |names: &[&str]| names.iter().map(|name| json!({"Name": name, "Unit": "Count"})).collect::<Vec<_>>();
         assert_eq!(
             lines[0],
             json!({

@@ -11,7 +11,7 @@ pub mod log;
 pub mod metrics;
 mod panics;
 
-use std::sync::Arc;
+use std::{io::Write, sync::Arc};
 
 use crossdock_core::{
     event::{EventName, HubEvent, Observer},
@@ -30,6 +30,12 @@ pub fn init(level: Level, clock: Arc<dyn Clock>) {
     // An error means that a subscriber is there already, as in a test.
     let _ = lines.try_init();
     panics::log();
+}
+
+/// A line of its own, such as one with metrics.
+pub(super) fn write(line: &serde_json::Value) {
+    // There is nobody left to tell.
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
 /// What the core reports, as log lines and counts.
@@ -73,7 +79,7 @@ fn tell(event: &HubEvent) {
                 event = name(event.event),
                 message_id = event.message_id,
                 trace_id = event.trace_id,
-                r#type = event.message,
+                message_type = event.message,
                 source = event.source,
                 collection = event.collection,
                 object = event.object,

@@ -21,6 +21,13 @@ pub(super) fn routes(root: &Node, file: &HubFile, report: &mut Report) -> Vec<Ro
     let endpoints = file.endpoints.as_ref().map(|endpoints| endpoints.names().collect::<Vec<_>>());
     // Endpoints that could not be read at all are one fault, not one of every route.
     let endpoints = if root.get("endpoints").is_some() { endpoints } else { Some(Vec::new()) };
+    let draining: BTreeSet<&str> = file
+        .endpoints
+        .iter()
+        .flat_map(|endpoints| &endpoints.0)
+        .filter(|(_, part)| part.as_ref().and_then(|part| part.drain.as_ref()).is_some_and(|drain| drain.0))
+        .map(|(key, _)| key.text.as_str())
+        .collect();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut used: BTreeSet<&str> = BTreeSet::new();
     let mut routes = Vec::new();
@@ -45,7 +52,8 @@ pub(super) fn routes(root: &Node, file: &HubFile, report: &mut Report) -> Vec<Ro
                 report.suggest(&to.place, message, did_you_mean(&to.value, endpoints.iter().copied()));
             }
         }
-        let Some(route) = route(place, part, &words, report) else { continue };
+        let Some(mut route) = route(place, part, &words, report) else { continue };
+        route.enabled &= !draining.contains(route.to.as_str());
         if route.pattern.uses_wildcard() {
             wildcards.push(place);
         }

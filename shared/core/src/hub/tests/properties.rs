@@ -6,7 +6,7 @@ use proptest::{
 };
 
 use super::{lookup, testdata};
-use crate::hub::{Fault, load};
+use crate::hub::{Fault, compile, load, load_compiled};
 
 /// Pieces that a hub file is made of, and some that it had better not be.
 const PIECES: [&str; 36] = [
@@ -50,7 +50,11 @@ const PIECES: [&str; 36] = [
 
 fn check(text: &str) {
     let found = match load("hub.yaml", text, &lookup) {
-        Ok(loaded) => loaded.notes,
+        Ok(loaded) => {
+            let compiled = compile("hub.yaml", text, &lookup).unwrap();
+            assert_eq!(format!("{:?}", load_compiled(&compiled.text).unwrap()), format!("{:?}", loaded.hub));
+            loaded.notes
+        }
         Err(faults) => {
             assert!(!faults.0.is_empty(), "refused without a fault");
             faults.0

@@ -6,7 +6,7 @@ use expect_test::expect_file;
 use serde_json::Value;
 
 use super::testdata;
-use crate::hub::{fault::Report, json_schema, parse::parse};
+use crate::hub::{expand::Variables, fault::Report, json_schema, parse::parse};
 
 #[test]
 fn the_committed_schema_is_fresh() {
@@ -18,7 +18,7 @@ fn the_committed_schema_is_fresh() {
 fn as_written(text: &str) -> Option<Value> {
     let mut report = Report::new("hub.yaml", text);
     let itself = |name: &str| Some(format!("${{{name}}}"));
-    Some(parse(text, &itself, &mut report)?.to_json())
+    Some(parse(text, &Variables { lookup: &itself, stand_in: |_| None }, &mut report)?.to_json())
 }
 
 /// What an editor underlines first, if anything.

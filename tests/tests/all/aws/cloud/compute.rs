@@ -70,6 +70,13 @@ impl Cloud {
         format!("{}/_aws/lambda-url/{id}", self.account.url)
     }
 
+    /// As a host that fails ends what runs on it. `false`: there was nothing that ran.
+    pub(crate) fn kill(&self, function: &str) -> bool {
+        let processes: Vec<String> = self.processes(function).iter().map(u32::to_string).collect();
+        // One that has ended by itself meanwhile is no failure.
+        !processes.is_empty() && std::process::Command::new("kill").arg("-9").args(&processes).status().is_ok()
+    }
+
     /// The processes that run a function of this account now.
     pub(crate) fn processes(&self, function: &str) -> Vec<u32> {
         let wanted = [format!("AWS_LAMBDA_FUNCTION_NAME={function}"), format!("AWS_ACCESS_KEY_ID={}", self.account.id)];

@@ -45,6 +45,18 @@ impl Cloud {
         }
     }
 
+    /// How long what was received is hidden from others, in seconds.
+    pub(crate) async fn set_visibility(&self, queue: &str, seconds: u32) {
+        let url = self.queue_url(queue).await;
+        let attributes = json!({"VisibilityTimeout": seconds.to_string()});
+        self.sqs("SetQueueAttributes", &json!({"QueueUrl": url, "Attributes": attributes})).await;
+    }
+
+    pub(crate) async fn purge(&self, queue: &str) {
+        let url = self.queue_url(queue).await;
+        self.sqs("PurgeQueue", &json!({"QueueUrl": url})).await;
+    }
+
     /// Without any wrapping: for what only somebody with rights to the queue can put there.
     pub(crate) async fn send(&self, queue: &str, body: &str) {
         let url = self.queue_url(queue).await;

@@ -1,11 +1,47 @@
-//! DynamoDB: everything a table holds, as plain JSON.
+//! DynamoDB: everything that a table holds, item by item.
 
-use serde_json::{Map, Value, json};
+use std::io::Read;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use flate2::read::ZlibDecoder;
+use serde_json::{Value, json};
 
 use super::Cloud;
 
+/// As DynamoDB writes it: `{"name": {"S": "text"}}`.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html>
+#[derive(Debug, Clone)]
+pub(crate) struct Item(Value);
+
+impl Item {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0[name]["S"].as_str()
+    }
+
+    pub(crate) fn number(&self, name: &str) -> Option<u32> {
+        self.0[name]["N"].as_str().map(|digits| digits.parse().unwrap())
+    }
+
+    /// Left out where it is false.
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.0[name]["BOOL"] == true
+    }
+
+    /// Of a text, or of bytes that one was deflated to.
+    pub(crate) fn json(&self, name: &str) -> Value {
+        let text = self.text(name).map(str::to_owned).or_else(|| {
+            let deflated = BASE64_STANDARD.decode(self.0[name]["B"].as_str()?).unwrap();
+            let mut text = String::new();
+            ZlibDecoder::new(deflated.as_slice()).read_to_string(&mut text).unwrap();
+            Some(text)
+        });
+        let text = text.unwrap_or_else(|| panic!("no {name} in {}", self.0));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}: {}", self.0))
+    }
+}
+
 impl Cloud {
-    pub(crate) async fn items(&self, table: &str) -> Vec<Map<String, Value>> {
+    pub(crate) async fn items(&self, table: &str) -> Vec<Item> {
         let mut found = Vec::new();
         let mut start = Value::Null;
         loop {
@@ -13,29 +49,12 @@ impl Cloud {
             if !start.is_null() {
                 body["ExclusiveStartKey"] = start;
             }
-            let answer = self.json("dynamodb", "DynamoDB_20120810.Scan", &body).await;
-            found.extend(answer["Items"].as_array().unwrap().iter().map(|item| fields(item)));
-            start = answer["LastEvaluatedKey"].clone();
+            let mut answer = self.json("dynamodb", "DynamoDB_20120810.Scan", &body).await;
+            found.extend(answer["Items"].as_array_mut().unwrap().drain(..).map(Item));
+            start = answer["LastEvaluatedKey"].take();
             if start.is_null() {
                 return found;
             }
         }
-    }
-}
-
-fn fields(typed: &Value) -> Map<String, Value> {
-    typed.as_object().unwrap().iter().map(|(name, value)| (name.clone(), plain(value))).collect()
-}
-
-/// Of what DynamoDB writes as `{"S": "text"}`. Bytes stay in base64.
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html>
-fn plain(typed: &Value) -> Value {
-    let (kind, value) = typed.as_object().and_then(|typed| typed.iter().next()).unwrap();
-    match kind.as_str() {
-        "N" => serde_json::from_str(value.as_str().unwrap()).unwrap(),
-        "NULL" => Value::Null,
-        "L" => value.as_array().unwrap().iter().map(plain).collect(),
-        "M" => Value::Object(fields(value)),
-        _ => value.clone(),
     }
 }

@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::{
-    aws::{cloud::until, deployed::Deployed},
+    aws::{
+        cloud::until,
+        deployed::{Deployed, away},
+    },
     scene::environment,
     support::{Bench, Hub, binary::repository_file, process::Process, until as until_so},
 };
@@ -16,13 +19,17 @@ const COLLECTIONS: [&str; 2] = ["my-store/orders", "my-store/shipments"];
 const REFUSALS: usize = 3;
 
 /// The sample's servers, and a bench with the environment that they tell.
-async fn sample(mut bench: Bench, servers: &Bench) -> (Process, Bench, BTreeMap<String, String>) {
+async fn sample(
+    mut bench: Bench,
+    servers: &Bench,
+    written: fn(&str) -> String,
+) -> (Process, Bench, BTreeMap<String, String>) {
     let sample = servers.sample();
     let environment = environment(&sample).await;
     let mut secrets = BTreeMap::new();
     for (name, value) in environment.as_object().unwrap() {
         match value.as_str() {
-            Some(url) => bench = bench.variable(name, url),
+            Some(url) => bench = bench.variable(name, written(url)),
             None => {
                 for (name, value) in value.as_object().unwrap() {
                     let value = value.as_str().unwrap();
@@ -55,7 +62,7 @@ fn is_over(seen: &[Value]) -> bool {
 
 async fn seen_by_the_local_hub(text: &str) -> Vec<Value> {
     let servers = Bench::empty();
-    let (sample, bench, _) = sample(Bench::new(text), &servers).await;
+    let (sample, bench, _) = sample(Bench::new(text).variable("POLL_EVERY", "1s"), &servers, str::to_owned).await;
     let hub: Hub = bench.start().await;
     until_so("the end of the scene", || is_over(&seen(&sample)).then_some(()), || hub.story()).await;
     let seen = seen(&sample);
@@ -65,7 +72,7 @@ async fn seen_by_the_local_hub(text: &str) -> Vec<Value> {
 
 async fn seen_by_the_hub_on_aws(text: &str) -> Vec<Value> {
     let servers = Bench::empty();
-    let (sample, bench, secrets) = sample(Bench::empty(), &servers).await;
+    let (sample, bench, secrets) = sample(Bench::empty(), &servers, away).await;
     let hub = Deployed::with("scene", bench, text, &[("SecretsPath", "/my-shop")]).await;
     for (name, value) in &secrets {
         hub.cloud.put_secret(&format!("/my-shop/{name}"), value).await;
@@ -94,10 +101,9 @@ async fn seen_by_the_hub_on_aws(text: &str) -> Vec<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_scene_is_the_same_on_aws() {
-    let text = repository_file("infra/hub.yaml").replace("every: 1s", "every: 1m");
-    let (local, on_aws) = (repository_file("infra/hub.yaml"), text);
-    let local = seen_by_the_local_hub(&local).await;
-    let on_aws = seen_by_the_hub_on_aws(&on_aws).await;
+    let hub = repository_file("infra/hub.yaml");
+    let local = seen_by_the_local_hub(&hub).await;
+    let on_aws = seen_by_the_hub_on_aws(&hub).await;
     assert!(local.len() > 10, "{local:#?}");
     assert_eq!(on_aws, local);
 }
