@@ -13,9 +13,13 @@ mod dependencies;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod draining;
+#[cfg(test)]
 mod expiry;
 #[cfg(test)]
 mod first_minutes;
+#[cfg(test)]
+mod functions;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]

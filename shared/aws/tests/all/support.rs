@@ -5,17 +5,13 @@ use std::{
     time::Duration,
 };
 
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_dynamodb::{
     Client,
-    config::{BehaviorVersion, Credentials, Region},
     types::{
         AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
         ScalarAttributeType,
     },
-};
-use aws_smithy_http_client::{
-    Builder,
-    tls::{Provider, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::{
     box_error::BoxError,
@@ -26,12 +22,13 @@ use aws_smithy_runtime_api::{
     },
 };
 use aws_smithy_types::config_bag::ConfigBag;
-use crossdock_aws::store::DynamoStore;
+use aws_types::{SdkConfig, region::Region};
+use crossdock_aws::{clients::Clients, store::DynamoStore};
 use crossdock_core::hub::Retention;
-use crossdock_stack::table;
+use crossdock_stack::{names::Names, table};
+pub(crate) use crossdock_testkit::emulator::Account;
 use crossdock_testkit::{
     clock::{SeededRandom, TestClock},
-    emulator::Account,
     suite::StoreFixture,
 };
 use serde_json::Value;
@@ -72,17 +69,27 @@ impl Intercept for Calls {
     }
 }
 
-pub(crate) fn dynamodb(account: &Account, calls: Calls) -> Client {
-    let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
+pub(crate) fn clients(account: &Account) -> Clients {
+    let credentials = Credentials::from_keys(&account.id, "secret", None);
+    let config = SdkConfig::builder()
         .region(Region::new("us-east-1"))
         .endpoint_url(&account.url)
-        .credentials_provider(Credentials::from_keys(&account.id, "secret", None))
-        .http_client(http)
-        .interceptor(calls)
-        .build();
-    Client::from_conf(config)
+        .credentials_provider(SharedCredentialsProvider::new(credentials));
+    Clients::new(&config.build())
+}
+
+pub(crate) fn dynamodb(account: &Account, calls: Calls) -> Client {
+    Client::from_conf(clients(account).dynamodb.config().to_builder().interceptor(calls).build())
+}
+
+/// Of the queues and the bus.
+pub(crate) fn names() -> Names {
+    Names::new("shop").unwrap()
+}
+
+/// What the URLs of an account's queues begin with.
+pub(crate) fn queue_urls(account: &Account) -> String {
+    format!("{}/{}/", account.url, account.id)
 }
 
 /// The table as [`table::properties`] describes it. Expiry is left to the tests: the emulator would delete by its own clock.
