@@ -255,3 +255,6 @@ fn read(message: Message) -> Option<Received> {
         sent_at: Timestamp::from_millisecond(number(MessageSystemAttributeName::SentTimestamp)?).ok()?,
     })
 }
+
+#[cfg(test)]
+mod tests;
