@@ -140,12 +140,7 @@ pub(crate) async fn sweep(home: Arc<LocalHome>, router: Arc<Router>, mut stopped
 }
 
 /// Looks over what was promised to routes, at the start and then daily.
-pub(crate) async fn audit(
-    home: Arc<LocalHome>,
-    hub: Arc<Hub>,
-    router: Arc<Router>,
-    mut stopped: watch::Receiver<bool>,
-) {
+pub(crate) async fn audit(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
     let mut ticks = tokio::time::interval(sweep::EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -98,7 +98,7 @@ fn dependencies_point_inward() {
         ("http", &["core"], &[]),
         ("local", &["core", "http"], &["testkit"]),
         ("stack", &["core"], &[]),
-        ("aws", &["core", "http", "stack"], &["testkit"]),
+        ("aws", &["core", "http", "stack"], &["local", "testkit"]),
         ("dispatcher", &["aws", "core"], &[]),
         ("ingest", &["aws", "core"], &[]),
         ("poller", &["aws", "core"], &[]),

@@ -17,6 +17,8 @@ mod expiry;
 #[cfg(test)]
 mod first_minutes;
 #[cfg(test)]
+mod functions;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod json_server;

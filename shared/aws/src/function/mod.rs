@@ -20,6 +20,8 @@ pub mod start;
 
 pub mod task;
 pub mod telemetry;
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 

@@ -1,1 +1,71 @@
+use crossdock_core::port::{Collections, HttpError, SourceResponse};
+use crossdock_testkit::build;
+use serde_json::json;
 
+use super::*;
+use crate::function::testing::{Stage, lasting};
+
+async fn polled(stage: &Stage, seconds: i64) -> Result<Done, Failure> {
+    let event = json!({"task": "poll", "collection": "my-store/orders"});
+    handle(stage.work.clone(), Arc::default(), lasting(seconds), event).await
+}
+
+fn page(body: &Value) -> SourceResponse {
+    SourceResponse { status: 200, headers: Vec::new(), body: body.to_string().into_bytes() }
+}
+
+#[tokio::test]
+async fn a_poll_tells_what_it_came_to() {
+    let stage = Stage::new().await;
+    stage.source_answers(Ok(page(&json!([{"number": "R1"}, {"nameless": 1}]))));
+    let expected = json!({"polled": {
+        "collection": "my-store/orders", "busy": false, "cut_off": false, "pages": 1, "records": 2, "set_aside": 1,
+        "stored": 1, "emitted": 0,
+    }});
+    assert_eq!(json!(polled(&stage, 60).await.unwrap()), expected);
+}
+
+#[tokio::test]
+async fn a_source_that_fails_is_no_error_of_the_function_and_is_counted() {
+    let stage = Stage::new().await;
+    stage.source_answers(Err(HttpError::Refused("shop.test".to_owned())));
+    let Done::Polled(polled) = polled(&stage, 60).await.unwrap() else { panic!("polled") };
+    assert_eq!(polled.failed.as_deref(), Some("connection refused by shop.test"));
+    let state = stage.work.home.database().state(&build::collection("my-store/orders")).await.unwrap().unwrap();
+    assert_eq!(state.failures, 1);
+}
+
+/// The source never answers. Real time passes, little of it.
+#[tokio::test]
+async fn a_poll_ends_before_the_function_does_and_the_next_one_need_not_wait() {
+    let stage = Stage::new().await;
+    let Done::Polled(cut) = polled(&stage, 10).await.unwrap() else { panic!("polled") };
+    assert!(cut.cut_off && cut.failed.is_none(), "{cut:?}");
+    stage.source_answers(Ok(page(&json!([]))));
+    let event = json!({"task": "poll", "collection": "my-store/orders"});
+    let another = Invocation::new("r2", build::at(60));
+    let Done::Polled(next) = handle(stage.work.clone(), Arc::default(), another, event).await.unwrap() else {
+        panic!("polled")
+    };
+    assert!(!next.busy && !next.cut_off, "{next:?}");
+}
+
+#[tokio::test]
+async fn a_collection_that_the_hub_has_not_is_an_error_of_the_function() {
+    let stage = Stage::new().await;
+    let event = json!({"task": "poll", "collection": "my-store/parcels"});
+    let failure = handle(stage.work.clone(), Arc::default(), lasting(60), event).await.unwrap_err();
+    assert_eq!(failure, Failure::Trouble("my-store/parcels: the hub has no collection my-store/parcels".to_owned()));
+}
+
+#[tokio::test]
+async fn without_time_a_job_is_not_said_to_be_done() {
+    let stage = Stage::new().await;
+    for task in ["publish", "sweep"] {
+        let done =
+            async |seconds| handle(stage.work.clone(), Arc::default(), lasting(seconds), json!({ "task": task })).await;
+        assert!(done(60).await.is_ok(), "{task}");
+    }
+    let never = until(std::future::ready(()), std::future::pending::<Result<(), PortError>>()).await;
+    assert_eq!(never, Ok(None));
+}

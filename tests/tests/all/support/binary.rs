@@ -2,11 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-/// Beside the test's own executable: `target/debug/deps/all-…` and `target/debug/crossdock`.
 pub(crate) fn crossdock() -> PathBuf {
+    built("crossdock")
+}
+
+/// Beside the test's own executable: `target/debug/deps/all-…` and `target/debug/crossdock`.
+pub(crate) fn built(name: &str) -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let folder = tests.parent().and_then(Path::parent).unwrap();
-    let binary = folder.join(format!("crossdock{}", std::env::consts::EXE_SUFFIX));
+    let binary = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     assert!(binary.is_file(), "there is no {}: run ./test, or cargo build --workspace", binary.display());
     binary
 }

@@ -1,6 +1,7 @@
 //! An AWS account for a test, asked over plain HTTP. The emulator tells accounts apart by the access key that a request
 //! names, and looks at no signature.
 
+mod bare;
 mod bus;
 mod compute;
 mod formation;
@@ -44,6 +45,11 @@ impl Cloud {
 
     pub(crate) fn account(&self) -> &str {
         &self.account.id
+    }
+
+    /// Of the emulator.
+    pub(crate) fn url(&self) -> &str {
+        &self.account.url
     }
 
     fn request(&self, service: &str, method: &'static str, path: impl fmt::Display) -> Call {
