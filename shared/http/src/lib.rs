@@ -32,5 +32,5 @@ mod tls;
 
 pub use client::{BuildError, HttpClient};
 pub use policy::{AddressPolicy, Loopback, Refusal};
-pub use target::refusal;
 pub use system::{OsRandom, SystemClock};
+pub use target::refusal;

@@ -138,7 +138,7 @@ impl<H: Home> Batch<H> {
 
     /// The record's id, if it is done with.
     async fn handle(&self, (id, trace): (String, Option<String>), job: Job) -> Option<String> {
-        let span = tracing::info_span!("record", sqs.message_id = id, endpoint = %self.endpoint, xray = trace);
+        let span = tracing::error_span!("record", sqs.message_id = id, endpoint = %self.endpoint, xray = trace);
         async {
             let receipt = job.received.receipt.clone();
             match self.attempt(job).await {

@@ -71,8 +71,6 @@ pub(super) struct Fake {
     told: Arc<Mutex<Told>>,
     queues: LocalQueues,
     weakness: Weakness,
-    /// An endpoint takes its time, so that requests meet.
-    slow: bool,
 }
 
 pub(super) struct TestHome {
@@ -136,10 +134,9 @@ impl EndpointClient for Fake {
             told.most_at_once = told.most_at_once.max(told.at_once);
             told.answers.pop_front()
         };
-        if self.slow {
-            for _ in 0..50 {
-                tokio::task::yield_now().await;
-            }
+        // It takes its time, so that requests meet.
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
         }
         self.told.lock().unwrap().at_once -= 1;
         answer.unwrap_or_else(|| answered(200))
@@ -234,7 +231,7 @@ impl Stage {
         let to = router.clone();
         let targets = Arc::new(move |message: &Message| to.targets(message).map_err(|error| error.to_string()));
         let bus = LocalBus::new(queues.clone(), targets);
-        let fake = Fake { told: Arc::default(), queues, weakness, slow: true };
+        let fake = Fake { told: Arc::default(), queues, weakness };
         let home = Arc::new(TestHome { database, bus, fake });
         Self { work: Work::new(home, hub, router, Names::new("shop").unwrap()) }
     }

@@ -68,7 +68,8 @@ pub(crate) async fn invoke(function: &str, environment: &BTreeMap<String, String
         process.kill().await;
     }
     process.ended().await;
-    let lines = process.lines().iter().map(|line| serde_json::from_str(line).unwrap_or_else(|_| line.clone().into()));
+    let said = process.lines();
+    let lines = said.iter().map(|line| serde_json::from_str(line).unwrap_or_else(|_| line.clone().into()));
     Outcome { kind, body, lines: lines.collect() }
 }
 

@@ -79,7 +79,7 @@ fn tell(event: &HubEvent) {
                 event = name(event.event),
                 message_id = event.message_id,
                 trace_id = event.trace_id,
-                r#type = event.message,
+                message_type = event.message,
                 source = event.source,
                 collection = event.collection,
                 object = event.object,
