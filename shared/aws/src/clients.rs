@@ -15,7 +15,7 @@ use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
-use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::{behavior_version::BehaviorVersion, http::SharedHttpClient};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::{SdkConfig, region::Region};
 use secrecy::ExposeSecret;
@@ -45,6 +45,11 @@ impl fmt::Debug for Clients {
     }
 }
 
+/// The SDKs bring none along.
+pub fn http_client() -> SharedHttpClient {
+    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+}
+
 impl Clients {
     /// Of a function. Its credentials are those that Lambda has put into its environment: they last longer than the
     /// environment does, so nothing renews them.
@@ -71,9 +76,7 @@ impl Clients {
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .operation_timeout(OPERATION_TIMEOUT)
             .build();
-        let http = config
-            .http_client()
-            .unwrap_or_else(|| Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https());
+        let http = config.http_client().unwrap_or_else(http_client);
         let config = config
             .to_builder()
             // Pinned: what a newer SDK does by default is looked at before it is taken over.

@@ -106,6 +106,11 @@ impl AwsHome {
             observer,
         })
     }
+
+    /// The queues with what only SQS can tell of them.
+    pub fn sqs(&self) -> &SqsQueues {
+        self.queues.inner()
+    }
 }
 
 fn policy(hub: &Hub, test_loopback: Option<u16>) -> AddressPolicy {

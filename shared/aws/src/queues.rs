@@ -12,7 +12,7 @@ use aws_sdk_sqs::{
     Client,
     types::{
         Message, MessageAttributeValue, MessageSystemAttributeName, MessageSystemAttributeNameForSends,
-        MessageSystemAttributeValue, SendMessageBatchRequestEntry,
+        MessageSystemAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry,
     },
 };
 use crossdock_core::{
@@ -65,6 +65,24 @@ impl SqsQueues {
 
     fn url(&self, queue: &QueueName) -> String {
         format!("{}{}", self.urls, self.names.queue(queue))
+    }
+
+    /// How many entries there are about, those that are hidden or delayed included.
+    ///
+    /// # Errors
+    /// SQS could not be asked.
+    pub async fn depth(&self, queue: &QueueName) -> Result<u64, PortError> {
+        const COUNTS: [QueueAttributeName; 3] = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+        ];
+        let call = self.client.get_queue_attributes().queue_url(self.url(queue));
+        let answer = call.set_attribute_names(Some(COUNTS.to_vec())).send().await.map_err(|error| {
+            failure(format!("asking for the depth of the queue {}", self.names.queue(queue)), &error, PERMANENT)
+        })?;
+        let counts = answer.attributes.unwrap_or_default();
+        Ok(COUNTS.iter().filter_map(|name| counts.get(name)?.parse::<u64>().ok()).sum())
     }
 
     async fn send_batch(
@@ -237,3 +255,6 @@ fn read(message: Message) -> Option<Received> {
         sent_at: Timestamp::from_millisecond(number(MessageSystemAttributeName::SentTimestamp)?).ok()?,
     })
 }
+
+#[cfg(test)]
+mod tests;

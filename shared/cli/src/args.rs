@@ -55,6 +55,42 @@ pub(crate) struct Which {
     pub(crate) state: Option<PathBuf>,
 }
 
+/// Which hub, and where it runs.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct Where {
+    #[command(flatten)]
+    pub(crate) which: Which,
+
+    /// Where the hub runs: local, or aws:STACK after its CloudFormation stack
+    #[arg(long, value_name = "HOME", default_value = "local")]
+    pub(crate) on: On,
+}
+
+/// Where a hub runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum On {
+    /// On this machine, in a state folder.
+    Local,
+    /// On AWS, as this CloudFormation stack.
+    #[cfg(feature = "aws")]
+    Aws(String),
+}
+
+impl std::str::FromStr for On {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            None if text == "local" => Ok(Self::Local),
+            #[cfg(feature = "aws")]
+            Some(("aws", stack)) if !stack.is_empty() => Ok(Self::Aws(stack.to_owned())),
+            #[cfg(not(feature = "aws"))]
+            Some(("aws", _)) => Err("this command was built without AWS; build it with --features aws"),
+            _ => Err("expected local, or aws: and the name of a stack"),
+        }
+    }
+}
+
 /// Below it each hub has a folder of its own.
 pub(crate) const STATE: &str = ".crossdock";
 
@@ -301,7 +337,7 @@ pub(crate) struct Show {
     pub(crate) json: bool,
 
     #[command(flatten)]
-    pub(crate) which: Which,
+    pub(crate) place: Where,
 }
 
 /// Look at dead letters, and send them on their way again.
@@ -321,7 +357,7 @@ pub(crate) enum DlqCommand {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        which: Which,
+        place: Where,
     },
     /// Send dead letters on their way again, each as a new round of its delivery
     Redrive {
@@ -333,7 +369,7 @@ pub(crate) enum DlqCommand {
         #[arg(long)]
         dry_run: bool,
         #[command(flatten)]
-        which: Which,
+        place: Where,
     },
 }
 
@@ -350,7 +386,7 @@ pub(crate) struct Poll {
     pub(crate) dry_run: bool,
 
     #[command(flatten)]
-    pub(crate) which: Which,
+    pub(crate) place: Where,
 }
 
 /// Push a JSON file into the hub.
@@ -367,7 +403,7 @@ pub(crate) struct Send {
     pub(crate) source: String,
 
     #[command(flatten)]
-    pub(crate) which: Which,
+    pub(crate) place: Where,
 }
 
 /// Pause an endpoint, or let it go on.
@@ -384,19 +420,19 @@ pub(crate) enum EndpointCommand {
     /// List endpoints: what waits, what is dead, which are paused
     List {
         #[command(flatten)]
-        which: Which,
+        place: Where,
     },
     /// Pause an endpoint
     Pause {
         name: String,
         #[command(flatten)]
-        which: Which,
+        place: Where,
     },
     /// Let an endpoint go on, and try at once what waits for its next attempt
     Resume {
         name: String,
         #[command(flatten)]
-        which: Which,
+        place: Where,
     },
 }
 

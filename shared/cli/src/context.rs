@@ -1,7 +1,7 @@
 //! Which hub a command is about: its file, its environment, its secrets, its state.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -134,16 +134,35 @@ impl HubFile {
     }
 }
 
-/// A hub that is looked at from outside: its state is opened, but nothing of it runs.
-pub(crate) struct Opened {
-    /// The state's folder.
-    pub(crate) state: PathBuf,
+/// A hub that is looked at from outside: its state is opened, but nothing of it runs here.
+pub(crate) struct Opened<H> {
     pub(crate) hub: Arc<Hub>,
     pub(crate) router: Arc<Router>,
-    pub(crate) home: LocalHome,
+    pub(crate) home: H,
+    /// Those of the hub file, and those that have gone from it and left something behind.
+    endpoints: BTreeSet<EndpointName>,
 }
 
-impl Opened {
+impl<H> Opened<H> {
+    /// `left` are endpoints that have something in their queues.
+    pub(crate) fn new(hub: Arc<Hub>, router: Arc<Router>, home: H, left: BTreeSet<EndpointName>) -> Self {
+        let endpoints = left.into_iter().chain(hub.endpoints.keys().cloned()).collect();
+        Self { hub, router, home, endpoints }
+    }
+
+    /// The endpoint of that name, or all of them.
+    pub(crate) fn endpoints(&self, name: Option<&str>) -> Result<Vec<EndpointName>, Failure> {
+        match name {
+            None => Ok(self.endpoints.iter().cloned().collect()),
+            Some(name) => match self.endpoints.iter().find(|known| known.as_str() == name) {
+                Some(known) => Ok(vec![known.clone()]),
+                None => Err(unknown("endpoint", name, &self.endpoints)),
+            },
+        }
+    }
+}
+
+impl Opened<LocalHome> {
     /// For what makes sense only where a hub has run: a folder without a store is a mistake, and nothing is made there.
     pub(crate) async fn existing(which: &Which, environment: Environment) -> Result<Self, Failure> {
         let (hub, environment) = Self::hub(which, environment)?;
@@ -166,7 +185,8 @@ impl Opened {
     async fn of(which: &Which, hub: Arc<Hub>, environment: &Environment) -> Result<Self, Failure> {
         let setup = setup(which, hub.clone(), environment, Arc::new(Unobserved))?;
         let (home, router) = LocalHome::open(setup).await?;
-        Ok(Self { state: which.folder(&hub.name), hub, router, home })
+        let left = home.local_queues().endpoints().await?;
+        Ok(Self::new(hub, router, home, left))
     }
 
     /// And the environment that goes with it.
@@ -190,20 +210,6 @@ impl Opened {
 
     pub(crate) async fn close(self) {
         self.home.database().clone().close().await;
-    }
-
-    /// The endpoint of that name, or all of them.
-    pub(crate) async fn endpoints(&self, name: Option<&str>) -> Result<Vec<EndpointName>, Failure> {
-        // One that has gone from the hub file may have left something behind.
-        let mut known = self.home.local_queues().endpoints().await?;
-        known.extend(self.hub.endpoints.keys().cloned());
-        match name {
-            None => Ok(known.into_iter().collect()),
-            Some(name) => match known.iter().find(|known| known.as_str() == name) {
-                Some(known) => Ok(vec![known.clone()]),
-                None => Err(unknown("endpoint", name, &known)),
-            },
-        }
     }
 }
 

@@ -8,36 +8,48 @@ use crossdock_core::{
 };
 use serde_json::{Value, json};
 
+#[cfg(feature = "aws")]
+use crate::remote;
 use crate::{
-    args::{Dlq, DlqCommand},
+    args::{Dlq, DlqCommand, On},
     context::{Environment, Opened},
     failure::Failure,
     out,
 };
 
 pub(crate) async fn run(args: Dlq, environment: Environment) -> Result<(), Failure> {
-    match args.command {
-        DlqCommand::List { endpoint, json, which } => {
-            let opened = Opened::existing(&which, environment).await?;
-            let letters = letters(&opened, endpoint.as_deref(), None).await?;
-            if json {
+    let (DlqCommand::List { place, .. } | DlqCommand::Redrive { place, .. }) = &args.command;
+    match &place.on {
+        On::Local => {
+            let opened = Opened::existing(&place.which, environment).await?;
+            dlq(&opened, &args.command).await?;
+            opened.close().await;
+            Ok(())
+        }
+        #[cfg(feature = "aws")]
+        On::Aws(stack) => dlq(&remote::open(&place.which, stack, environment).await?, &args.command).await,
+    }
+}
+
+async fn dlq<H: Home>(opened: &Opened<H>, command: &DlqCommand) -> Result<(), Failure> {
+    match command {
+        DlqCommand::List { endpoint, json, .. } => {
+            let letters = letters(opened, endpoint.as_deref(), None).await?;
+            if *json {
                 out::json(&letters.iter().map(as_json).collect::<Value>());
             } else {
                 list(&letters, opened.home.clock().now());
             }
-            opened.close().await;
         }
-        DlqCommand::Redrive { endpoint, message, dry_run, which } => {
-            let message = message.map(|id| parse(&id)).transpose()?;
-            let opened = Opened::existing(&which, environment).await?;
-            if dry_run {
-                for letter in letters(&opened, endpoint.as_deref(), message).await? {
+        DlqCommand::Redrive { endpoint, message, dry_run, .. } => {
+            let message = message.as_deref().map(parse).transpose()?;
+            if *dry_run {
+                for letter in letters(opened, endpoint.as_deref(), message).await? {
                     out::line(&format!("would send {}", line(&letter)));
                 }
             } else {
-                redrive_all(&opened, endpoint.as_deref(), message).await?;
+                redrive_all(opened, endpoint.as_deref(), message).await?;
             }
-            opened.close().await;
         }
     }
     Ok(())
@@ -47,13 +59,13 @@ fn parse(id: &str) -> Result<MessageId, Failure> {
     id.parse().map_err(|_| Failure::new(format!("{id:?} is no message id; crossdock dlq list shows them")))
 }
 
-async fn letters(
-    opened: &Opened,
+async fn letters<H: Home>(
+    opened: &Opened<H>,
     endpoint: Option<&str>,
     message: Option<MessageId>,
 ) -> Result<Vec<DeadLetter>, Failure> {
     let mut all = Vec::new();
-    for endpoint in opened.endpoints(endpoint).await? {
+    for endpoint in opened.endpoints(endpoint)? {
         all.extend(redrive::list(&opened.home, &endpoint).await?);
     }
     if let Some(message) = message {
@@ -62,9 +74,13 @@ async fn letters(
     Ok(all)
 }
 
-async fn redrive_all(opened: &Opened, endpoint: Option<&str>, message: Option<MessageId>) -> Result<(), Failure> {
+async fn redrive_all<H: Home>(
+    opened: &Opened<H>,
+    endpoint: Option<&str>,
+    message: Option<MessageId>,
+) -> Result<(), Failure> {
     let mut sent = 0;
-    let endpoints: Vec<EndpointName> = opened.endpoints(endpoint).await?;
+    let endpoints: Vec<EndpointName> = opened.endpoints(endpoint)?;
     for endpoint in endpoints {
         for (letter, outcome) in redrive::redrive(&opened.home, &endpoint, message).await? {
             match outcome {

@@ -19,6 +19,8 @@ mod out;
 mod poll;
 mod printer;
 mod redact;
+#[cfg(feature = "aws")]
+mod remote;
 mod render;
 mod sample;
 mod send;

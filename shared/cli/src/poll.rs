@@ -1,15 +1,18 @@
 //! `crossdock poll`.
 
 use crossdock_core::{
+    hub::Hub,
     id::CollectionKey,
     object::{Decision, SetAside},
     poll::{Absent, Poller, Preview},
-    port::LeaseOwner,
+    port::{Home, LeaseOwner},
 };
-use crossdock_local::{Running, StateLock};
+use crossdock_local::{LocalHome, Running, StateLock};
 
+#[cfg(feature = "aws")]
+use crate::remote;
 use crate::{
-    args::Poll,
+    args::{On, Poll, Which},
     context::{Environment, Opened},
     failure::Failure,
     out,
@@ -21,44 +24,71 @@ const NAMED: usize = 20;
 const EXAMPLES: usize = 3;
 
 pub(crate) async fn run(args: Poll, environment: Environment) -> Result<(), Failure> {
-    let opened = Opened::open(&args.which, environment).await?;
-    if let (Some(url), false) = (Running::url(&opened.state), args.dry_run) {
+    match &args.place.on {
+        On::Local => {
+            let opened = Opened::open(&args.place.which, environment).await?;
+            let key = collection(&opened.hub, &args.collection)?;
+            if args.dry_run {
+                preview(&opened, &key).await?;
+            } else {
+                here(&opened, &args.place.which, &key).await?;
+            }
+            opened.close().await;
+            Ok(())
+        }
+        #[cfg(feature = "aws")]
+        On::Aws(stack) if args.dry_run => {
+            let opened = remote::open(&args.place.which, stack, environment).await?;
+            preview(&opened, &collection(&opened.hub, &args.collection)?).await
+        }
+        // The stack polls by itself: what is stored must be what its own hub says.
+        #[cfg(feature = "aws")]
+        On::Aws(stack) => {
+            let hub = remote::hub(&args.place.which, &environment)?;
+            out::line(&remote::poll(stack, &collection(&hub, &args.collection)?).await?);
+            Ok(())
+        }
+    }
+}
+
+async fn here(opened: &Opened<LocalHome>, which: &Which, key: &CollectionKey) -> Result<(), Failure> {
+    let state = which.folder(&opened.hub.name);
+    if let Some(url) = Running::url(&state) {
         return Err(Failure::new(format!(
             "a hub runs on {} (at {url}) and polls by itself; look without storing by --dry-run",
-            opened.state.display()
+            state.display()
         )));
     }
-    let key = collection(&opened, &args.collection)?;
+    // Two polls at once would hold one lease.
+    let _lock = StateLock::take(&state)?;
     let poller = Poller::new(&opened.home, &opened.hub, &opened.router, LeaseOwner("local".to_owned()));
-    if args.dry_run {
-        let preview =
-            poller.preview(&key).await.map_err(|error| Failure::of(format!("{key} cannot be polled"), &error))?;
-        show(&preview);
-        if preview.records == 0 && !preview.set_aside.is_empty() {
-            return Err(Failure::new(format!("no record of {key} could be read")));
-        }
-    } else {
-        // Two polls at once would hold one lease.
-        let _lock = StateLock::take(&opened.state)?;
-        let report = poller.poll(&key).await.map_err(|error| Failure::of(format!("{key} cannot be polled"), &error))?;
-        for reason in reasons(&report.set_aside) {
-            out::line(&format!("set aside: {reason}"));
-        }
-        if let Some(objects) = report.baseline {
-            out::line(&format!("baseline: {objects} objects"));
-        }
-        out::line(&format!(
-            "{} records, {} versions stored, {} messages emitted",
-            report.records, report.stored, report.emitted
-        ));
+    let report = poller.poll(key).await.map_err(|error| Failure::of(format!("{key} cannot be polled"), &error))?;
+    for reason in reasons(&report.set_aside) {
+        out::line(&format!("set aside: {reason}"));
     }
-    opened.close().await;
+    if let Some(objects) = report.baseline {
+        out::line(&format!("baseline: {objects} objects"));
+    }
+    out::line(&format!(
+        "{} records, {} versions stored, {} messages emitted",
+        report.records, report.stored, report.emitted
+    ));
     Ok(())
 }
 
-fn collection(opened: &Opened, text: &str) -> Result<CollectionKey, Failure> {
+async fn preview<H: Home>(opened: &Opened<H>, key: &CollectionKey) -> Result<(), Failure> {
+    let poller = Poller::new(&opened.home, &opened.hub, &opened.router, LeaseOwner("preview".to_owned()));
+    let preview = poller.preview(key).await.map_err(|error| Failure::of(format!("{key} cannot be polled"), &error))?;
+    show(&preview);
+    if preview.records == 0 && !preview.set_aside.is_empty() {
+        return Err(Failure::new(format!("no record of {key} could be read")));
+    }
+    Ok(())
+}
+
+fn collection(hub: &Hub, text: &str) -> Result<CollectionKey, Failure> {
     let all: Vec<&CollectionKey> =
-        opened.hub.sources.values().flat_map(|source| &source.collections).map(|one| &one.key).collect();
+        hub.sources.values().flat_map(|source| &source.collections).map(|one| &one.key).collect();
     all.iter().find(|key| key.to_string() == text).map(|key| (*key).clone()).ok_or_else(|| {
         let known: Vec<String> = all.iter().map(ToString::to_string).collect();
         Failure::new(format!("the hub has no collection {text:?}; it has {}", known.join(", ")))

@@ -8,19 +8,22 @@ use std::{
 };
 
 use crossdock_core::{
-    hub::Source,
+    hub::{Hub, Source},
+    id::SecretName,
     ingest::{Ingest, ItemError, Receipt},
     port::{EndpointClient, EndpointRequest, HeaderValue, Home, Secrets, UrlOrigin},
     publish::publish,
 };
-use crossdock_local::Running;
+use crossdock_local::{LocalHome, Running};
 use secrecy::ExposeSecret;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use url::{Host, Url};
 
+#[cfg(feature = "aws")]
+use crate::remote;
 use crate::{
-    args::Send,
+    args::{On, Send},
     context::{Environment, Opened, unknown},
     failure::Failure,
     out,
@@ -31,17 +34,38 @@ pub(crate) async fn run(args: Send, environment: Environment) -> Result<(), Fail
     if let Err(error) = serde_json::from_slice::<IgnoredAny>(&body) {
         return Err(Failure::of(format!("{} is not JSON", named(&args.file)), &error));
     }
-    let opened = Opened::open(&args.which, environment).await?;
-    let source = opened.hub.sources.values().find(|source| source.name.as_str() == args.source);
-    let Some(source) = source else {
-        return Err(unknown("source", &args.source, opened.hub.sources.keys()));
-    };
-    match Running::url(&opened.state) {
-        Some(url) => over_http(&opened, source, &url, body).await?,
-        None => into_store(&opened, source, &body).await?,
+    match &args.place.on {
+        On::Local => {
+            let opened = Opened::open(&args.place.which, environment).await?;
+            let source = source(&opened.hub, &args.source)?;
+            match Running::url(&args.place.which.folder(&opened.hub.name)) {
+                Some(url) => over_http(&opened, source, &url, body).await?,
+                None => into_store(&opened, source, &body).await?,
+            }
+            opened.close().await;
+            Ok(())
+        }
+        #[cfg(feature = "aws")]
+        On::Aws(stack) => {
+            let opened = remote::open(&args.place.which, stack, environment).await?;
+            let source = source(&opened.hub, &args.source)?;
+            let token = opened.home.secrets().secret(push_secret(source)?).await?;
+            let (status, answer) = remote::push(stack, &source.name, &token, &String::from_utf8(body)?).await?;
+            answered(&format!("the hub in {stack}"), status, &answer)
+        }
     }
-    opened.close().await;
-    Ok(())
+}
+
+fn source<'a>(hub: &'a Hub, name: &str) -> Result<&'a Source, Failure> {
+    let source = hub.sources.values().find(|source| source.name.as_str() == name);
+    source.ok_or_else(|| unknown("source", name, hub.sources.keys()))
+}
+
+/// What a push to the source has to carry.
+fn push_secret(source: &Source) -> Result<&SecretName, Failure> {
+    source.push.as_ref().ok_or_else(|| {
+        Failure::new(format!("source {} takes no pushes: it has no push secret in the hub file", source.name))
+    })
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {
@@ -57,14 +81,8 @@ fn named(file: &Path) -> String {
     if file == Path::new("-") { "the standard input".to_owned() } else { file.display().to_string() }
 }
 
-async fn over_http(opened: &Opened, source: &Source, url: &str, body: Vec<u8>) -> Result<(), Failure> {
-    let Some(secret) = &source.push else {
-        return Err(Failure::new(format!(
-            "source {} takes no pushes: it has no push secret in the hub file",
-            source.name
-        )));
-    };
-    let token = opened.home.secrets().secret(secret).await?;
+async fn over_http(opened: &Opened<LocalHome>, source: &Source, url: &str, body: Vec<u8>) -> Result<(), Failure> {
+    let token = opened.home.secrets().secret(push_secret(source)?).await?;
     let request = EndpointRequest {
         url: here(format!("{url}/push/{}", source.name).parse()?),
         headers: vec![
@@ -77,10 +95,14 @@ async fn over_http(opened: &Opened, source: &Source, url: &str, body: Vec<u8>) -
         origin: UrlOrigin::HubFile,
     };
     let response = opened.home.endpoint().post(request).await?;
-    let status = response.status;
-    let answer: Value = serde_json::from_slice(&response.body)?;
+    answered(&format!("the hub at {url}"), response.status, &response.body)
+}
+
+/// What a running hub said to a push.
+fn answered(hub: &str, status: u16, body: &[u8]) -> Result<(), Failure> {
+    let answer: Value = serde_json::from_slice(body)?;
     if let Some(error) = answer.get("error").and_then(Value::as_str) {
-        return Err(Failure::new(format!("the hub at {url} answered {status}: {error}")));
+        return Err(Failure::new(format!("{hub} answered {status}: {error}")));
     }
     for error in answer.get("errors").and_then(Value::as_array).into_iter().flatten() {
         out::note(&format!("not taken: {error}"));
@@ -88,10 +110,10 @@ async fn over_http(opened: &Opened, source: &Source, url: &str, body: Vec<u8>) -
     let accepted = answer.get("accepted").and_then(Value::as_u64).unwrap_or(0);
     let ids = answer.get("message_ids").and_then(Value::as_array).into_iter().flatten();
     report(accepted, ids.filter_map(Value::as_str));
-    if (200..300).contains(&status) { Ok(()) } else { Err(Failure::new(format!("the hub at {url} answered {status}"))) }
+    if (200..300).contains(&status) { Ok(()) } else { Err(Failure::new(format!("{hub} answered {status}"))) }
 }
 
-async fn into_store(opened: &Opened, source: &Source, body: &[u8]) -> Result<(), Failure> {
+async fn into_store(opened: &Opened<LocalHome>, source: &Source, body: &[u8]) -> Result<(), Failure> {
     let ingest = Ingest::new(&opened.home, &opened.hub, &opened.router);
     let (receipt, records) = ingest.push(source, body, None).await?;
     let Receipt { accepted, message_ids, errors } = receipt;

@@ -10,34 +10,47 @@ use crossdock_core::{
 };
 use serde_json::{Value, json};
 
+#[cfg(feature = "aws")]
+use crate::remote;
 use crate::{
-    args::Show,
+    args::{On, Show},
     context::{Environment, Opened},
     failure::Failure,
     out, why,
 };
 
 pub(crate) async fn run(args: Show, environment: Environment) -> Result<(), Failure> {
-    let opened = Opened::existing(&args.which, environment).await?;
+    match &args.place.on {
+        On::Local => {
+            let opened = Opened::existing(&args.place.which, environment).await?;
+            show(&opened, &args).await?;
+            opened.close().await;
+            Ok(())
+        }
+        #[cfg(feature = "aws")]
+        On::Aws(stack) => show(&remote::open(&args.place.which, stack, environment).await?, &args).await,
+    }
+}
+
+async fn show<H: Home>(opened: &Opened<H>, args: &Show) -> Result<(), Failure> {
     let (id, route) = match args.id.split_once('/') {
         Some((id, route)) if id.parse::<MessageId>().is_ok() => (id, Some(route)),
         _ => (args.id.as_str(), None),
     };
     let found = match id.parse::<MessageId>() {
-        Ok(id) => message(&opened, id, route).await?,
-        Err(_) => objects(&opened, &args.id).await?,
+        Ok(id) => message(opened, id, route).await?,
+        Err(_) => objects(opened, &args.id).await?,
     };
     if args.json {
         out::json(&found);
     } else {
         text::all(&found);
     }
-    opened.close().await;
     Ok(())
 }
 
 /// A message and its deliveries; of one route, `ROUTE` or `ROUTE/ROUND`, where asked.
-async fn message(opened: &Opened, id: MessageId, only: Option<&str>) -> Result<Value, Failure> {
+async fn message<H: Home>(opened: &Opened<H>, id: MessageId, only: Option<&str>) -> Result<Value, Failure> {
     let record = opened.home.store().messages(&[id]).await?.into_iter().flatten().next();
     let Some(record) = record else {
         let why = "never emitted, or over for longer than `retention` in the hub file says";
@@ -106,7 +119,7 @@ fn delivery(delivery: &Delivery) -> Value {
     })
 }
 
-async fn objects(opened: &Opened, id: &str) -> Result<Value, Failure> {
+async fn objects<H: Home>(opened: &Opened<H>, id: &str) -> Result<Value, Failure> {
     let keys = match full_key(&opened.hub, id) {
         Some(key) => vec![key],
         None => opened.home.store().objects_with_id(id).await?,
@@ -137,8 +150,8 @@ fn full_key(hub: &Hub, text: &str) -> Option<ObjectKey> {
     Some(ObjectKey { collection, id: id.to_owned() })
 }
 
-async fn object(
-    opened: &Opened,
+async fn object<H: Home>(
+    opened: &Opened<H>,
     key: &ObjectKey,
     history: &[Version],
     messages: &[MessageRecord],

@@ -58,10 +58,12 @@ fn message(template: &Template) -> Vec<Line> {
         line("DynamoDB: write units of the transaction", 10.0, price::WRITE_UNIT),
         // The message in the index, and the mark that is cleared.
         line("DynamoDB: write units beside it", 2.0, price::WRITE_UNIT),
-        line("DynamoDB: read units", 1.0, price::READ_UNIT),
+        // The head, and the version that the new one is compared with.
+        line("DynamoDB: read units", 2.0, price::READ_UNIT),
         // A page of a hundred changed objects in 2 s.
         line("Lambda: GB-seconds of the poller", gb_seconds(template, "PollerMemory", 2.0) / 100.0, price::GB_SECOND),
-        line("CloudWatch: KB of logs", 0.6, price::LOG_KB),
+        // Lambda's own lines of an invocation.
+        line("CloudWatch: KB of logs", 0.1, price::LOG_KB),
     ]
 }
 
@@ -74,7 +76,8 @@ fn delivery(template: &Template) -> Vec<Line> {
         line("DynamoDB: write units", 1.0, price::WRITE_UNIT),
         line("Lambda: invocations", 1.0 / BATCH, price::INVOCATION),
         line("Lambda: GB-seconds", gb_seconds(template, "DispatcherMemory", 0.4) / BATCH, price::GB_SECOND),
-        line("CloudWatch: KB of logs", 0.8, price::LOG_KB),
+        // A line of ours, and the batch's share of Lambda's and of the metrics.
+        line("CloudWatch: KB of logs", 0.6, price::LOG_KB),
         // X-Ray's own sampling: one of twenty invocations where there are many.
         line("X-Ray: traces", 0.05 / BATCH, price::TRACE),
     ]
@@ -101,7 +104,7 @@ fn idle(template: &Template, endpoints: f64) -> Vec<Line> {
         line("polls and publishing: write units (millions)", millions(2.0 * MINUTES), price::WRITE_UNIT),
         // Pending marks are in eight shards.
         line("polls and publishing: read units (millions)", millions(9.0 * MINUTES), price::READ_UNIT),
-        line("polls and publishing: KB of logs (millions)", millions(1.5 * invocations), price::LOG_KB),
+        line("polls and publishing: KB of logs (millions)", millions(invocations), price::LOG_KB),
         line("polls and publishing: traces (millions)", millions(invocations), price::TRACE),
         // DynamoDB asks for a caller's key every five minutes.
         line("requests to the table's key (millions)", millions(MINUTES / 5.0), price::KEY_REQUEST),

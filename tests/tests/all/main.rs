@@ -13,6 +13,8 @@ mod dependencies;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod draining;
+#[cfg(test)]
 mod expiry;
 #[cfg(test)]
 mod first_minutes;

@@ -1,47 +1,95 @@
 //! Clients of an emulated account, and the table in it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_dynamodb::{
     Client,
-    config::{BehaviorVersion, Credentials, Region},
     types::{
         AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
         ScalarAttributeType,
     },
 };
-use aws_smithy_http_client::{
-    Builder,
-    tls::{Provider, rustls_provider::CryptoMode},
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        interceptors::{Intercept, context::FinalizerInterceptorContextRef},
+        orchestrator::Metadata,
+        runtime_components::RuntimeComponents,
+    },
 };
-use crossdock_aws::store::DynamoStore;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_types::{SdkConfig, region::Region};
+use crossdock_aws::{clients::Clients, store::DynamoStore};
 use crossdock_core::hub::Retention;
-use crossdock_stack::table;
+use crossdock_stack::{names::Names, table};
+pub(crate) use crossdock_testkit::emulator::Account;
 use crossdock_testkit::{
     clock::{SeededRandom, TestClock},
-    emulator::Account,
     suite::StoreFixture,
 };
 use serde_json::Value;
 
 pub(crate) const TABLE: &str = "my-shop";
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What a hub file that says nothing of it gives.
 pub(crate) const USUAL: Retention =
     Retention { deliveries: Some(DAY.saturating_mul(30)), dead_letters: DAY.saturating_mul(14), versions: None };
 
-pub(crate) fn dynamodb(account: &Account) -> Client {
-    let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
+/// Operations that were called, in the order of their ends.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Calls(Arc<Mutex<Vec<String>>>);
+
+impl Calls {
+    /// Those since the last time.
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Intercept for Calls {
+    fn name(&self) -> &'static str {
+        "Calls"
+    }
+
+    fn read_after_execution(
+        &self,
+        _: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let operation = config.load::<Metadata>().unwrap().name().to_owned();
+        self.0.lock().unwrap().push(operation);
+        Ok(())
+    }
+}
+
+pub(crate) fn clients(account: &Account) -> Clients {
+    let credentials = Credentials::from_keys(&account.id, "secret", None);
+    let config = SdkConfig::builder()
         .region(Region::new("us-east-1"))
         .endpoint_url(&account.url)
-        .credentials_provider(Credentials::from_keys(&account.id, "secret", None))
-        .http_client(http)
-        .build();
-    Client::from_conf(config)
+        .credentials_provider(SharedCredentialsProvider::new(credentials));
+    Clients::new(&config.build())
+}
+
+pub(crate) fn dynamodb(account: &Account, calls: Calls) -> Client {
+    Client::from_conf(clients(account).dynamodb.config().to_builder().interceptor(calls).build())
+}
+
+/// Of the queues and the bus.
+pub(crate) fn names() -> Names {
+    Names::new("shop").unwrap()
+}
+
+/// What the URLs of an account's queues begin with.
+pub(crate) fn queue_urls(account: &Account) -> String {
+    format!("{}/{}/", account.url, account.id)
 }
 
 /// The table as [`table::properties`] describes it. Expiry is left to the tests: the emulator would delete by its own clock.
@@ -78,6 +126,7 @@ pub(crate) struct Fixture {
     pub(crate) client: Client,
     pub(crate) store: DynamoStore,
     pub(crate) clock: Arc<TestClock>,
+    pub(crate) calls: Calls,
 }
 
 impl Fixture {
@@ -86,11 +135,19 @@ impl Fixture {
     }
 
     pub(crate) async fn keeping(retention: Retention) -> Self {
-        let client = dynamodb(&Account::new());
+        let calls = Calls::default();
+        let client = dynamodb(&Account::new(), calls.clone());
         make_table(&client).await;
+        calls.take();
         let clock = Arc::new(TestClock::default());
         let store = DynamoStore::new(client.clone(), TABLE, clock.clone(), Arc::new(SeededRandom::new(1)), retention);
-        Self { client, store, clock }
+        Self { client, store, clock, calls }
+    }
+
+    /// Another process on the same table.
+    pub(crate) fn beside(&self, seed: u64) -> DynamoStore {
+        let random = Arc::new(SeededRandom::new(seed));
+        DynamoStore::new(self.client.clone(), TABLE, self.clock.clone(), random, USUAL)
     }
 }
 

@@ -4,35 +4,24 @@
 //! stands in for a variable that is unset or empty. `$${` is a literal `${`; a `$` before anything else is itself.
 //! Deliberately absent: nesting, and every other form of a shell's.
 
-use std::cell::Cell;
-
 /// Where variables get their values.
 pub(crate) struct Variables<'a> {
     pub(crate) lookup: &'a dyn Fn(&str) -> Option<String>,
     /// What may stand for the whole scalar at a path where a variable is not set.
-    pub(crate) stand_in: Option<&'a dyn Fn(&str) -> Option<&'static str>>,
+    pub(crate) stand_in: fn(&str) -> Option<&'static str>,
 }
 
 impl Variables<'_> {
     /// As [`expand`], for the scalar at `path`.
     pub(crate) fn expand(&self, path: &str, text: &str) -> Result<Option<String>, Vec<(String, Option<String>)>> {
-        let Some(stand_in) = self.stand_in.and_then(|stand_in| stand_in(path)) else {
+        let Some(stand_in) = (self.stand_in)(path) else {
             return expand(text, self.lookup);
         };
-        let missing = Cell::new(false);
-        let lookup = |name: &str| {
-            let value = (self.lookup)(name);
-            missing.set(missing.get() || value.is_none());
-            value
-        };
-        match expand(text, &lookup) {
-            Err(_) if missing.get() => {
-                // Faults of another kind stay faults.
-                expand(text, &|name| Some((self.lookup)(name).unwrap_or_default()))?;
-                Ok(Some(stand_in.to_owned()))
-            }
-            expanded => expanded,
-        }
+        expand(text, self.lookup).or_else(|_| {
+            // Whatever else is wrong with it stays a fault.
+            expand(text, &|name| Some((self.lookup)(name).unwrap_or_default()))?;
+            Ok(Some(stand_in.to_owned()))
+        })
     }
 }
 

@@ -100,10 +100,6 @@ impl Report {
         Fault { file: self.file.clone(), line, column, path: place.path.clone(), message, suggestion }
     }
 
-    pub(crate) fn file(&self) -> &str {
-        &self.file
-    }
-
     pub(crate) fn is_clean(&self) -> bool {
         self.faults.is_empty()
     }

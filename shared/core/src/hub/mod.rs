@@ -69,8 +69,7 @@ pub struct Compiled {
 /// # Errors
 /// Every fault of the file, at least one, in the order of the file.
 pub fn load(file: &str, text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<LoadedHub, Faults> {
-    let variables = Variables { lookup, stand_in: None };
-    read(Report::new(file, text), |report| parse::parse(text, &variables, report)).map(|(loaded, _)| loaded)
+    load_file(file, text, &Variables { lookup, stand_in: |_| None }).map(|(loaded, _)| loaded)
 }
 
 /// As [`load`], for what is made of a hub without asking or telling anybody: a variable that is not set and only says how
@@ -79,8 +78,7 @@ pub fn load(file: &str, text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> 
 /// # Errors
 /// As [`load`]; a variable that is missing anywhere else is a fault.
 pub fn load_outline(file: &str, text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<LoadedHub, Faults> {
-    let variables = Variables { lookup, stand_in: Some(&outline::stand_in) };
-    read(Report::new(file, text), |report| parse::parse(text, &variables, report)).map(|(loaded, _)| loaded)
+    load_file(file, text, &Variables { lookup, stand_in: outline::stand_in }).map(|(loaded, _)| loaded)
 }
 
 /// As [`load`], and gives the hub as one JSON text too, variables expanded.
@@ -88,8 +86,7 @@ pub fn load_outline(file: &str, text: &str, lookup: &dyn Fn(&str) -> Option<Stri
 /// # Errors
 /// As [`load`].
 pub fn compile(file: &str, text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Compiled, Faults> {
-    let variables = Variables { lookup, stand_in: None };
-    let (loaded, root) = read(Report::new(file, text), |report| parse::parse(text, &variables, report))?;
+    let (loaded, root) = load_file(file, text, &Variables { lookup, stand_in: |_| None })?;
     match serde_json::to_string(&root) {
         Ok(text) => Ok(Compiled { loaded, text }),
         Err(error) => Err(Faults(vec![loaded.places.fault("", error.to_string(), None)])),
@@ -101,9 +98,10 @@ pub fn compile(file: &str, text: &str, lookup: &dyn Fn(&str) -> Option<String>) 
 /// # Errors
 /// The text is not what [`compile`] gave, or was compiled by another version of it.
 pub fn load_compiled(text: &str) -> Result<Hub, Faults> {
-    let tree = |report: &mut Report| match serde_json::from_str::<tree::Node>(text) {
+    let mut report = Report::new("hub.json", text);
+    let root = match serde_json::from_str::<tree::Node>(text) {
         Ok(mut root) => {
-            parse::finish(&mut root, String::new(), None, report);
+            parse::finish(&mut root, String::new(), None, &mut report);
             Some(root)
         }
         Err(error) => {
@@ -112,23 +110,25 @@ pub fn load_compiled(text: &str) -> Result<Hub, Faults> {
             None
         }
     };
-    read(Report::new("hub.json", text), tree).map(|(loaded, _)| loaded.hub)
+    read(root, report).map(|(hub, ..)| hub)
 }
 
-fn read(
-    mut report: Report,
-    tree: impl FnOnce(&mut Report) -> Option<tree::Node>,
-) -> Result<(LoadedHub, tree::Node), Faults> {
-    let read = tree(&mut report).and_then(|root| {
+fn load_file(file: &str, text: &str, variables: &Variables<'_>) -> Result<(LoadedHub, tree::Node), Faults> {
+    let mut report = Report::new(file, text);
+    let root = parse::parse(text, variables, &mut report);
+    let (hub, root, report) = read(root, report)?;
+    let places = Places::of(file, &root);
+    Ok((LoadedHub { hub, notes: report.into_notes(), places }, root))
+}
+
+/// The hub of a tree; `None`: there is none, and the report says why.
+fn read(root: Option<tree::Node>, mut report: Report) -> Result<(Hub, tree::Node, Report), Faults> {
+    let hub = root.and_then(|root| {
         let description = HubFile::decode(&root, &mut report)?;
-        let hub = resolve::resolve(&root, &description, &mut report)?;
-        Some((hub, root))
+        Some((resolve::resolve(&root, &description, &mut report)?, root))
     });
-    match read {
-        Some((hub, root)) if report.is_clean() => {
-            let places = Places::of(report.file(), &root);
-            Ok((LoadedHub { hub, notes: report.into_notes(), places }, root))
-        }
+    match hub {
+        Some((hub, root)) if report.is_clean() => Ok((hub, root, report)),
         _ => {
             if report.is_clean() {
                 report.fault(&Place::default(), "this file could not be made into a hub");

@@ -66,7 +66,7 @@ fn show(LoadedHub { mut hub, notes, .. }: LoadedHub) -> String {
 
 fn parse(text: &str) -> tree::Node {
     let mut report = fault::Report::new("hub.yaml", text);
-    parse::parse(text, &Variables { lookup: &lookup, stand_in: None }, &mut report).unwrap()
+    parse::parse(text, &Variables { lookup: &lookup, stand_in: |_| None }, &mut report).unwrap()
 }
 
 fn hub(text: &str) -> Hub {

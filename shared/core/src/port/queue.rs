@@ -86,7 +86,7 @@ pub trait Queues: Send + Sync {
         }
     }
 
-    /// Up to `max` (at most 10) visible entries, each hidden for `visibility` from now. Does not wait. An entry whose
+    /// Up to `max` (at most 10) visible entries, each hidden for `visibility` from now. Waits for a second at most. An entry whose
     /// receive count has passed the queue's limit goes to the dead-letter queue instead of being returned.
     fn receive(
         &self,

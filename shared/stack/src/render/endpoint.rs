@@ -239,7 +239,7 @@ struct Metric {
 /// `name` follows the stack's. A metric that is silent is no trouble: SQS gives none of a queue that was empty for hours,
 /// EventBridge none of what did not happen.
 fn alarm(name: &str, description: &str, metric: Metric, threshold: Yaml) -> Map {
-    let dimension = |(name, value)| Yaml::from(Map::default().with("Name", name).with("Value", Yaml::from(value)));
+    let dimension = |(name, value): (&str, Yaml)| Yaml::from(Map::default().with("Name", name).with("Value", value));
     resource(
         "AWS::CloudWatch::Alarm",
         Map::default()

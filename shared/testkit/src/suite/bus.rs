@@ -9,7 +9,7 @@ use crossdock_core::{
 };
 
 use super::{BusFixture, alpha, beta, receive_all};
-use crate::build::{delicate, endpoint, large, message, message_type};
+use crate::build::{endpoint, large, message, message_type};
 
 /// Which types of message a route takes to which endpoint.
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +59,7 @@ async fn copies(fixture: &impl BusFixture, queue: &QueueName, count: usize) -> V
 
 pub async fn every_route_gets_a_copy<F: BusFixture>(fixture: &F) {
     let mut message = of_type("m", "order:new");
-    message.payload = delicate();
+    message.payload = fixture.delicate();
     assert_eq!(fixture.bus().publish(std::slice::from_ref(&message)).await, [Ok(())]);
     for (queue, route) in [(alpha(), "book"), (beta(), "mail")] {
         let copies = copies(fixture, &queue, 1).await;

@@ -19,6 +19,8 @@ use crossdock_core::{
     port::{Bus, Collections, Ledger, Outbox, QueueName, Queues, Received, VersionStore},
 };
 
+use serde_json::Value;
+
 use crate::{build::endpoint, clock::TestClock};
 
 /// An empty store and the clock it was made with.
@@ -48,6 +50,11 @@ pub trait BusFixture: Sync {
 
     fn bus(&self) -> &Self::Bus;
     fn queues(&self) -> &Self::Queues;
+    /// A payload that must arrive as it is. Only an emulator may want another one, where it is less exact than what it
+    /// stands for.
+    fn delicate(&self) -> Value {
+        crate::build::delicate()
+    }
     /// Waits until what was published has had the time to reach the queues.
     fn arrived(&self) -> impl Future<Output = ()> + Send;
 }

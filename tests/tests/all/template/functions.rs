@@ -4,7 +4,7 @@ use crossdock_stack::names::{Function, Names};
 use serde_json::json;
 
 use super::document::Template;
-use crate::support::binary::{repository, repository_file};
+use crate::support::binary::repository_file;
 
 /// As `Poller` is the function `poller`.
 fn logical(function: Function) -> String {
@@ -86,7 +86,7 @@ fn ingest_is_reached_through_its_url_only() {
     assert_eq!(permissions, expected.map(|action| (action.to_owned(), true)));
 }
 
-/// The last one opens loopback to functions that are processes of a test's own machine.
+/// `CROSSDOCK_TEST_LOOPBACK` opens loopback, for functions that are processes of a test's own machine.
 #[test]
 fn functions_are_told_what_they_read_and_nothing_of_tests() {
     let read = repository_file("shared/aws/src/settings.rs");
@@ -105,7 +105,6 @@ fn functions_are_told_what_they_read_and_nothing_of_tests() {
             assert!(!repository_file(&file).contains(word), "{file} says {word}");
         }
     }
-    assert!(repository().join("samconfig.toml").is_file());
 }
 
 /// sam gives no word about a parameter that it does not know until it deploys.

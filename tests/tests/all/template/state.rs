@@ -132,17 +132,14 @@ fn everything_is_called_as_the_functions_call_it() {
     assert_eq!(main.resource("Sweep").property("Name"), crossdock_stack::names::SWEEP_SCHEDULE);
 }
 
-/// The prefixes of the policies, which name no endpoint, are those of the queues.
+/// The prefixes in the policies, which name no endpoint, are those of the endpoints' queues.
 #[test]
 fn the_policies_name_the_queues_of_the_endpoints() {
-    let endpoint = "e".parse().unwrap();
-    let names = names();
-    let queue = names.queue(&QueueName::Endpoint(endpoint));
-    let prefix = queue.strip_suffix('e').unwrap();
     let main = Template::main();
     let role = main.resource("DispatcherRole").value.to_string();
-    assert!(role.contains(&format!(":{prefix}*\"")), "no {prefix}* in the dispatcher's role");
-    let dead = names.queue(&QueueName::DeadLetters("e".parse().unwrap()));
-    let prefix = dead.strip_suffix('e').unwrap();
-    assert!(role.contains(&format!(":{prefix}*\"")), "no {prefix}* in the dispatcher's role");
+    for kind in [QueueName::Endpoint, QueueName::DeadLetters] {
+        let queue = names().queue(&kind("e".parse().unwrap()));
+        let prefix = queue.strip_suffix('e').unwrap();
+        assert!(role.contains(&format!(":{prefix}*\"")), "no {prefix}* in the dispatcher's role");
+    }
 }

@@ -1,1 +1,4 @@
+mod bus;
+mod queues;
+mod secrets;
 mod store;

@@ -18,7 +18,7 @@ fn the_committed_schema_is_fresh() {
 fn as_written(text: &str) -> Option<Value> {
     let mut report = Report::new("hub.yaml", text);
     let itself = |name: &str| Some(format!("${{{name}}}"));
-    Some(parse(text, &Variables { lookup: &itself, stand_in: None }, &mut report)?.to_json())
+    Some(parse(text, &Variables { lookup: &itself, stand_in: |_| None }, &mut report)?.to_json())
 }
 
 /// What an editor underlines first, if anything.

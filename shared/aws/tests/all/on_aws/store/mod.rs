@@ -1,5 +1,9 @@
 //! The store on DynamoDB: the contract of every port that keeps state, and what only this home promises.
 
+mod expiring;
+mod large;
+mod single;
+
 mod versions {
     crossdock_testkit::versions_suite!(crate::support::Fixture::new());
 }
