@@ -16,8 +16,10 @@ use std::{
 };
 
 /// Reads what nobody writes: it comes to an end with the process that holds the other side.
-const UNTIL_WE_END: &str =
-    r#""$1" 2>"$2/log" & emulator=$!; cat >/dev/null; kill "$emulator" 2>/dev/null; wait; rm -rf "$2""#;
+const UNTIL_WE_END: &str = r#""$1" "$2/repaired.py" 2>"$2/log" & emulator=$!; cat >/dev/null; kill "$emulator" 2>/dev/null; wait; rm -rf "$2""#;
+
+/// Starts it, mended.
+const REPAIRED: &str = include_str!("emulator/repaired.py");
 
 static SHARED: LazyLock<Emulator> = LazyLock::new(Emulator::start);
 static ACCOUNTS: AtomicU64 = AtomicU64::new(100_000_000_000);
@@ -66,8 +68,14 @@ impl Emulator {
         let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|taken| taken.local_addr()).expect("a port").port();
         let folder = std::env::temp_dir().join(format!("crossdock-emulator-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder for the emulator");
+        std::fs::write(folder.join("repaired.py"), REPAIRED).expect("a file for the emulator");
         let mut command = Command::new("sh");
-        command.args(["-c", UNTIL_WE_END, "sh"]).arg(binary).arg(&folder).current_dir(&folder);
+        // The interpreter that it was installed for is beside it.
+        command
+            .args(["-c", UNTIL_WE_END, "sh"])
+            .arg(binary.with_file_name("python3"))
+            .arg(&folder)
+            .current_dir(&folder);
         // Functions inherit its environment, and what the tests were started with is none of theirs.
         command.env_clear().envs(setting("PATH").map(|path| ("PATH", path)));
         command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string()).env("LOG_LEVEL", "WARNING");

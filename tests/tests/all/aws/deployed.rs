@@ -120,7 +120,8 @@ async fn made(
     bench.run_exactly(&["render", "--hub", "infra/hub.yaml"]).await.ok();
     bench.run_exactly(&["render", "--hub", "infra/hub.yaml", "--package", "hub.json"]).await.ok();
     let compiled = fs::read_to_string(bench.path("hub.json")).unwrap().replace(AWAY, HERE);
-    let packaged = package(&bench.path("template.yaml"), compiled.as_bytes(), editions.fetch_add(1, Ordering::Relaxed));
+    let packaged =
+        package(cloud, &bench.path("template.yaml"), compiled.as_bytes(), editions.fetch_add(1, Ordering::Relaxed));
     for (key, bytes) in packaged.uploads {
         cloud.upload(&key, bytes).await;
     }

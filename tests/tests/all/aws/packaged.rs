@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::cloud::{BUCKET, template_url, zipped};
+use super::cloud::{Cloud, zipped};
 use crate::support::binary::crossdock;
 
 /// A template that CloudFormation can take, and what has to be uploaded before: keys and contents.
@@ -18,15 +18,15 @@ pub(crate) struct Packaged {
 
 /// `template` and what it nests; `hub` is what the functions' packages get as `hub.json`. `edition` tells the uploads of
 /// one deployment from those of another: CloudFormation takes what has the same place for unchanged.
-pub(crate) fn package(template: &Path, hub: &[u8], edition: usize) -> Packaged {
+pub(crate) fn package(cloud: &Cloud, template: &Path, hub: &[u8], edition: usize) -> Packaged {
     let mut packaged = Packaged::default();
-    packaged.template = read(template, hub, edition, &mut packaged.uploads);
+    packaged.template = read(cloud, template, hub, edition, &mut packaged.uploads);
     let functions = packaged.uploads.iter().filter(|(key, _)| key.ends_with(".zip")).count();
     assert_eq!(functions, 3, "{} should name three functions", template.display());
     packaged
 }
 
-fn read(file: &Path, hub: &[u8], edition: usize, uploads: &mut Vec<(String, Vec<u8>)>) -> String {
+fn read(cloud: &Cloud, file: &Path, hub: &[u8], edition: usize, uploads: &mut Vec<(String, Vec<u8>)>) -> String {
     let folder = file.parent().unwrap();
     let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let mut packaged = String::new();
@@ -35,15 +35,15 @@ fn read(file: &Path, hub: &[u8], edition: usize, uploads: &mut Vec<(String, Vec<
         let value = value.trim_matches('"');
         let replaced = match name.trim_start() {
             "TemplateURL" => {
-                let nested = read(&folder.join(value), hub, edition, uploads);
+                let nested = read(cloud, &folder.join(value), hub, edition, uploads);
                 let key = format!("{edition}/{value}");
                 uploads.push((key.clone(), nested.into_bytes()));
-                format!("{name}: {}", template_url(&key))
+                format!("{name}: {}", cloud.template_url(&key))
             }
             "CodeUri" => {
                 let key = format!("{edition}/{value}.zip");
                 uploads.push((key.clone(), zipped([("bootstrap", bootstrap(value)), ("hub.json", hub.to_vec())])));
-                format!("{name}: s3://{BUCKET}/{key}")
+                format!("{name}: s3://{}/{key}", cloud.bucket())
             }
             _ => line.to_owned(),
         };

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 
 use roxmltree::{Document, Node};
 
-use super::{BUCKET, Cloud, within};
+use super::{Cloud, within};
 use crate::support::wait::PATIENCE;
 
 /// A template, and the values of its parameters.
@@ -61,7 +61,7 @@ impl Stack {
         // Larger than what fits into the request.
         let key = format!("{}-{action}.yaml", self.name);
         self.cloud.upload(&key, template.text.clone().into_bytes()).await;
-        let mut pairs = vec![("TemplateURL".to_owned(), template_url(&key))];
+        let mut pairs = vec![("TemplateURL".to_owned(), self.cloud.template_url(&key))];
         let capabilities = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"];
         for (place, capability) in (1..).zip(capabilities) {
             pairs.push((format!("Capabilities.member.{place}"), capability.to_owned()));
@@ -142,15 +142,28 @@ impl Stack {
         }
     }
 
-    /// What happened to it, the failures first.
+    /// What failed, in it and in the stacks that it nests.
     async fn story(&self) -> String {
         const TOLD: [&str; 4] = ["ResourceStatus", "ResourceType", "LogicalResourceId", "ResourceStatusReason"];
-        let answer = self.call("DescribeStackEvents", &[]).await;
-        let document = Document::parse(&answer).unwrap();
-        let events = members(document.root(), "StackEvents").into_iter();
-        let mut told: Vec<String> = events.map(|event| TOLD.map(|name| text(event, name)).join(" ")).collect();
-        told.sort_by_key(|line| !line.contains("FAILED"));
-        told.join("\n")
+        let mut stacks = vec![self.name.clone()];
+        let nested =
+            self.resources().await.into_iter().filter(|resource| resource.kind == "AWS::CloudFormation::Stack");
+        stacks.extend(nested.map(|resource| resource.physical));
+        let mut told = String::new();
+        for name in stacks {
+            let answer = Self { cloud: self.cloud.clone(), name }.call("DescribeStackEvents", &[]).await;
+            let document = Document::parse(&answer).unwrap();
+            for event in members(document.root(), "StackEvents") {
+                let line = TOLD.map(|name| text(event, name)).join(" ");
+                if line.contains("FAILED") {
+                    told.push_str(&format!(
+                        "{line}
+"
+                    ));
+                }
+            }
+        }
+        told
     }
 }
 
@@ -159,11 +172,6 @@ struct Description {
     id: String,
     status: String,
     outputs: BTreeMap<String, String>,
-}
-
-/// Of a template that was uploaded.
-pub(crate) fn template_url(key: &str) -> String {
-    format!("https://s3.amazonaws.com/{BUCKET}/{key}")
 }
 
 fn node<'a>(of: Node<'a, 'a>, name: &str) -> Option<Node<'a, 'a>> {

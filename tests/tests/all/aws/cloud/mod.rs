@@ -17,7 +17,7 @@ use crossdock_testkit::emulator::Account;
 use serde_json::Value;
 
 pub(crate) use self::{
-    formation::{Stack, Template, template_url},
+    formation::{Stack, Template},
     package::zipped,
     queues::Depth,
     table::Item,
@@ -74,9 +74,19 @@ impl Cloud {
         request.body(form.finish()).send().await
     }
 
-    /// Puts an object where CloudFormation and Lambda find it: bucket and key.
+    /// For what is deployed. Buckets share one namespace, whoever's they are.
+    pub(crate) fn bucket(&self) -> String {
+        format!("deployments-{}", self.account.id)
+    }
+
+    /// Of a template that was uploaded.
+    pub(crate) fn template_url(&self, key: &str) -> String {
+        format!("https://s3.amazonaws.com/{}/{key}", self.bucket())
+    }
+
+    /// Puts an object where CloudFormation and Lambda find it.
     pub(crate) async fn upload(&self, key: &str, bytes: Vec<u8>) {
-        let response = self.request("s3", "PUT", format!("/{BUCKET}/{key}")).body(bytes).send().await;
+        let response = self.request("s3", "PUT", format!("/{}/{key}", self.bucket())).body(bytes).send().await;
         assert_eq!(response.status, 200, "{key}: {response:?}");
     }
 
@@ -84,7 +94,7 @@ impl Cloud {
         let place = format!(
             r#"<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><LocationConstraint>{REGION}</LocationConstraint></CreateBucketConfiguration>"#
         );
-        let response = self.request("s3", "PUT", format!("/{BUCKET}")).body(place).send().await;
+        let response = self.request("s3", "PUT", format!("/{}", self.bucket())).body(place).send().await;
         assert_eq!(response.status, 200, "{response:?}");
     }
 
@@ -113,6 +123,3 @@ pub(crate) async fn within<T>(limit: Duration, mut look: impl AsyncFnMut() -> Op
     };
     tokio::time::timeout(limit, looking).await.ok()
 }
-
-/// For what is deployed.
-pub(crate) const BUCKET: &str = "deployments";

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::aws::cloud::{Cloud, Depth, Stack, Template, template_url, until, zipped};
+use crate::aws::cloud::{Cloud, Depth, Stack, Template, until, zipped};
 
 /// Answers with the event, what it knows of itself, and a failure for each record that asks for one.
 const BOOTSTRAP: &str = r#"#!/usr/bin/env python3
@@ -36,7 +36,7 @@ Resources:
       Runtime: provided.al2023
       Architectures: [arm64]
       Handler: bootstrap
-      CodeUri: s3://deployments/echo.zip
+      CodeUri: s3://BUCKET/echo.zip
       Timeout: 10
       Environment: {Variables: {SETTING: !Ref Setting}}
       FunctionUrlConfig: {AuthType: NONE}
@@ -95,7 +95,7 @@ async fn a_small_stack_works_as_aws_documents() {
     cloud.upload("echo.zip", zipped([("bootstrap", BOOTSTRAP.into())])).await;
     cloud.upload("nested.yaml", NESTED.into()).await;
     let template = |setting: &str| Template {
-        text: TEMPLATE.replace("TEMPLATE_URL", &template_url("nested.yaml")),
+        text: TEMPLATE.replace("TEMPLATE_URL", &cloud.template_url("nested.yaml")).replace("BUCKET", &cloud.bucket()),
         parameters: [("Setting".to_owned(), setting.to_owned())].into(),
     };
     let stack = Stack::create(&cloud, "small", &template("first")).await;

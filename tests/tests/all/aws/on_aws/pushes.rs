@@ -81,7 +81,7 @@ async fn a_push_is_stored_published_and_delivered_whatever_dies() {
         (
             "no such source",
             call("POST", format!("{}/push/elsewhere", scenery.url)).bearer(TOKEN).json(&said("no")),
-            401,
+            404,
         ),
         ("no such path", call("POST", format!("{}/elsewhere", scenery.url)).json(&said("no")), 404),
         ("no JSON", scenery.push(&said("no")).body("word"), 400),

@@ -62,7 +62,7 @@ fn is_over(seen: &[Value]) -> bool {
 
 async fn seen_by_the_local_hub(text: &str) -> Vec<Value> {
     let servers = Bench::empty();
-    let (sample, bench, _) = sample(Bench::new(text).variable("POLL_EVERY", "1s"), &servers, str::to_owned).await;
+    let (sample, bench, _) = sample(Bench::new(text), &servers, str::to_owned).await;
     let hub: Hub = bench.start().await;
     until_so("the end of the scene", || is_over(&seen(&sample)).then_some(()), || hub.story()).await;
     let seen = seen(&sample);
@@ -73,9 +73,10 @@ async fn seen_by_the_local_hub(text: &str) -> Vec<Value> {
 async fn seen_by_the_hub_on_aws(text: &str) -> Vec<Value> {
     let servers = Bench::empty();
     let (sample, bench, secrets) = sample(Bench::empty(), &servers, away).await;
-    let hub = Deployed::with("scene", bench, text, &[("SecretsPath", "/my-shop")]).await;
+    let bench = bench.variable("POLL_EVERY", "1m");
+    let hub = Deployed::new("scene", bench, text).await;
     for (name, value) in &secrets {
-        hub.cloud.put_secret(&format!("/my-shop/{name}"), value).await;
+        hub.cloud.put_secret(&format!("/scene/{name}"), value).await;
     }
     let playing = async || {
         for collection in COLLECTIONS {
