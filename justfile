@@ -13,7 +13,7 @@ test *arguments:
 
 # What the compiler and clippy say
 check:
-    cargo clippy --workspace --all-targets --features crossdock-cli/faults -- -D warnings
+    cargo clippy --workspace --all-targets --features crossdock-cli/aws,crossdock-cli/faults,crossdock-aws/faults -- -D warnings
 
 fmt:
     cargo fmt --all
@@ -24,7 +24,7 @@ deny:
 
 # Writes golden files anew; read the difference before you commit it
 update-golden:
-    UPDATE_EXPECT=1 cargo test --workspace --exclude crossdock-tests --features crossdock-cli/faults
+    UPDATE_EXPECT=1 cargo test --workspace --exclude crossdock-tests --features crossdock-cli/aws,crossdock-cli/faults,crossdock-aws/faults
 
 # Seconds from `git clone` to the first delivery, with nothing downloaded or compiled before
 cold-start *arguments:

@@ -98,3 +98,6 @@ impl Bus for EventBridgeBus {
         answers.into_iter().map(|answer| answer.map_err(told)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

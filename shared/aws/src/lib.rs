@@ -12,6 +12,8 @@ pub mod bus;
 pub mod calls;
 pub mod clients;
 mod failure;
+#[cfg(test)]
+mod fake;
 pub mod function;
 pub mod home;
 pub mod queues;

@@ -15,6 +15,7 @@ use aws_sdk_sqs::{
         MessageSystemAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry,
     },
 };
+use aws_smithy_types::error::operation::BuildError;
 use crossdock_core::{
     Timestamp,
     port::{Entry, PortError, QueueName, Queues, Received},
@@ -224,7 +225,8 @@ fn attribute(text: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-fn unbuilt(error: aws_smithy_types::error::operation::BuildError) -> PortError {
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
+fn unbuilt(error: BuildError) -> PortError {
     PortError::permanent(error.to_string())
 }
 
@@ -255,3 +257,6 @@ fn read(message: Message) -> Option<Received> {
         sent_at: Timestamp::from_millisecond(number(MessageSystemAttributeName::SentTimestamp)?).ok()?,
     })
 }
+
+#[cfg(test)]
+mod tests;

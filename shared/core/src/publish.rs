@@ -43,7 +43,8 @@ pub async fn publish<H: Home>(home: &H, router: &Router, records: &[MessageRecor
     let mut handed = hand_over(home, records).await;
     let mut told = Vec::new();
     for (record, why) in std::mem::take(&mut handed.impossible) {
-        match give_up(home, router, record, &why).await {
+        // Apart, because it is seldom: every caller's future would carry its size.
+        match Box::pin(give_up(home, router, record, &why)).await {
             Ok(notification) => {
                 handed.settled.push(record.message.message_id);
                 told.extend(notification);

@@ -157,7 +157,7 @@ pub(crate) async fn audit(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: watc
                 tracing::debug!(messages = swept.messages, missing = swept.missing, "looked for missing deliveries");
             }
             Ok((Some(error), _)) | Err(error) => {
-                tracing::warn!(error = %error, "missing deliveries could not be looked for")
+                tracing::warn!(error = %error, "missing deliveries could not be looked for");
             }
         }
     }

@@ -3,7 +3,7 @@ use crossdock_testkit::build;
 use serde_json::json;
 
 use super::*;
-use crate::function::testing::{Stage, lasting};
+use crate::function::testing::{Stage, Weakness, lasting};
 
 fn event() -> Value {
     json!({
@@ -26,7 +26,7 @@ async fn what_is_accepted_is_stored_and_on_its_way_when_it_is_answered() {
 /// Nothing is answered that may not be so.
 #[tokio::test]
 async fn without_time_it_is_to_be_sent_again() {
-    let stage = Stage::new().await;
+    let stage = Stage::with(Weakness::Silent).await;
     let answer = json!(handle(stage.work.clone(), lasting(0), event()).await.unwrap());
     assert_eq!(answer["statusCode"], 503, "{answer}");
 }

@@ -64,6 +64,8 @@ pub(super) enum Weakness {
     PanickingQueue,
     /// Changing a visibility is refused.
     RefusingQueue,
+    /// Secrets never come.
+    Silent,
 }
 
 #[derive(Clone)]
@@ -111,7 +113,7 @@ impl Queues for Fake {
     }
     async fn change_visibility(&self, queue: &QueueName, receipt: &str, after: Duration) -> Result<(), PortError> {
         match self.weakness {
-            Weakness::None => {
+            Weakness::None | Weakness::Silent => {
                 assert_eq!(after.subsec_nanos(), 0, "SQS counts in seconds");
                 self.queues.change_visibility(queue, receipt, after).await
             }
@@ -160,6 +162,9 @@ impl SourceClient for Fake {
 
 impl Secrets for Fake {
     async fn secret(&self, _: &SecretName) -> Result<SecretString, PortError> {
+        if self.weakness == Weakness::Silent {
+            return std::future::pending().await;
+        }
         Ok(SecretString::from("token"))
     }
 }

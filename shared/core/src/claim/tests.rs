@@ -31,7 +31,7 @@ fn router() -> Router {
     Router::new(&hub)
 }
 
-fn message(keys: Value, order: Value, previous: Option<Value>) -> Message {
+fn message(keys: &Value, order: &Value, previous: Option<Value>) -> Message {
     let mut message = json!({
         "message_id": "5f5f5f5f-5f5f-8f5f-9f5f-5f5f5f5f5f5f", "message": "order:updated", "hub": "my-shop",
         "source": "my-store", "created_at": "2026-11-21T10:00:00Z", "trace_id": "0af7651916cd43dd8448eb211c80319c",
@@ -57,7 +57,7 @@ fn matching(detail: &Value, of: &Message, router: &Router) -> Vec<usize> {
 
 #[test]
 fn what_fits_goes_whole() {
-    let (router, message) = (router(), message(json!({}), json!({"state": "paid", "note": "n".repeat(500)}), None));
+    let (router, message) = (router(), message(&json!({}), &json!({"state": "paid", "note": "n".repeat(500)}), None));
     let whole = serde_json::to_string(&message).unwrap();
     assert_eq!(detail(&message, &router, whole.len()).unwrap(), whole);
     assert_ne!(detail(&message, &router, whole.len() - 1).unwrap(), whole);
@@ -69,7 +69,7 @@ fn what_nobody_looks_at_goes() {
     let order =
         json!({"state": "open", "note": "n".repeat(5_000), "lines": [{"sku": "a", "text": "t"}, 7, {"text": "t"}]});
     let message =
-        message(json!({"total": 250, "email": "x@example.com"}), order, Some(json!({"state": "paid", "n": 1})));
+        message(&json!({"total": 250, "email": "x@example.com"}), &order, Some(json!({"state": "paid", "n": 1})));
     let text = detail(&message, &router, 1_000).unwrap();
     let sent: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(sent["payload"], json!({"order": {"actual": {"state": "open", "lines": [{"sku": "a"}, {}]}}}));
@@ -89,7 +89,7 @@ fn what_nobody_looks_at_goes() {
 
 #[test]
 fn what_filters_look_at_may_be_too_much() {
-    let message = message(json!({}), json!({"state": "s".repeat(5_000)}), None);
+    let message = message(&json!({}), &json!({"state": "s".repeat(5_000)}), None);
     let error = detail(&message, &router(), 1_000).unwrap_err().to_string();
     assert!(
         error.starts_with("message 5f5f5f5f-5f5f-8f5f-9f5f-5f5f5f5f5f5f is too large for the bus: it takes 1000 bytes")
@@ -120,7 +120,7 @@ proptest! {
     #[test]
     fn every_route_answers_the_same(total in value(), order in value(), previous in prop::option::of(value())) {
         let router = router();
-        let message = message(json!({"total": total}), order, previous);
+        let message = message(&json!({"total": total}), &order, previous);
         let whole = serde_json::to_value(&message).unwrap();
         let pruned = pruned(&message, &router);
         prop_assert_eq!(matching(&pruned, &message, &router), matching(&whole, &message, &router), "{}", pruned);

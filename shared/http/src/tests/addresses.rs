@@ -295,3 +295,24 @@ fn a_named_network_opens_itself_and_no_other() {
     check("fd13::1", false);
     check("127.0.0.1", false);
 }
+
+/// Where loopback is open, one port of it can stay closed: the Runtime API's, for a function under test.
+#[tokio::test]
+async fn a_closed_port_is_closed_under_every_name() {
+    let port = 9001;
+    let names = Arc::new(FakeNames::default().with("shop.test", &[&["127.0.0.1"]]));
+    let client = client_asking(dev().closing_port(port), Arc::clone(&names));
+    for host in ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "shop.test"] {
+        let url: Url = format!("http://{host}:{port}/2018-06-01/runtime/invocation/next").parse().unwrap();
+        let posted = client.post(delivery(&url)).await.map(drop);
+        let fetched = client.fetch(page(&url)).await.map(drop);
+        for refused in [posted, fetched] {
+            let Err(HttpError::AddressRefused(why)) = refused else { panic!("{url}: {refused:?}") };
+            assert!(why.contains("port 9001 is closed"), "{why}");
+        }
+    }
+    assert_eq!(names.asked(), 0);
+    let other: Url = format!("http://127.0.0.1:{}/", port + 1).parse().unwrap();
+    assert_eq!(target::vet(&dev().closing_port(port), &other, HubFile), Ok(()));
+    assert!(target::vet(&closed().closing_port(port), &other, HubFile).is_err(), "it opens nothing");
+}

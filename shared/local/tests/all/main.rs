@@ -11,3 +11,4 @@ mod pushing;
 mod restarting;
 mod stage;
 mod sweeping;
+mod too_large;

@@ -13,6 +13,7 @@ use crossdock_core::{
     fault::{Faults, Guarded},
     hub::{self, Hub},
     id::{CollectionKey, EndpointName, SecretName},
+    message::Message,
     poll::{PollError, PollReport, Poller},
     port::{
         Clock, EndpointClient, EndpointRequest, EndpointResponse, Home, HttpError, LeaseOwner, PortError, QueueName,
@@ -357,7 +358,10 @@ impl Stage {
 fn home(database: &Database, world: &World, clock: &TestClock, router: &Arc<Router>, faults: Faults) -> TestHome {
     let queues = LocalQueues::new(database.clone(), QueueSettings { max_receive_count: 1_000 });
     let router = router.clone();
-    let targets = Arc::new(move |message: &_| router.targets(message).map_err(|error| error.to_string()));
+    let targets = Arc::new(move |message: &Message| match message.message.as_str() {
+        "order:huge" => Err("it is too large for this bus".to_owned()),
+        _ => router.targets(message).map_err(|error| error.to_string()),
+    });
     TestHome {
         bus: Guarded::new(LocalBus::new(queues.clone(), targets), faults.clone()),
         queues: Guarded::new(queues, faults.clone()),

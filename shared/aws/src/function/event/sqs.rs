@@ -137,13 +137,13 @@ mod tests {
         })
     }
 
-    fn one(record: Value) -> Record {
+    fn one(record: &Value) -> Record {
         read(json!({ "Records": [record] })).unwrap().remove(0)
     }
 
     #[test]
     fn a_record_as_sqs_sends_it() {
-        let content = one(record()).content.unwrap();
+        let content = one(&record()).content.unwrap();
         assert_eq!(content.queue, "shop-to-mail");
         assert_eq!(content.trace.as_deref(), Some("Root=1-5759e988-bd862e3fe1be46a994272793"));
         let received = content.received;
@@ -179,7 +179,7 @@ mod tests {
         );
         let mut bare = record();
         bare.as_object_mut().unwrap().remove("receiptHandle");
-        assert_eq!(one(bare).content.unwrap_err(), "found no \"receiptHandle\", expected an SQS record");
+        assert_eq!(one(&bare).content.unwrap_err(), "found no \"receiptHandle\", expected an SQS record");
     }
 
     /// Nothing could be reported of it: an empty identifier fails the whole batch on AWS too.

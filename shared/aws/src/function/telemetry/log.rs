@@ -146,11 +146,12 @@ pub(super) mod tests {
             let record = tracing::info_span!("record", endpoint = "mail", hub = tracing::field::Empty);
             record.record("hub", "nearer");
             let _in = record.enter();
-            tracing::warn!(target: "t", message.id = %7, count = 3_u64, good = true, "line\nfeed");
+            let id = 7;
+            tracing::warn!(target: "t", id = %id, count = 3_u64, good = true, "line\nfeed");
         });
         let expected = json!({
             "time": "2026-11-21T12:00:00Z", "level": "WARN", "target": "t", "request_id": "r1", "endpoint": "mail",
-            "hub": "nearer", "message.id": "7", "count": 3, "good": true, "message": "line\nfeed",
+            "hub": "nearer", "id": "7", "count": 3, "good": true, "message": "line\nfeed",
         });
         assert_eq!(lines, [expected]);
     }

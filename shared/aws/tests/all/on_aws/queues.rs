@@ -6,11 +6,11 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use crossdock_aws::{clients::Clients, queues::SqsQueues};
 use crossdock_core::{
     Timestamp,
-    port::{Clock, QueueBody, QueueName, Queues},
+    port::{Clock, QueueName, Queues},
 };
 use crossdock_http::SystemClock;
 use crossdock_testkit::{
-    build::{endpoint, entry, message},
+    build::{endpoint, entry},
     suite::QueueFixture,
 };
 use serde_json::json;
@@ -20,7 +20,6 @@ use crate::support::{Account, clients, names, queue_urls};
 const MAX_RECEIVE_COUNT: u32 = 3;
 
 pub(crate) struct Fixture {
-    clients: Clients,
     queues: SqsQueues,
 }
 
@@ -32,7 +31,7 @@ impl Fixture {
             make_queues(&clients, name).await;
         }
         let queues = SqsQueues::new(clients.sqs.clone(), names(), &queue_urls(&account));
-        Self { clients, queues }
+        Self { queues }
     }
 }
 
@@ -87,23 +86,6 @@ async fn more_bytes_than_one_call_takes_go_in_several() {
     assert_eq!(answers.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, false, true, true, true]);
     let error = answers[2].clone().unwrap_err();
     assert!(error.what.contains("1048577 bytes is more than SQS takes, 1048576") && !error.transient, "{error}");
-}
-
-#[tokio::test]
-async fn a_trace_goes_with_its_message() {
-    let fixture = Fixture::new().await;
-    let message = message("m");
-    let carried = crossdock_core::message::Carried::of(&message).unwrap();
-    let body = QueueBody { route: "book".parse().unwrap(), round: 1, message: carried };
-    let body = serde_json::to_string(&body).unwrap();
-    assert_eq!(fixture.queues.send(&alpha(), vec![entry(body)]).await, [Ok(())]);
-    let url = fixture.clients.sqs.get_queue_url().queue_name(names().queue(&alpha())).send().await.unwrap().queue_url;
-    let receive = fixture.clients.sqs.receive_message().set_queue_url(url).wait_time_seconds(1);
-    let received =
-        receive.message_system_attribute_names("AWSTraceHeader".into()).send().await.unwrap().messages.unwrap();
-    let header = &received[0].attributes.as_ref().unwrap()[&"AWSTraceHeader".into()];
-    let (time, unique) = message.trace_id.split_at(8);
-    assert_eq!(*header, format!("Root=1-{time}-{unique};Sampled=1"));
 }
 
 #[tokio::test]
