@@ -34,7 +34,7 @@ pub(crate) async fn run(args: Endpoint, environment: Environment) -> Result<(), 
         }
         #[cfg(feature = "aws")]
         On::Aws(stack) => {
-            let opened = remote::open(&place.which, stack, environment).await?;
+            let opened = remote::open(&place.which, stack, &environment).await?;
             match &args.command {
                 EndpointCommand::List { .. } => {
                     list(&opened, async |queue| opened.home.sqs().depth(queue).await).await?;
