@@ -4,6 +4,7 @@ mod alarms;
 mod changes;
 mod emulated;
 mod orders;
+mod permissions;
 mod pushes;
 mod scene;
 mod town;
