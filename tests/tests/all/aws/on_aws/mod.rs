@@ -2,9 +2,12 @@
 
 mod alarms;
 mod changes;
+mod commands;
 mod emulated;
+mod operated;
 mod orders;
 mod pushes;
+mod runbook;
 mod scene;
 mod town;
 mod trouble;
