@@ -2,10 +2,13 @@
 
 mod alarms;
 mod changes;
+mod commands;
 mod emulated;
+mod operated;
 mod orders;
 mod permissions;
 mod pushes;
+mod runbook;
 mod scene;
 mod town;
 mod trouble;
