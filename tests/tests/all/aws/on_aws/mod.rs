@@ -5,6 +5,7 @@ mod changes;
 mod emulated;
 mod orders;
 mod pushes;
+mod sam;
 mod scene;
 mod town;
 mod trouble;
