@@ -1,6 +1,6 @@
 //! Every port of the AWS home, behind the fault points.
 //!
-//! Requests to sources and endpoints never reach loopback here: that is where Lambda's Runtime API listens. Only the
+//! Requests to sources and endpoints never reach loopback from a function: that is where Lambda's Runtime API listens. Only the
 //! end-to-end test opens it, for everything but that one port, because its functions run beside its servers.
 
 use std::{fmt, sync::Arc};
@@ -31,8 +31,8 @@ pub struct Stack {
     pub secrets: String,
     /// What one `PutEvents` call takes, bytes.
     pub event_limit: usize,
-    /// See [`Settings::test_loopback`].
-    pub test_loopback: Option<u16>,
+    /// Which addresses sources and endpoints may have.
+    pub addresses: AddressPolicy,
     pub faults: Faults,
 }
 
@@ -70,7 +70,7 @@ impl AwsHome {
             queues: settings.queues.clone(),
             secrets: settings.secrets_folder(&hub.name),
             event_limit: settings.event_limit,
-            test_loopback: settings.test_loopback,
+            addresses: addresses(hub, settings.test_loopback),
             faults: settings.faults.clone(),
         };
         Self::of_stack(stack, clients, hub, router, observer)
@@ -87,14 +87,13 @@ impl AwsHome {
         router: Arc<Router>,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, BuildError> {
-        let Stack { names, queues, secrets, event_limit, test_loopback, faults } = stack;
+        let Stack { names, queues, secrets, event_limit, addresses, faults } = stack;
         let (clock, random) = (SystemClock, OsRandom);
         let store = DynamoStore::new(clients.dynamodb, names.table(), Arc::new(clock), Arc::new(random), hub.retention);
         let bus = EventBridgeBus::new(clients.eventbridge, names.bus(), router, event_limit);
         let queues = SqsQueues::new(clients.sqs, names, &queues);
         let secrets = SsmSecrets::new(clients.ssm, &secrets, Arc::new(clock));
-        let policy = policy(hub, test_loopback);
-        let http = HttpClient::new(policy, concat!("crossdock/", env!("CARGO_PKG_VERSION")))?;
+        let http = HttpClient::new(addresses, concat!("crossdock/", env!("CARGO_PKG_VERSION")))?;
         Ok(Self {
             store: Guarded::new(store, faults.clone()),
             bus: Guarded::new(bus, faults.clone()),
@@ -113,7 +112,8 @@ impl AwsHome {
     }
 }
 
-fn policy(hub: &Hub, test_loopback: Option<u16>) -> AddressPolicy {
+/// See [`Settings::test_loopback`].
+fn addresses(hub: &Hub, test_loopback: Option<u16>) -> AddressPolicy {
     let policy = AddressPolicy::new(hub.networks.clone());
     match test_loopback {
         None => policy,

@@ -61,7 +61,8 @@ pub(crate) struct Where {
     #[command(flatten)]
     pub(crate) which: Which,
 
-    /// Where the hub runs: local, or aws:STACK after its CloudFormation stack
+    /// Where the hub runs: local, or aws:STACK after its CloudFormation stack; its file is infra/hub.yaml then, if there
+    /// is one
     #[arg(long, value_name = "HOME", default_value = "local")]
     pub(crate) on: On,
 }

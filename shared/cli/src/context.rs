@@ -109,6 +109,16 @@ impl HubFile {
         }
     }
 
+    /// Of a hub that was deployed: `crossdock render` reads the first of these.
+    #[cfg(feature = "aws")]
+    pub(crate) fn deployed(asked: Option<&Path>) -> Result<Self, Failure> {
+        let places = ["infra/hub.yaml", "hub.yaml"].map(Path::new);
+        let found = asked.or_else(|| places.into_iter().find(|path| path.exists()));
+        found.map(|path| Self::Path(path.to_owned())).ok_or_else(|| {
+            Failure::new("there is no infra/hub.yaml and no hub.yaml here; name the deployed hub's file with --hub")
+        })
+    }
+
     /// For what makes no sense with the sample.
     pub(crate) fn own(asked: Option<&Path>) -> Result<Self, Failure> {
         match Self::of(asked) {

@@ -34,10 +34,10 @@ pub(crate) async fn run(args: Endpoint, environment: Environment) -> Result<(), 
         }
         #[cfg(feature = "aws")]
         On::Aws(stack) => {
-            let opened = remote::open(&place.which, stack, environment).await?;
+            let opened = remote::open(&place.which, stack, &environment).await?;
             match &args.command {
                 EndpointCommand::List { .. } => {
-                    list(&opened, async |queue| opened.home.sqs().depth(queue).await).await?
+                    list(&opened, async |queue| opened.home.sqs().depth(queue).await).await?;
                 }
                 EndpointCommand::Pause { name, .. } => pause(&opened, name).await?,
                 EndpointCommand::Resume { name, .. } => {

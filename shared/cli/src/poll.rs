@@ -38,14 +38,16 @@ pub(crate) async fn run(args: Poll, environment: Environment) -> Result<(), Fail
         }
         #[cfg(feature = "aws")]
         On::Aws(stack) if args.dry_run => {
-            let opened = remote::open(&args.place.which, stack, environment).await?;
+            let opened = remote::open_to_poll(&args.place.which, stack, &environment).await?;
             preview(&opened, &collection(&opened.hub, &args.collection)?).await
         }
         // The stack polls by itself: what is stored must be what its own hub says.
         #[cfg(feature = "aws")]
         On::Aws(stack) => {
-            let hub = remote::hub(&args.place.which, &environment)?;
-            out::line(&remote::poll(stack, &collection(&hub, &args.collection)?).await?);
+            let hub = remote::outline(&args.place.which, &environment)?;
+            for line in remote::poll(stack, &collection(&hub, &args.collection)?).await? {
+                out::line(&line);
+            }
             Ok(())
         }
     }

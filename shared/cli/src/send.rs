@@ -47,7 +47,7 @@ pub(crate) async fn run(args: Send, environment: Environment) -> Result<(), Fail
         }
         #[cfg(feature = "aws")]
         On::Aws(stack) => {
-            let opened = remote::open(&args.place.which, stack, environment).await?;
+            let opened = remote::open(&args.place.which, stack, &environment).await?;
             let source = source(&opened.hub, &args.source)?;
             let token = opened.home.secrets().secret(push_secret(source)?).await?;
             let (status, answer) = remote::push(stack, &source.name, &token, &String::from_utf8(body)?).await?;

@@ -15,7 +15,7 @@ use crossdock_core::{
     sweep::{Swept, sweep},
 };
 use crossdock_stack::limits::RESERVE;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
@@ -23,8 +23,8 @@ use super::{
     event::task::{self, Task},
 };
 
-/// What an invocation came to. Nobody waits for it; it is for those who try it out.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+/// What an invocation came to. No schedule waits for it; `crossdock poll` does, and those who try it out.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Done {
     Polled(Polled),
@@ -36,7 +36,9 @@ pub enum Done {
     },
 }
 
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+/// What another version of the command does not know or miss of it is no fault.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Polled {
     pub collection: String,
     /// Someone else is polling it; nothing was done.

@@ -396,15 +396,15 @@ async fn a_404_behind_the_first_page_ends_a_list_and_a_500_is_told_with_its_page
     assert_eq!(stage.poll().await.unwrap().baseline, Some(2));
 }
 
-/// Until the shop has been asked so often.
-async fn asked(stage: &Stage, times: usize) {
+/// Until the shop has been asked so often from now on. A poll may come far before it waits for anything: what it was
+/// asked before that counts too.
+fn asked(stage: &Stage, times: usize) -> impl Future<Output = ()> + Send {
     let before = stage.world.shop.lock().unwrap().asked.len();
-    std::future::poll_fn(|context| {
+    std::future::poll_fn(move |context| {
         context.waker().wake_by_ref();
         let asked = stage.world.shop.lock().unwrap().asked.len();
         if asked >= before + times { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
     })
-    .await;
 }
 
 /// A function has to end before its time is up, whatever page it is at.

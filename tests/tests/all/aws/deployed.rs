@@ -76,6 +76,15 @@ impl Deployed {
         waiting
     }
 
+    /// How long what was received for an endpoint is hidden, in seconds. As deployed it is many minutes, and so long would
+    /// a test have to wait for what a dead function had.
+    pub(crate) async fn set_visibility(&self, seconds: u32) {
+        let prefix = self.queue("");
+        for queue in self.cloud.queues().await.iter().filter(|queue| queue.starts_with(&prefix)) {
+            self.cloud.set_visibility(queue, seconds).await;
+        }
+    }
+
     /// A turn of the collection's schedule, which does not come every moment.
     pub(crate) async fn poll(&self, collection: &str) -> Value {
         self.cloud.invoke(&self.function("poller"), &json!({"task": "poll", "collection": collection})).await

@@ -23,6 +23,7 @@ impl Deployed {
             let version = versions.iter().find(|version| object["version"] == version.number).unwrap();
             message["payload"][word("type")]["actual"] = version.body.clone();
         }
+        state.messages.values_mut().for_each(as_the_bus_writes);
         for queue in self.cloud.queues().await {
             let Some(endpoint) = queue.strip_prefix(&self.dead_letters("")) else { continue };
             for letter in self.cloud.peek(&queue).await {
@@ -32,6 +33,21 @@ impl Deployed {
             }
         }
         state
+    }
+}
+
+/// The emulated bus reads a message and writes it anew, 98.20 as 98.2. What arrives is compared with this.
+fn as_the_bus_writes(value: &mut Value) {
+    match value {
+        Value::Number(number) => {
+            let text = number.to_string();
+            if text.contains(['.', 'e', 'E']) {
+                *value = text.parse::<f64>().unwrap().into();
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(as_the_bus_writes),
+        Value::Object(fields) => fields.values_mut().for_each(as_the_bus_writes),
+        _ => {}
     }
 }
 

@@ -35,15 +35,23 @@ pub(crate) struct Call {
     url: String,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
+    /// For the whole exchange.
+    patience: Duration,
 }
 
 pub(crate) fn call(method: &'static str, url: impl fmt::Display) -> Call {
-    Call { method, url: url.to_string(), headers: Vec::new(), body: Vec::new() }
+    Call { method, url: url.to_string(), headers: Vec::new(), body: Vec::new(), patience: Duration::from_secs(30) }
 }
 
 impl Call {
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// For an answer that may take longer than most.
+    pub(crate) fn within(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 
@@ -69,7 +77,7 @@ impl Call {
 
     /// Why there was no answer, if there was none.
     pub(crate) async fn attempt(self) -> Result<Response, String> {
-        let exchange = tokio::time::timeout(Duration::from_secs(30), self.exchange());
+        let exchange = tokio::time::timeout(self.patience, self.exchange());
         exchange.await.map_err(|_| "no answer in time".to_owned())?.map_err(|error| error.to_string())
     }
 

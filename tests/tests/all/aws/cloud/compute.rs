@@ -1,12 +1,14 @@
 //! Lambda: functions invoked, configured, and ended as a host that fails would end them.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde_json::{Value, json};
 
 use super::Cloud;
 use crate::support::client::Response;
 
+/// No function runs longer.
+const LONGEST: Duration = Duration::from_secs(900);
 const FUNCTIONS: &str = "/2015-03-31/functions";
 
 impl Cloud {
@@ -21,7 +23,7 @@ impl Cloud {
     /// Whatever comes of it.
     pub(crate) async fn invoke_anyhow(&self, function: &str, event: &Value) -> Response {
         let path = format!("{FUNCTIONS}/{function}/invocations");
-        self.request("lambda", "POST", path).json(event).send().await
+        self.request("lambda", "POST", path).json(event).within(LONGEST).send().await
     }
 
     /// As schedules do: tried again by Lambda itself, and given to the on-failure destination in the end.

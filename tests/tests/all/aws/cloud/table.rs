@@ -41,6 +41,17 @@ impl Item {
 }
 
 impl Cloud {
+    /// As if its time were up.
+    pub(crate) async fn expire_lease(&self, table: &str, collection: &str) {
+        let body = json!({
+            "TableName": table,
+            "Key": {"pk": {"S": format!("c#{collection}")}, "sk": {"S": "state"}},
+            "UpdateExpression": "SET lease_until = :past",
+            "ExpressionAttributeValues": {":past": {"S": "2000-01-01T00:00:00.000000Z"}},
+        });
+        self.json("dynamodb", "DynamoDB_20120810.UpdateItem", &body).await;
+    }
+
     pub(crate) async fn items(&self, table: &str) -> Vec<Item> {
         let mut found = Vec::new();
         let mut start = Value::Null;

@@ -3,41 +3,38 @@
 
 use serde_json::{Value, json};
 
-use super::town::Town;
+use super::town::{COLLECTIONS, Town};
 use crate::{aws::cloud::until, kills::shop::Happening, support::random::Random};
 
 /// What the deaths of a function say: a fault point that was reached.
 const STOPPED: &str = "stopped, as planned";
 
 impl Town {
-    /// Starts a function anew with a fault, and waits until it has died of it so many times.
+    /// Starts a function anew with a fault, and lets things happen until it has died of it so many times.
     async fn dies(&self, name: &str, fault: &str, times: usize) {
         let function = self.hub.function(name);
         let before = self.deaths(&function).await;
         self.hub.cloud.set_variables(&function, &[("CROSSDOCK_FAULT", Some(fault))]).await;
         let died = async || {
-            if name == "poller" {
-                let event = json!({"task": "poll", "collection": super::town::COLLECTIONS[0]});
-                self.hub.cloud.invoke_anyhow(&function, &event).await;
+            self.happen(Happening::Purchase, 3);
+            for collection in COLLECTIONS {
+                // A minute may have passed since a poller died.
+                self.hub.cloud.expire_lease(&self.hub.stack.name, collection).await;
+                let event = json!({"task": "poll", "collection": collection});
+                self.hub.cloud.invoke_anyhow(&self.hub.function("poller"), &event).await;
             }
             (self.deaths(&function).await >= before + times).then_some(())
         };
         until(&format!("{times} times {fault} of {function}"), died).await;
         self.hub.cloud.set_variables(&function, &[("CROSSDOCK_FAULT", None)]).await;
+        for collection in COLLECTIONS {
+            self.hub.cloud.expire_lease(&self.hub.stack.name, collection).await;
+        }
     }
 
     async fn deaths(&self, function: &str) -> usize {
         let log = self.hub.cloud.log(&format!("/aws/lambda/{function}")).await;
         log.iter().filter(|line| line.contains(STOPPED)).count()
-    }
-
-    /// So that what a dead function had received comes back soon.
-    async fn impatient(&self) {
-        for queue in self.hub.cloud.queues().await {
-            if queue.starts_with(&self.hub.queue("")) {
-                self.hub.cloud.set_visibility(&queue, 3).await;
-            }
-        }
     }
 }
 
@@ -45,18 +42,14 @@ impl Town {
 async fn functions_die_and_nothing_is_lost() {
     let mut random = Random::seeded("functions die");
     let town = Town::new("dying", &mut random, |hub| hub).await;
-    town.impatient().await;
+    town.hub.set_visibility(3).await;
 
     // Delivered, and dead before the ledger hears of it; dead before anything was sent; dead while settling.
     for fault in ["stop@after:endpoint.post", "stop@before:endpoint.post#2", "stop@before:ledger.settle"] {
-        town.happen(Happening::Purchase, 10);
-        town.poll().await;
         town.dies("dispatcher", fault, 2).await;
     }
     // In the middle of a page, between store and bus, between bus and mark.
-    for fault in ["stop@before:versions.commit#1", "stop@before:bus.publish", "stop@before:outbox.published"] {
-        town.happen(Happening::Purchase, 10);
-        town.happen(Happening::ChangeOfMind, 5);
+    for fault in ["stop@before:versions.commit", "stop@before:bus.publish", "stop@before:outbox.published"] {
         town.dies("poller", fault, 1).await;
     }
     // And from outside, at whatever moment it is.
