@@ -9,6 +9,7 @@ mod orders;
 mod permissions;
 mod pushes;
 mod runbook;
+mod sam;
 mod scene;
 mod town;
 mod trouble;
