@@ -76,7 +76,8 @@ fn endpoint(hub: &Hub, endpoint: &Endpoint, resources: &mut Map) {
                 .with("RedrivePolicy", redrive),
         ),
     );
-    let dead_letters = hub.retention.dead_letters.max(SHORTEST_QUEUE_RETENTION).min(QUEUE_RETENTION);
+    // As long as SQS can: what it moves here by itself keeps the time at which it was first sent, and with a shorter term
+    // might be gone on arrival.
     resources.put(
         None,
         dead.clone(),
@@ -85,7 +86,7 @@ fn endpoint(hub: &Hub, endpoint: &Endpoint, resources: &mut Map) {
             Map::default()
                 .with("QueueName", Yaml::sub(names.queue(&QueueName::DeadLetters(name.clone()))))
                 .with("SqsManagedSseEnabled", true)
-                .with("MessageRetentionPeriod", dead_letters.as_secs()),
+                .with("MessageRetentionPeriod", QUEUE_RETENTION.as_secs()),
         ),
     );
     // Of all rules of the hub's own bus, not of this endpoint's by name: it takes SQS up to a minute to heed a changed

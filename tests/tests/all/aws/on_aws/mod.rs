@@ -2,9 +2,13 @@
 
 mod alarms;
 mod changes;
+mod commands;
 mod emulated;
+mod operated;
 mod orders;
+mod permissions;
 mod pushes;
+mod runbook;
 mod sam;
 mod scene;
 mod town;
