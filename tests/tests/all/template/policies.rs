@@ -118,7 +118,8 @@ fn services_are_let_in_for_this_hub_only() {
 fn every_statement_of_a_deployer_has_its_reason() {
     let text = repository_file("infra/iam.md");
     let (_, rest) = text.split_once("```json\n").unwrap();
-    let (policy, reasons) = rest.split_once("\n```\n").unwrap();
+    let (policy, rest) = rest.split_once("\n```\n").unwrap();
+    let (reasons, _) = rest.split_once("\n## ").unwrap();
     let policy: Value = serde_json::from_str(policy).unwrap();
     let stated: BTreeSet<&str> = list(&policy["Statement"]).iter().map(|one| one["Sid"].as_str().unwrap()).collect();
     let rows = reasons.lines().filter(|line| line.starts_with("| `")).filter_map(|row| row.split('|').nth(1));
