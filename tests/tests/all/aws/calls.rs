@@ -12,8 +12,8 @@ pub(crate) struct AwsCall {
     /// What a role must allow for it. Of transactions and batches IAM knows only the parts.
     pub(crate) actions: BTreeSet<String>,
     pub(crate) resource: String,
-    /// Of DynamoDB, read or written.
-    pub(crate) units: f64,
+    /// Of DynamoDB, read or written. The emulator does not tell of `BatchGetItem`.
+    pub(crate) units: Option<f64>,
 }
 
 impl Deployed {
@@ -28,7 +28,7 @@ impl Deployed {
                 "SendMessageBatch" => [format!("{service}:SendMessage")].into(),
                 _ => [operation.clone()].into(),
             };
-            let units = line["units"].as_f64().unwrap_or_default();
+            let units = line["units"].as_f64();
             AwsCall { function, actions, resource: text("resource"), units, operation }
         });
         calls.collect()
@@ -36,12 +36,12 @@ impl Deployed {
 }
 
 /// How many there were of each operation of each function, and their units.
-pub(crate) fn counted(calls: &[AwsCall]) -> BTreeMap<(&'static str, String), (usize, f64)> {
-    let mut counted: BTreeMap<_, (usize, f64)> = BTreeMap::new();
+pub(crate) fn counted(calls: &[AwsCall]) -> BTreeMap<(&'static str, String), (usize, Option<f64>)> {
+    let mut counted: BTreeMap<_, (usize, Option<f64>)> = BTreeMap::new();
     for call in calls {
         let (count, units) = counted.entry((call.function, call.operation.clone())).or_default();
         *count += 1;
-        *units += call.units;
+        *units = units.map_or(call.units, |sum| Some(sum + call.units?));
     }
     counted
 }

@@ -30,6 +30,7 @@ async fn of_a_thousand_orders_none_is_lost_and_none_unexplained() {
     let dead = state.deliveries.values().filter(|delivery| delivery.state == "dead_lettered").count();
     say(&format!("{NEW_ORDERS} orders on AWS: {messages} messages, {deliveries} deliveries, {dead} dead letters"));
     for ((function, operation), (count, units)) in counted(&town.hub.calls().await) {
-        say(&format!("{function} {operation}: {count} calls, {units} units"));
+        let units = units.map_or_else(String::new, |units| format!(", {units} units"));
+        say(&format!("{function} {operation}: {count} calls{units}"));
     }
 }
