@@ -1,11 +1,13 @@
 //! The commands that look into a stack and act on it, run as its operator runs them: `--on aws:STACK`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Value, json};
 
 use super::operated::{Operated, operator, refused, stranger};
 use crate::{
     aws::cloud::{Cloud, until},
-    support::server::Refusing,
+    support::{binary::repository_file, server::Refusing},
 };
 
 const ORDERS: &str = "my-store/orders";
@@ -129,6 +131,55 @@ async fn endpoints_are_paused_and_a_push_is_sent() {
     std::fs::write(operator.path("infra/hub.yaml"), newer).unwrap();
     contains(&operated.refuses(&["poll", "new-store/orders"]).await, &["acted-on-poller failed", "new-store/orders"]);
     contains(&operated.refuses(&["endpoint", "list"]).await, &["acted-on-to-mail"]);
+}
+
+/// What `infra/iam.md` lists for each command is what it needs.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_needs_what_is_written_of_each_command() {
+    let operated = Operated::new("allowed").await;
+    operated.hub.cloud.put_secret("/allowed/push-token", "a-token").await;
+    operated.says(&["poll", ORDERS]).await;
+    let document = repository_file("infra/iam.md");
+    let (_, section) = document.split_once("## What somebody who operates needs").unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |")?.split_once("` | "));
+    let mut told: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for (command, actions) in rows {
+        let actions = actions.split('`').skip(1).step_by(2).map(str::to_owned);
+        told.insert(command, actions.collect());
+    }
+    let mut found: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut called = async |command: &'static str, arguments: &[&str]| {
+        // Writes that belong together are allowed one by one.
+        let calls = operated.calls(arguments).await.into_iter();
+        let calls = calls.flat_map(|call| {
+            match call.as_str() {
+                "dynamodb:TransactWriteItems" => vec!["dynamodb:PutItem", "dynamodb:UpdateItem"],
+                "lambda:Invoke" => vec!["lambda:InvokeFunction"],
+                "sqs:SendMessageBatch" => vec!["sqs:SendMessage"],
+                call => vec![call],
+            }
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+        });
+        found.entry(command).or_default().extend(calls);
+    };
+    operated.accounting_answers(503);
+    operated.sell("R2");
+    operated.says(&["poll", ORDERS]).await;
+    let message = operated.dead_letters(1).await[0]["message_id"].as_str().unwrap().to_owned();
+    called("show", &["show", "R2"]).await;
+    called("show", &["show", "my-store/orders/R2"]).await;
+    called("show", &["show", &message]).await;
+    called("dlq list", &["dlq", "list"]).await;
+    called("dlq redrive", &["dlq", "redrive"]).await;
+    called("poll", &["poll", ORDERS]).await;
+    called("poll --dry-run", &["poll", ORDERS, "--dry-run"]).await;
+    called("send", &["send", "message.json", "--source", "my-store"]).await;
+    called("endpoint list", &["endpoint", "list"]).await;
+    called("endpoint pause", &["endpoint", "pause", "email"]).await;
+    called("endpoint resume", &["endpoint", "resume", "email"]).await;
+    assert_eq!(told, found, "infra/iam.md (left), and what the commands called");
 }
 
 fn order(number: &str) -> Value {
