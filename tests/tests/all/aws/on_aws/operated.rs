@@ -24,6 +24,7 @@ hub: operated
 sources:
   my-store:
     url: "${STORE_URL}"
+    auth: {bearer: {secret: store-token}}
     push: {secret: push-token}
     collections:
       orders:
@@ -79,6 +80,7 @@ impl Operated {
         let builder = Bench::empty().variable("STORE_URL", away(shop.url()));
         let builder = builder.variable("ENDPOINTS_URL", away(endpoints.url()));
         let hub = Deployed::new(name, builder, HUB).await;
+        hub.cloud.put_secret(&format!("/{name}/store-token"), "the-shops-token").await;
         let operator = operator(hub.cloud.url(), hub.cloud.account());
         Self { hub, orders, shop, endpoints, accounting, operator, place: format!("aws:{name}") }
     }
