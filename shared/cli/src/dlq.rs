@@ -27,7 +27,10 @@ pub(crate) async fn run(args: Dlq, environment: Environment) -> Result<(), Failu
             Ok(())
         }
         #[cfg(feature = "aws")]
-        On::Aws(stack) => dlq(&remote::open(&place.which, stack, &environment).await?, &args.command).await,
+        On::Aws(stack) => {
+            let opened = remote::open(&place.which, stack, &environment).await?;
+            Box::pin(dlq(&opened, &args.command)).await
+        }
     }
 }
 

@@ -28,7 +28,10 @@ pub(crate) async fn run(args: Show, environment: Environment) -> Result<(), Fail
             Ok(())
         }
         #[cfg(feature = "aws")]
-        On::Aws(stack) => show(&remote::open(&args.place.which, stack, &environment).await?, &args).await,
+        On::Aws(stack) => {
+            let opened = remote::open(&args.place.which, stack, &environment).await?;
+            Box::pin(show(&opened, &args)).await
+        }
     }
 }
 
