@@ -10,7 +10,8 @@ use crossdock_aws::function::{start::Function, task};
 async fn main() -> Result<(), lambda_runtime::Error> {
     let function = Function::start(environment).await?;
     let tokens = function.tokens();
-    function.run(async |work, invocation, event| task::handle(work, tokens.clone(), invocation, event).await).await
+    let handle = async |work, invocation, event| Box::pin(task::handle(work, tokens.clone(), invocation, event)).await;
+    function.run(handle).await
 }
 
 #[expect(clippy::disallowed_methods, reason = "settings are read once, here, and handed in")]

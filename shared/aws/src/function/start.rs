@@ -132,7 +132,7 @@ impl Function {
         let handled = async {
             let work = self.work().map_err(|error| Failure::Trouble(error.to_string()))?;
             // Lambda keeps the process for the next event; the panic is in the log.
-            let handled = AssertUnwindSafe(handle(work, invocation, payload)).catch_unwind().await;
+            let handled = AssertUnwindSafe(Box::pin(handle(work, invocation, payload))).catch_unwind().await;
             let answer = handled.unwrap_or(Err(Failure::Panic));
             answer.inspect_err(
                 |failure| tracing::error!(error = %failure, kind = failure.kind(), "the invocation failed"),
