@@ -33,9 +33,9 @@ use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 /// Of the log lines.
 pub const TARGET: &str = "crossdock::aws_call";
 
-/// On every client of this crate.
+/// On every client of this crate, and on those that a command has besides.
 #[derive(Debug)]
-pub(crate) struct LogCalls;
+pub struct LogCalls;
 
 /// What is known of a call when it begins.
 #[derive(Debug)]

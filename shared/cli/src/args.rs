@@ -468,3 +468,23 @@ pub(crate) struct Sample {
     #[arg(long, value_name = "FOLDER", default_value = ".crossdock/sample")]
     pub(crate) state: PathBuf,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_hub_runs() {
+        assert_eq!("local".parse(), Ok(On::Local));
+        for wrong in ["", "aws", "here", "local:x", "gcp:shop"] {
+            assert_eq!(wrong.parse::<On>(), Err("expected local, or aws: and the name of a stack"), "{wrong}");
+        }
+        #[cfg(feature = "aws")]
+        {
+            assert_eq!("aws:shop".parse(), Ok(On::Aws("shop".to_owned())));
+            assert!("aws:".parse::<On>().is_err());
+        }
+        #[cfg(not(feature = "aws"))]
+        assert_eq!("aws:shop".parse::<On>(), Err("this command was built without AWS; build it with --features aws"));
+    }
+}

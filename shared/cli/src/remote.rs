@@ -12,6 +12,7 @@ use aws_sdk_lambda::{
     primitives::Blob,
 };
 use crossdock_aws::{
+    calls::LogCalls,
     clients::{self, Clients},
     function::task::{Done, Polled},
     home::{AwsHome, Stack},
@@ -148,7 +149,8 @@ impl Deployed {
         if let Err(error) = provider.provide_credentials().await {
             return Err(Failure::of(format!("no AWS credentials; {LOG_IN}"), &error));
         }
-        let functions = aws_sdk_lambda::Client::new(&config);
+        let of_functions = aws_sdk_lambda::config::Builder::from(&config).interceptor(LogCalls).build();
+        let functions = aws_sdk_lambda::Client::from_conf(of_functions);
         Ok(Self { names, region, config, functions })
     }
 

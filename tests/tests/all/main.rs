@@ -48,3 +48,5 @@ mod sources;
 mod support;
 #[cfg(test)]
 mod template;
+#[cfg(test)]
+mod told;

@@ -12,7 +12,7 @@ use super::{
     yaml::{Map, Yaml},
 };
 use crate::{
-    limits::{BATCH, Concurrency, LEAST_INVOCATIONS, MOST_RECEIVES, QUEUE_RETENTION, SHORTEST_QUEUE_RETENTION},
+    limits::{BATCH, Concurrency, LEAST_INVOCATIONS, MOST_RECEIVES, QUEUE_RETENTION},
     names::{self, Names},
 };
 
@@ -37,7 +37,7 @@ pub(super) fn parameters(members: &[Member<'_>]) -> Vec<&'static str> {
 pub(super) fn stack(hub: &Hub, shard: u8, members: &[Member<'_>]) -> (String, usize) {
     let mut resources = Map::default();
     for member in members {
-        endpoint(hub, member.endpoint, &mut resources);
+        endpoint(member.endpoint, &mut resources);
         for route in &member.routes {
             rule(route, &mut resources);
         }
@@ -56,7 +56,7 @@ pub(super) fn stack(hub: &Hub, shard: u8, members: &[Member<'_>]) -> (String, us
     (document.document(&[HEAD]), count)
 }
 
-fn endpoint(hub: &Hub, endpoint: &Endpoint, resources: &mut Map) {
+fn endpoint(endpoint: &Endpoint, resources: &mut Map) {
     let name = &endpoint.name;
     let id = logical(name.as_str());
     let (queue, dead) = (format!("{id}Queue"), format!("{id}DeadLetters"));

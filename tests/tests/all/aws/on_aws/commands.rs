@@ -1,14 +1,18 @@
 //! The commands that look into a stack and act on it, run as its operator runs them: `--on aws:STACK`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Value, json};
 
 use super::operated::{Operated, operator, refused, stranger};
 use crate::{
     aws::cloud::{Cloud, until},
-    support::server::Refusing,
+    support::{binary::repository_file, server::Refusing},
 };
 
 const ORDERS: &str = "my-store/orders";
+/// Which no hub here has.
+const OTHER_MESSAGE: &str = "00000000-0000-7000-8000-000000000000";
 
 #[track_caller]
 fn contains(text: &str, expected: &[&str]) {
@@ -56,8 +60,7 @@ async fn a_stack_is_polled_shown_and_redriven() {
 
     contains(&operated.says(&["dlq", "list"]).await, &[message, "order:new", "R2", "book → accounting", "503"]);
     contains(&operated.says(&["dlq", "redrive", "--dry-run"]).await, &["would send", message]);
-    let other = "00000000-0000-7000-8000-000000000000";
-    contains(&operated.says(&["dlq", "redrive", "accounting", other]).await, &["nothing to send"]);
+    contains(&operated.says(&["dlq", "redrive", "accounting", OTHER_MESSAGE]).await, &["nothing to send"]);
     assert_eq!(operated.dead_letters(1).await.len(), 1, "looked at only");
 
     operated.accounting_answers(200);
@@ -129,6 +132,51 @@ async fn endpoints_are_paused_and_a_push_is_sent() {
     std::fs::write(operator.path("infra/hub.yaml"), newer).unwrap();
     contains(&operated.refuses(&["poll", "new-store/orders"]).await, &["acted-on-poller failed", "new-store/orders"]);
     contains(&operated.refuses(&["endpoint", "list"]).await, &["acted-on-to-mail"]);
+}
+
+/// What `infra/iam.md` lists for each command is what it needs.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_needs_what_is_written_of_each_command() {
+    let operated = Operated::new("allowed").await;
+    operated.hub.cloud.put_secret("/allowed/push-token", "a-token").await;
+    operated.says(&["poll", ORDERS]).await;
+    let document = repository_file("infra/iam.md");
+    let (_, section) = document.split_once("## What somebody who operates needs").unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |")?.split_once("` | "));
+    let mut told: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for (command, actions) in rows {
+        let actions = actions.split('`').skip(1).step_by(2).map(str::to_owned);
+        told.insert(command, actions.collect());
+    }
+    let mut found: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut called = async |command: &'static str, arguments: &[&str]| {
+        // Two operations that IAM calls otherwise.
+        let action = |call: String| match call.as_str() {
+            "lambda:Invoke" => "lambda:InvokeFunction".to_owned(),
+            "sqs:SendMessageBatch" => "sqs:SendMessage".to_owned(),
+            _ => call,
+        };
+        let calls = operated.calls(arguments).await.into_iter().map(action);
+        found.entry(command).or_default().extend(calls);
+    };
+    operated.accounting_answers(503);
+    operated.sell("R2");
+    operated.says(&["poll", ORDERS]).await;
+    let message = operated.dead_letters(1).await[0]["message_id"].as_str().unwrap().to_owned();
+    called("show", &["show", "R2"]).await;
+    called("show", &["show", "my-store/orders/R2"]).await;
+    called("show", &["show", &message]).await;
+    called("dlq list", &["dlq", "list"]).await;
+    // What is not meant is given back.
+    called("dlq redrive", &["dlq", "redrive", "accounting", OTHER_MESSAGE]).await;
+    called("dlq redrive", &["dlq", "redrive"]).await;
+    called("poll", &["poll", ORDERS]).await;
+    called("poll --dry-run", &["poll", ORDERS, "--dry-run"]).await;
+    called("send", &["send", "message.json", "--source", "my-store"]).await;
+    called("endpoint list", &["endpoint", "list"]).await;
+    called("endpoint pause", &["endpoint", "pause", "email"]).await;
+    called("endpoint resume", &["endpoint", "resume", "email"]).await;
+    assert_eq!(told, found, "infra/iam.md (left), and what the commands called");
 }
 
 fn order(number: &str) -> Value {

@@ -1,9 +1,12 @@
 //! A hub in an account, and whoever operates it: a machine with the hub file, the `crossdock` command and credentials.
 //! The variables of the hub file were set where it was built, and are not here.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicU16, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU16, Ordering},
+    },
 };
 
 use serde_json::{Value, json};
@@ -21,6 +24,7 @@ hub: operated
 sources:
   my-store:
     url: "${STORE_URL}"
+    auth: {bearer: {secret: store-token}}
     push: {secret: push-token}
     collections:
       orders:
@@ -76,6 +80,7 @@ impl Operated {
         let builder = Bench::empty().variable("STORE_URL", away(shop.url()));
         let builder = builder.variable("ENDPOINTS_URL", away(endpoints.url()));
         let hub = Deployed::new(name, builder, HUB).await;
+        hub.cloud.put_secret(&format!("/{name}/store-token"), "the-shops-token").await;
         let operator = operator(hub.cloud.url(), hub.cloud.account());
         Self { hub, orders, shop, endpoints, accounting, operator, place: format!("aws:{name}") }
     }
@@ -91,6 +96,17 @@ impl Operated {
     /// A command about this stack, which ends well; what it prints.
     pub(super) async fn says(&self, arguments: &[&str]) -> String {
         self.operator.run_exactly(&self.on(arguments)).await.ok().stdout
+    }
+
+    /// The calls to AWS that a command makes, as actions of IAM.
+    pub(super) async fn calls(&self, arguments: &[&str]) -> BTreeSet<String> {
+        let log = operator(self.hub.cloud.url(), self.hub.cloud.account())
+            .variable("CROSSDOCK_LOG", "crossdock::aws_call=debug");
+        let log = log.variable("STORE_URL", self.shop.url()).variable("ENDPOINTS_URL", self.endpoints.url());
+        std::fs::write(log.path("message.json"), r#"{"orders": []}"#).unwrap();
+        let done = log.run_exactly(&self.on(arguments)).await.ok();
+        let calls = done.stderr.split("call=").skip(1).filter_map(|rest| rest.split_whitespace().next());
+        calls.map(|call| call.trim_matches('"').to_owned()).collect()
     }
 
     pub(super) async fn json(&self, arguments: &[&str]) -> Value {

@@ -10,6 +10,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Stdio,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -52,12 +53,12 @@ const SERVERS: [&str; 6] =
     ["STORE_URL", "EMAIL_URL", "ACCOUNTING_URL", "ANALYTICS_URL", "FULFILMENT_URL", "LOYALTY_URL"];
 
 /// What somebody who deploys works in: a clone of the repository, and an environment.
-struct Clone {
+struct Checkout {
     folder: TempDir,
     environment: Vec<(&'static str, String)>,
 }
 
-impl Clone {
+impl Checkout {
     fn new(cloud: &Cloud, servers: &str) -> Self {
         let folder = TempDir::new().unwrap();
         for file in FILES {
@@ -84,7 +85,8 @@ impl Clone {
 
     async fn sam(&self, arguments: &[&str]) {
         let mut command = Command::new(sam());
-        command.args(arguments).current_dir(self.folder.path()).kill_on_drop(true);
+        // It asks nothing where nobody can answer.
+        command.args(arguments).current_dir(self.folder.path()).kill_on_drop(true).stdin(Stdio::null());
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         let Ok(output) = tokio::time::timeout(LONGEST, command.output()).await else {
             panic!("sam {arguments:?} did not end within {LONGEST:?}")
@@ -129,14 +131,14 @@ async fn what_sam_builds_and_deploys_brings_an_order_to_its_endpoints() {
     let cloud = Cloud::new();
     cloud.put_secret(&format!("/{STACK}/store-token"), "the-stores-token").await;
 
-    let clone = Clone::new(&cloud, town.url());
-    clone.sam(&["build"]).await;
-    for hub in clone.packaged_hubs() {
+    let checkout = Checkout::new(&cloud, town.url());
+    checkout.sam(&["build"]).await;
+    for hub in checkout.packaged_hubs() {
         let text = fs::read_to_string(&hub).unwrap();
         assert!(text.contains(&away(town.url())), "{}: not read with the environment of whoever builds", hub.display());
         fs::write(hub, text.replace(&away(town.url()), town.url())).unwrap();
     }
-    clone.sam(&["deploy", "--no-confirm-changeset", "--no-progressbar"]).await;
+    checkout.sam(&["deploy", "--no-confirm-changeset", "--no-progressbar"]).await;
 
     let poll = async || {
         let task = json!({"task": "poll", "collection": "my-store/orders"});
