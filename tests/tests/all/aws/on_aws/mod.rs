@@ -11,5 +11,6 @@ mod pushes;
 mod runbook;
 mod sam;
 mod scene;
+mod schedules;
 mod town;
 mod trouble;
