@@ -27,7 +27,7 @@ pub(crate) async fn run(args: Dlq, environment: Environment) -> Result<(), Failu
             Ok(())
         }
         #[cfg(feature = "aws")]
-        On::Aws(stack) => dlq(&remote::open(&place.which, stack, &environment).await?, &args.command).await,
+        On::Aws(stack) => Box::pin(dlq(&remote::open(&place.which, stack, &environment).await?, &args.command)).await,
     }
 }
 
