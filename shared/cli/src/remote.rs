@@ -6,6 +6,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_lambda::{
     config::{ProvideCredentials, http::HttpResponse},
     error::{ProvideErrorMetadata, SdkError},
@@ -126,6 +127,9 @@ pub(crate) async fn push(
     }
 }
 
+const LOG_IN: &str =
+    "log in (aws sso login, aws configure), set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+
 /// A stack of that name, where the operator's credentials and region lead.
 struct Deployed {
     names: Names,
@@ -142,12 +146,13 @@ impl Deployed {
         let region = config.region().map(ToString::to_string).ok_or_else(|| {
             Failure::new("no AWS region is set; set AWS_REGION, or AWS_PROFILE to a profile that has a region")
         })?;
-        const LOG_IN: &str = "log in (aws sso login, aws configure), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and \
-                              AWS_SECRET_ACCESS_KEY";
-        let provider =
-            config.credentials_provider().ok_or_else(|| Failure::new(format!("no AWS credentials; {LOG_IN}")))?;
-        if let Err(error) = provider.provide_credentials().await {
-            return Err(Failure::of(format!("no AWS credentials; {LOG_IN}"), &error));
+        let none = || Failure::new(format!("there are no AWS credentials; {LOG_IN}"));
+        let provider = config.credentials_provider().ok_or_else(none)?;
+        match provider.provide_credentials().await {
+            Ok(_) => {}
+            // Everywhere that was looked at, a line for each, helps nobody.
+            Err(CredentialsError::CredentialsNotLoaded(_)) => return Err(none()),
+            Err(error) => return Err(Failure::of(format!("the AWS credentials cannot be used; {LOG_IN}"), &error)),
         }
         let of_functions = aws_sdk_lambda::config::Builder::from(&config).interceptor(LogCalls).build();
         let functions = aws_sdk_lambda::Client::from_conf(of_functions);

@@ -142,7 +142,7 @@ async fn an_operator_needs_what_is_written_of_each_command() {
     operated.says(&["poll", ORDERS]).await;
     let document = repository_file("infra/iam.md");
     let (_, section) = document.split_once("## What somebody who operates needs").unwrap();
-    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |")?.split_once("` | "));
+    let rows = section.lines().filter_map(|line| line.strip_prefix("- `")?.split_once("`: "));
     let mut told: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for (command, actions) in rows {
         let actions = actions.split('`').skip(1).step_by(2).map(str::to_owned);

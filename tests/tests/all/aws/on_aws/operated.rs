@@ -161,7 +161,7 @@ pub(super) fn stranger(url: &str) -> Bench {
 pub(super) async fn refused(bench: &Bench, arguments: &[&str]) -> String {
     let done = bench.run_exactly(arguments).await;
     assert_eq!(done.status.code(), Some(1), "{done}");
-    for inside in ["SdkError", "ServiceError", "Response {", "raw:", "Some(", "{ ", "panicked"] {
+    for inside in ["SdkError", "ServiceError", "Response {", "raw:", "Some(", "{ ", "panicked", "Attempted"] {
         assert!(!done.stderr.contains(inside), "{inside:?} in {done}");
     }
     done.stderr
