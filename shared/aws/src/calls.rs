@@ -1,6 +1,8 @@
 //! Tells of every call to AWS: which operation of which service on which resource, how long it took, in how many
-//! attempts. One line per operation at debug level, target [`TARGET`]; the end-to-end test compares these lines with what
-//! the functions' roles allow. Nothing of what is sent or answered is in them but the resource's name.
+//! attempts, for how many units. One line per operation at debug level, target [`TARGET`]; the end-to-end test compares
+//! these lines with what the functions' roles allow. Nothing of what is sent or answered is in them but the resource's name.
+
+mod units;
 
 use std::{
     borrow::Cow,
@@ -16,7 +18,10 @@ use aws_smithy_runtime_api::{
     client::{
         interceptors::{
             Intercept,
-            context::{BeforeSerializationInterceptorContextRef, FinalizerInterceptorContextRef, Input},
+            context::{
+                BeforeSerializationInterceptorContextMut, BeforeSerializationInterceptorContextRef,
+                FinalizerInterceptorContextRef, Input,
+            },
         },
         orchestrator::Metadata,
         retries::RequestAttempts,
@@ -37,6 +42,8 @@ pub struct LogCalls;
 struct Begun {
     at: SystemTime,
     resource: String,
+    /// What a transaction is made of: IAM knows no action of the transaction's own.
+    parts: String,
 }
 
 impl Storable for Begun {
@@ -55,8 +62,21 @@ impl Intercept for LogCalls {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if wanted() {
-            let resource = resource(context.input()).unwrap_or_default();
-            config.interceptor_state().store_put(Begun { at: now(components), resource: resource.into_owned() });
+            let resource = resource(context.input()).unwrap_or_default().into_owned();
+            let parts = parts(context.input());
+            config.interceptor_state().store_put(Begun { at: now(components), resource, parts });
+        }
+        Ok(())
+    }
+
+    fn modify_before_serialization(
+        &self,
+        context: &mut BeforeSerializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if wanted() {
+            units::ask(context.input_mut());
         }
         Ok(())
     }
@@ -73,6 +93,8 @@ impl Intercept for LogCalls {
             target: TARGET,
             call = format!("{}:{}", prefix(metadata.service()), metadata.name()),
             resource = begun.resource,
+            parts = begun.parts,
+            units = context.output_or_error().and_then(|result| units::charged(result.ok()?)),
             took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             attempts = config.load::<RequestAttempts>().map_or(1, RequestAttempts::attempts),
             failed = context.output_or_error().is_none_or(|result| result.is_err()),
@@ -135,6 +157,22 @@ fn table<'a>(table: Option<&'a str>, index: Option<&str>) -> Option<Cow<'a, str>
 
 fn queue(url: Option<&str>) -> Option<Cow<'_, str>> {
     Some(url?.rsplit('/').next()?.into())
+}
+
+/// The actions that a transaction needs, each once.
+fn parts(input: &Input) -> String {
+    let Some(transaction) = input.downcast_ref::<dynamodb::transact_write_items::TransactWriteItemsInput>() else {
+        return String::new();
+    };
+    let items = transaction.transact_items();
+    let kinds = [
+        ("PutItem", items.iter().any(|item| item.put().is_some())),
+        ("UpdateItem", items.iter().any(|item| item.update().is_some())),
+        ("DeleteItem", items.iter().any(|item| item.delete().is_some())),
+        ("ConditionCheckItem", items.iter().any(|item| item.condition_check().is_some())),
+    ];
+    let used: Vec<&str> = kinds.iter().filter(|(_, used)| *used).map(|(kind, _)| *kind).collect();
+    used.join(" ")
 }
 
 /// The table of a transaction's first write; all are in one.

@@ -25,9 +25,9 @@ use crate::{
 
 /// How often promises are looked over.
 pub const EVERY: Duration = Duration::from_secs(24 * 3600);
-/// How old a message is when it is looked at for the last time: two hours more than the time between two sweeps, so that
-/// a sweep may be late.
-pub const FROM: Duration = Duration::from_secs(27 * 3600);
+/// How old a message is when it is looked at for the last time: three times the time between two sweeps and a little more,
+/// so that two in a row may fail or be cut off, and one be late.
+pub const FROM: Duration = Duration::from_secs(75 * 3600);
 /// How old it is when it is looked at for the first time.
 pub const UNTIL: Duration = Duration::from_secs(3600);
 

@@ -14,8 +14,8 @@ use crossdock_core::{
 
 use crate::{
     limits::{
-        CONCURRENT_EXECUTIONS, Concurrency, DISPATCHER_TIMEOUT, POLLER_TIMEOUT, RESERVE, RESOURCES, RULES,
-        SCHEDULE_UNIT, SHORTEST_QUEUE_RETENTION, SHORTEST_WAIT, TEMPLATE,
+        CONCURRENT_EXECUTIONS, Concurrency, DISPATCHER_TIMEOUT, POLLER_TIMEOUT, QUEUE_RETENTION, RESERVE, RESOURCES,
+        RULES, SCHEDULE_UNIT, SHORTEST_WAIT, TEMPLATE,
     },
     names::{InvalidPrefix, Names},
     render::{self, Rendering},
@@ -82,10 +82,10 @@ impl Seen<'_> {
                 "shorten it",
             );
         }
-        if hub.retention.dead_letters < SHORTEST_QUEUE_RETENTION {
-            let (least, found) = (show(SHORTEST_QUEUE_RETENTION), show(hub.retention.dead_letters));
-            let message = format!("a queue keeps what is in it for {least} at least, found {found}");
-            self.note("retention.dead_letters", message, format!("on AWS it is {least}"));
+        if hub.retention.dead_letters < QUEUE_RETENTION {
+            let (kept, found) = (show(QUEUE_RETENTION), show(hub.retention.dead_letters));
+            let message = format!("dead letters stay for {kept} on AWS, found {found}");
+            self.note("retention.dead_letters", message, "longer than asked for; nothing need be done".to_owned());
         }
     }
 

@@ -37,8 +37,6 @@ pub const QUEUE_VISIBILITY: Duration = Duration::from_secs(6 * DISPATCHER_TIMEOU
 /// How long a queue keeps a message: the most
 /// (`AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html`).
 pub const QUEUE_RETENTION: Duration = Duration::from_secs(14 * 24 * 60 * 60);
-/// The least (same page).
-pub const SHORTEST_QUEUE_RETENTION: Duration = Duration::from_secs(60);
 
 /// Receives after which SQS itself takes a message away: the most there is
 /// (`AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html`). The dispatcher dead-letters by its own count

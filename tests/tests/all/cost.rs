@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{support::binary::repository_file, template::document::Template};
 
-/// Of AWS's price lists, us-east-1, October 2026: US dollars for a million, where nothing else is said.
+/// In us-east-1: US dollars for a million, where nothing else is said. Where each is from stands in docs/cost.md.
 mod price {
     pub(super) const EVENT: f64 = 1.00;
     pub(super) const QUEUE_REQUEST: f64 = 0.40;
@@ -54,8 +54,8 @@ fn gb_seconds(template: &Template, memory: &str, seconds: f64) -> f64 {
 fn message(template: &Template) -> Vec<Line> {
     vec![
         line("EventBridge: events", 1.0, price::EVENT),
-        // Head 1, version 2, message 1, pending mark 1; in a transaction each counts twice.
-        line("DynamoDB: write units of the transaction", 10.0, price::WRITE_UNIT),
+        // Head, version, message and pending mark; in a transaction each counts twice.
+        line("DynamoDB: write units of the transaction", 2.0 * 4.0, price::WRITE_UNIT),
         // The message in the index, and the mark that is cleared.
         line("DynamoDB: write units beside it", 2.0, price::WRITE_UNIT),
         // The head, and the version that the new one is compared with.
@@ -100,10 +100,10 @@ fn idle(template: &Template, endpoints: f64) -> Vec<Line> {
         line("polls and publishing: schedules (millions)", millions(invocations), price::SCHEDULE),
         line("polls and publishing: invocations (millions)", millions(invocations), price::INVOCATION),
         line("polls and publishing: GB-seconds (millions)", millions(gb_seconds), price::GB_SECOND),
-        // A poll takes its lease and stores its state.
+        // A poll takes its lease and stores its state. It reads the heads of what it is shown: nothing here.
         line("polls and publishing: write units (millions)", millions(2.0 * MINUTES), price::WRITE_UNIT),
-        // Pending marks are in eight shards.
-        line("polls and publishing: read units (millions)", millions(9.0 * MINUTES), price::READ_UNIT),
+        // Pending marks are in eight shards, and asking one that is empty is a unit too.
+        line("polls and publishing: read units (millions)", millions(8.0 * MINUTES), price::READ_UNIT),
         line("polls and publishing: KB of logs (millions)", millions(invocations), price::LOG_KB),
         line("polls and publishing: traces (millions)", millions(invocations), price::TRACE),
         // DynamoDB asks for a caller's key every five minutes.

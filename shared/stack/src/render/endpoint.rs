@@ -12,7 +12,7 @@ use super::{
     yaml::{Map, Yaml},
 };
 use crate::{
-    limits::{BATCH, Concurrency, LEAST_INVOCATIONS, MOST_RECEIVES, QUEUE_RETENTION, SHORTEST_QUEUE_RETENTION},
+    limits::{BATCH, Concurrency, LEAST_INVOCATIONS, MOST_RECEIVES, QUEUE_RETENTION},
     names::{self, Names},
 };
 
@@ -37,7 +37,7 @@ pub(super) fn parameters(members: &[Member<'_>]) -> Vec<&'static str> {
 pub(super) fn stack(hub: &Hub, shard: u8, members: &[Member<'_>]) -> (String, usize) {
     let mut resources = Map::default();
     for member in members {
-        endpoint(hub, member.endpoint, &mut resources);
+        endpoint(member.endpoint, &mut resources);
         for route in &member.routes {
             rule(route, &mut resources);
         }
@@ -56,7 +56,7 @@ pub(super) fn stack(hub: &Hub, shard: u8, members: &[Member<'_>]) -> (String, us
     (document.document(&[HEAD]), count)
 }
 
-fn endpoint(hub: &Hub, endpoint: &Endpoint, resources: &mut Map) {
+fn endpoint(endpoint: &Endpoint, resources: &mut Map) {
     let name = &endpoint.name;
     let id = logical(name.as_str());
     let (queue, dead) = (format!("{id}Queue"), format!("{id}DeadLetters"));
@@ -76,7 +76,8 @@ fn endpoint(hub: &Hub, endpoint: &Endpoint, resources: &mut Map) {
                 .with("RedrivePolicy", redrive),
         ),
     );
-    let dead_letters = hub.retention.dead_letters.max(SHORTEST_QUEUE_RETENTION).min(QUEUE_RETENTION);
+    // As long as SQS can: what it moves here by itself keeps the time at which it was first sent, and with a shorter term
+    // might be gone on arrival.
     resources.put(
         None,
         dead.clone(),
@@ -85,7 +86,7 @@ fn endpoint(hub: &Hub, endpoint: &Endpoint, resources: &mut Map) {
             Map::default()
                 .with("QueueName", Yaml::sub(names.queue(&QueueName::DeadLetters(name.clone()))))
                 .with("SqsManagedSseEnabled", true)
-                .with("MessageRetentionPeriod", dead_letters.as_secs()),
+                .with("MessageRetentionPeriod", QUEUE_RETENTION.as_secs()),
         ),
     );
     // Of all rules of the hub's own bus, not of this endpoint's by name: it takes SQS up to a minute to heed a changed

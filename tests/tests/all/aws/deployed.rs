@@ -12,7 +12,7 @@ use super::{
     cloud::{Cloud, Stack, Template},
     packaged::package,
 };
-use crate::support::{Bench, binary::repository};
+use crate::support::{Bench, binary::repository, now};
 
 const FUNCTIONS: [&str; 3] = ["poller", "dispatcher", "ingest"];
 
@@ -96,6 +96,30 @@ impl Deployed {
 
     pub(crate) async fn sweep(&self) -> Value {
         self.cloud.invoke(&self.function("poller"), &json!({"task": "sweep"})).await
+    }
+
+    /// As if whoever polled it had been gone for so long that another may.
+    pub(crate) async fn expire_lease(&self, collection: &str) {
+        let past = "2000-01-01T00:00:00.000000Z".to_owned();
+        let key = [&format!("c#{collection}"), "state"];
+        self.cloud.set_texts(&self.stack.name, key, &[("lease_until", past)]).await;
+    }
+
+    /// As if the message had been stored three hours ago, and a delivery of it had gone, record and all.
+    pub(crate) async fn forget(&self, message: &str, route: &str) {
+        let partition = format!("m#{message}");
+        self.cloud.delete_item(&self.stack.name, [&partition, &format!("d#{route}#0000000001")]).await;
+        let items = self.cloud.items(&self.stack.name).await;
+        let item =
+            items.iter().find(|item| (item.text("pk"), item.text("sk")) == (Some(&partition), Some("m"))).unwrap();
+        let shard = item.text("by").and_then(|by| by.rsplit('#').next()).unwrap();
+        let then = format!("{:.6}", now() - jiff::SignedDuration::from_hours(3));
+        let place = [
+            ("at", then.clone()),
+            ("by", format!("s#{}#{shard}", &then[..13])),
+            ("by_sk", format!("{then}#{message}")),
+        ];
+        self.cloud.set_texts(&self.stack.name, [&partition, "m"], &place).await;
     }
 
     /// Of all functions, each line with the name of its own.

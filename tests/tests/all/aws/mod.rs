@@ -7,6 +7,7 @@
 //! Deliberately absent: AWS's SDKs. What the tests ask goes over plain HTTP, so that nothing of what the hub is built on
 //! is between a test and what it looks at.
 
+mod calls;
 pub(crate) mod cloud;
 mod deployed;
 mod on_aws;

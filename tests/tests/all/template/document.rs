@@ -101,19 +101,21 @@ fn parse(path: &str, text: &str) -> Value {
         let (event, span) = event.unwrap_or_else(|error| panic!("{path}: {error}"));
         let at = format!("{path}:{}", span.start.line());
         let value = match event {
-            Event::Scalar(text, ScalarStyle::Plain, _, tag) => function(suffix(tag.as_deref()), plain(&at, &text)),
-            Event::Scalar(text, _, _, tag) => function(suffix(tag.as_deref()), json!(text)),
+            Event::Scalar(text, ScalarStyle::Plain, _, tag) => {
+                function(suffix(tag.as_deref()).as_deref(), plain(&at, &text))
+            }
+            Event::Scalar(text, _, _, tag) => function(suffix(tag.as_deref()).as_deref(), json!(text)),
             Event::SequenceStart(_, tag) | Event::MappingStart(_, tag) => {
                 open.push(Open { tag: suffix(tag.as_deref()), items: Vec::new() });
                 continue;
             }
             Event::SequenceEnd => {
                 let Open { tag, items } = open.pop().unwrap();
-                function(tag, Value::Array(items))
+                function(tag.as_deref(), Value::Array(items))
             }
             Event::MappingEnd => {
                 let Open { tag, items } = open.pop().unwrap();
-                function(tag, mapping(&at, &items))
+                function(tag.as_deref(), mapping(&at, &items))
             }
             Event::Alias(_) => panic!("{at}: found an alias, which CloudFormation does not read"),
             _ => continue,
@@ -151,8 +153,8 @@ fn plain(at: &str, text: &str) -> Value {
 }
 
 /// `!GetAtt A.B` is `{"Fn::GetAtt": ["A", "B"]}`.
-fn function(tag: Option<String>, value: Value) -> Value {
-    match (tag.as_deref(), &value) {
+fn function(tag: Option<&str>, value: Value) -> Value {
+    match (tag, &value) {
         (None, _) => value,
         (Some(name @ ("Ref" | "Condition")), _) => json!({ name: value }),
         (Some("GetAtt"), Value::String(text)) => json!({ "Fn::GetAtt": text.split('.').collect::<Vec<_>>() }),

@@ -101,7 +101,9 @@ fn services_are_let_in_for_this_hub_only() {
                     if statement["Principal"]["Service"].is_string() {
                         let condition = statement["Condition"].to_string();
                         let bound = ["aws:SourceArn", "aws:SourceAccount"].iter().any(|key| condition.contains(key));
-                        assert!(bound, "{}: {statement}", resource.place);
+                        // CloudWatch uses the key without saying for whom; the topic behind it asks.
+                        let is_alarm_key = resource.place.ends_with("AlarmKey");
+                        assert!(bound != is_alarm_key, "{}: {statement}", resource.place);
                         seen += 1;
                     } else if statement["Effect"] == "Allow" {
                         assert_ne!(statement["Principal"], "*", "{}", resource.place);
@@ -118,7 +120,8 @@ fn services_are_let_in_for_this_hub_only() {
 fn every_statement_of_a_deployer_has_its_reason() {
     let text = repository_file("infra/iam.md");
     let (_, rest) = text.split_once("```json\n").unwrap();
-    let (policy, reasons) = rest.split_once("\n```\n").unwrap();
+    let (policy, rest) = rest.split_once("\n```\n").unwrap();
+    let (reasons, _) = rest.split_once("\n## ").unwrap();
     let policy: Value = serde_json::from_str(policy).unwrap();
     let stated: BTreeSet<&str> = list(&policy["Statement"]).iter().map(|one| one["Sid"].as_str().unwrap()).collect();
     let rows = reasons.lines().filter(|line| line.starts_with("| `")).filter_map(|row| row.split('|').nth(1));

@@ -8,6 +8,7 @@ mod formation;
 mod logs;
 mod metrics;
 mod package;
+mod permissions;
 mod queues;
 mod table;
 

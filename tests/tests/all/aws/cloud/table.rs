@@ -4,7 +4,7 @@ use std::io::Read;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use flate2::read::ZlibDecoder;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Cloud;
 
@@ -41,15 +41,25 @@ impl Item {
 }
 
 impl Cloud {
-    /// As if its time were up.
-    pub(crate) async fn expire_lease(&self, table: &str, collection: &str) {
+    /// Sets texts of an item.
+    pub(crate) async fn set_texts(&self, table: &str, [pk, sk]: [&str; 2], texts: &[(&str, String)]) {
+        let sets: Vec<String> = (0..texts.len()).map(|place| format!("#{place} = :{place}")).collect();
+        let place = |mark: char, place: usize| format!("{mark}{place}");
+        let names: Map<String, Value> =
+            texts.iter().enumerate().map(|(at, (name, _))| (place('#', at), json!(name))).collect();
+        let values: Map<String, Value> =
+            texts.iter().enumerate().map(|(at, (_, text))| (place(':', at), json!({"S": text}))).collect();
         let body = json!({
-            "TableName": table,
-            "Key": {"pk": {"S": format!("c#{collection}")}, "sk": {"S": "state"}},
-            "UpdateExpression": "SET lease_until = :past",
-            "ExpressionAttributeValues": {":past": {"S": "2000-01-01T00:00:00.000000Z"}},
+            "TableName": table, "Key": {"pk": {"S": pk}, "sk": {"S": sk}},
+            "UpdateExpression": format!("SET {}", sets.join(", ")),
+            "ExpressionAttributeNames": names, "ExpressionAttributeValues": values,
         });
         self.json("dynamodb", "DynamoDB_20120810.UpdateItem", &body).await;
+    }
+
+    pub(crate) async fn delete_item(&self, table: &str, [pk, sk]: [&str; 2]) {
+        let body = json!({"TableName": table, "Key": {"pk": {"S": pk}, "sk": {"S": sk}}});
+        self.json("dynamodb", "DynamoDB_20120810.DeleteItem", &body).await;
     }
 
     pub(crate) async fn items(&self, table: &str) -> Vec<Item> {

@@ -2,6 +2,7 @@
 
 use super::town::Town;
 use crate::{
+    aws::calls::counted,
     kills::shop::{Happening, ORDERS},
     support::{random::Random, say},
 };
@@ -28,4 +29,8 @@ async fn of_a_thousand_orders_none_is_lost_and_none_unexplained() {
     let (messages, deliveries) = (state.messages.len(), state.deliveries.len());
     let dead = state.deliveries.values().filter(|delivery| delivery.state == "dead_lettered").count();
     say(&format!("{NEW_ORDERS} orders on AWS: {messages} messages, {deliveries} deliveries, {dead} dead letters"));
+    for ((function, operation), (count, units)) in counted(&town.hub.calls().await) {
+        let units = units.map_or_else(String::new, |units| format!(", {units} units"));
+        say(&format!("{function} {operation}: {count} calls{units}"));
+    }
 }

@@ -19,7 +19,7 @@ impl Town {
             self.happen(Happening::Purchase, 3);
             for collection in COLLECTIONS {
                 // A minute may have passed since a poller died.
-                self.hub.cloud.expire_lease(&self.hub.stack.name, collection).await;
+                self.hub.expire_lease(collection).await;
                 let event = json!({"task": "poll", "collection": collection});
                 self.hub.cloud.invoke_anyhow(&self.hub.function("poller"), &event).await;
             }
@@ -28,7 +28,7 @@ impl Town {
         until(&format!("{times} times {fault} of {function}"), died).await;
         self.hub.cloud.set_variables(&function, &[("CROSSDOCK_FAULT", None)]).await;
         for collection in COLLECTIONS {
-            self.hub.cloud.expire_lease(&self.hub.stack.name, collection).await;
+            self.hub.expire_lease(collection).await;
         }
     }
 
