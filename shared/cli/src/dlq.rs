@@ -27,10 +27,7 @@ pub(crate) async fn run(args: Dlq, environment: Environment) -> Result<(), Failu
             Ok(())
         }
         #[cfg(feature = "aws")]
-        On::Aws(stack) => {
-            let opened = remote::open(&place.which, stack, &environment).await?;
-            Box::pin(dlq(&opened, &args.command)).await
-        }
+        On::Aws(stack) => Box::pin(dlq(&remote::open(&place.which, stack, &environment).await?, &args.command)).await,
     }
 }
 

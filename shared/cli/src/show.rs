@@ -28,10 +28,7 @@ pub(crate) async fn run(args: Show, environment: Environment) -> Result<(), Fail
             Ok(())
         }
         #[cfg(feature = "aws")]
-        On::Aws(stack) => {
-            let opened = remote::open(&args.place.which, stack, &environment).await?;
-            Box::pin(show(&opened, &args)).await
-        }
+        On::Aws(stack) => Box::pin(show(&remote::open(&args.place.which, stack, &environment).await?, &args)).await,
     }
 }
 
