@@ -27,8 +27,7 @@ pub(super) struct Town {
     pub(super) received: Arc<Mutex<Received>>,
     /// What its endpoints do by chance, and the one that takes nothing.
     pub(super) temper: Arc<Mutex<Temper>>,
-    pub(super) shop_server: Server,
-    pub(super) endpoints: Server,
+    _servers: [Server; 2],
 }
 
 impl Town {
@@ -50,7 +49,7 @@ impl Town {
         .await;
         let file = change(hub_file(shop_server.url(), endpoints.url(), "1m"));
         let hub = Deployed::new(name, Bench::empty(), &file).await;
-        let town = Self { hub, shop, received, temper, shop_server, endpoints };
+        let town = Self { hub, shop, received, temper, _servers: [shop_server, endpoints] };
         town.poll().await;
         assert!(town.received.lock().unwrap().requests.is_empty(), "old orders are no news");
         town
