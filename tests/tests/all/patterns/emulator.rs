@@ -1,44 +1,23 @@
-//! AWS as ministack plays it (PyPI, MIT): its EventBridge answers `TestEventPattern`.
-//!
-//! `./test` installs it (`tests/tools/aws.txt`) into `target/tools/aws`; `CROSSDOCK_MINISTACK` names another. It is one
-//! process, which ends with its handle.
+//! EventBridge as the emulated AWS of all tests has it: it answers `TestEventPattern`.
 
-use std::{path::PathBuf, process::Stdio, sync::Arc};
+use std::sync::Arc;
 
+use crossdock_testkit::emulator::Account;
 use serde_json::{Value, json};
-use tokio::{process::Command, task::JoinSet};
+use tokio::task::JoinSet;
 
-use crate::support::{Bench, binary::repository, client::call, port::free_port, process::Process, setting, until};
+use crate::support::client::call;
 
 /// Requests under way at once.
 const AT_ONCE: usize = 8;
 
-pub(super) fn ministack() -> Option<PathBuf> {
-    let given = setting("CROSSDOCK_MINISTACK").map(PathBuf::from);
-    let installed = repository().join("target/tools/aws/bin/ministack");
-    given.into_iter().chain([installed]).find(|path| path.is_file())
-}
-
 pub(super) struct Emulator {
     url: String,
-    _process: Process,
-    /// What it writes it writes here.
-    _bench: Bench,
 }
 
 impl Emulator {
-    pub(super) async fn start(binary: PathBuf) -> Self {
-        let (bench, port) = (Bench::empty(), free_port());
-        let mut command = Command::new(binary);
-        command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string()).env("LOG_LEVEL", "WARNING");
-        // It would listen on a port of its own choice besides.
-        command.env("IOT_MTLS_ENABLED", "0").env("HOME", bench.path(".")).env("TMPDIR", bench.path("."));
-        command.current_dir(bench.path(".")).kill_on_drop(true);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let process = Process::spawn(command);
-        let what = || format!("{}\n{}", process.lines().join("\n"), process.log());
-        until("ministack to listen", || std::net::TcpStream::connect(("127.0.0.1", port)).ok(), what).await;
-        Self { url: format!("http://127.0.0.1:{port}/"), _process: process, _bench: bench }
+    pub(super) fn start() -> Self {
+        Self { url: Account::new().url }
     }
 
     /// Whether each pattern matches its event, in order.

@@ -11,10 +11,11 @@ mod pairs;
 use std::collections::BTreeMap;
 
 use crossdock_core::pattern::{Combine, EventPattern, Filter, Matcher, compile, compile_raw};
+use crossdock_testkit::emulator::installed;
 use serde_json::{Value, json};
 
 use self::{
-    emulator::{Emulator, ministack},
+    emulator::Emulator,
     exceptions::{Exception, Reads, by_element},
     pairs::{Made, OPERATORS, event, every, hints, pattern},
 };
@@ -35,9 +36,9 @@ fn matches(pattern: &EventPattern, event: &Value) -> bool {
     !Matcher::new([(0, pattern)]).matches(event).is_empty()
 }
 
-async fn emulator() -> Option<Emulator> {
-    match ministack() {
-        Some(binary) => Some(Emulator::start(binary).await),
+fn emulator() -> Option<Emulator> {
+    match installed() {
+        Some(_) => Some(Emulator::start()),
         None => {
             assert_ne!(
                 setting("CI").as_deref(),
@@ -109,7 +110,7 @@ async fn compare(emulator: &Emulator, pairs: &[Pair]) -> BTreeMap<&'static str, 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn patterns_on_aws_match_what_they_match_here() {
-    let Some(emulator) = emulator().await else { return };
+    let Some(emulator) = emulator() else { return };
     let pairs = generated();
     let mut kinds: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
     for pair in &pairs {
@@ -134,7 +135,7 @@ async fn patterns_on_aws_match_what_they_match_here() {
 /// `tests/operators.json`, where the core's tests have what is expected.
 #[tokio::test(flavor = "multi_thread")]
 async fn patterns_on_aws_of_the_operators_table() {
-    let Some(emulator) = emulator().await else { return };
+    let Some(emulator) = emulator() else { return };
     let table: Vec<Value> = serde_json::from_str(&repository_file("tests/operators.json")).unwrap();
     let mut pairs = Vec::new();
     for row in &table {
@@ -177,7 +178,7 @@ fn patterns_on_aws_are_not_excused_by_asking_for_absence_in_a_list() {
 /// An exception whose example the emulator answers as AWS does is to be removed.
 #[tokio::test(flavor = "multi_thread")]
 async fn patterns_on_aws_the_emulator_is_still_wrong_where_it_was() {
-    let Some(emulator) = emulator().await else { return };
+    let Some(emulator) = emulator() else { return };
     for exception in exceptions::ALL {
         let (pattern, detail, right) = (exception.example)();
         let pattern = compile_raw(&every(), &pattern).unwrap();
