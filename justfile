@@ -39,6 +39,8 @@ load TOOL:
 start:
     cargo build --locked --profile function -p crossdock-poller -p crossdock-dispatcher -p crossdock-ingest
     cargo build --locked --profile function -p crossdock-aws --example bare
-    cargo run --quiet -p crossdock-cli -- render --package "${CARGO_TARGET_DIR:-target}/hub.json"
+    env STORE_URL=https://shop.example.com EMAIL_URL=https://mail.example.com ACCOUNTING_URL=https://books.example.com \
+        ANALYTICS_URL=https://track.example.com FULFILMENT_URL=https://ship.example.com LOYALTY_URL=https://points.example.com \
+        cargo run --quiet -p crossdock-cli -- render --package "${CARGO_TARGET_DIR:-target}/hub.json"
     cd "${CARGO_TARGET_DIR:-target}" && "{{justfile_directory()}}/tests/load/start" hub.json function/examples/bare \
         function/crossdock-poller function/crossdock-dispatcher function/crossdock-ingest
