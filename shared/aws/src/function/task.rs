@@ -88,7 +88,7 @@ pub async fn handle<H: Home>(
     }
 }
 
-/// `None`: the time was up. Both jobs may be cut off anywhere.
+/// `None`: the time was up. Both jobs may be cut off anywhere: nothing is lost, but the next run of a sweep begins anew.
 async fn until<T>(
     time_is_up: impl Future<Output = ()>,
     job: impl Future<Output = Result<T, PortError>>,

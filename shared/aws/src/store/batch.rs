@@ -66,10 +66,7 @@ impl DynamoStore {
             if asked.is_empty() {
                 return Ok(found);
             }
-            if asked.len() < before {
-                pauses.begin_again();
-            }
-            if !pauses.next().await {
+            if !pauses.next_for_rest(before, asked.len()).await {
                 let left = asked.len();
                 return Err(PortError::transient(format!("dynamodb:BatchGetItem left {left} keys unprocessed")));
             }
@@ -100,10 +97,7 @@ impl DynamoStore {
             if asked.is_empty() {
                 return Ok(());
             }
-            if asked.len() < before {
-                pauses.begin_again();
-            }
-            if !pauses.next().await {
+            if !pauses.next_for_rest(before, asked.len()).await {
                 let left = asked.len();
                 return Err(PortError::transient(format!("dynamodb:BatchWriteItem left {left} items unprocessed")));
             }

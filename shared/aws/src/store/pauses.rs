@@ -33,8 +33,11 @@ impl Pauses<'_> {
         true
     }
 
-    /// There was progress.
-    pub(super) fn begin_again(&mut self) {
-        self.taken = 0;
+    /// The same for what is left of a batch: where some of it was done, the tries begin anew.
+    pub(super) async fn next_for_rest(&mut self, before: usize, left: usize) -> bool {
+        if left < before {
+            self.taken = 0;
+        }
+        self.next().await
     }
 }
