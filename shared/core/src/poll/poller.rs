@@ -346,6 +346,7 @@ impl<'a, H: Home> Poller<'a, H> {
             let tracker = Tracker::new(self.home, self.hub, self.router);
             let tracked = tracker.track(run.collection, read.records, &news).await?;
 
+            run.report.set_aside.extend(tracked.set_aside);
             run.report.stored += tracked.stored;
             run.report.emitted += tracked.messages.len() as u64;
             run.state.baseline_objects += tracked.baseline;

@@ -43,6 +43,9 @@ pub enum CommitError {
     /// Someone else stored a version first: read the head again and decide anew.
     #[error("the object's head is no longer the expected version")]
     Conflict,
+    /// What the commit holds is more than the store ever takes in one transaction: to try again is of no use.
+    #[error("{0}")]
+    Impossible(String),
     #[error(transparent)]
     Port(#[from] PortError),
 }

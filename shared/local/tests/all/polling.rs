@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -7,6 +8,7 @@ use std::{
 };
 
 use crossdock_core::{
+    event::EventName,
     fault::Faults,
     id::ObjectKey,
     poll::{PollError, Poller},
@@ -165,6 +167,37 @@ async fn a_bad_record_is_set_aside_and_the_page_goes_on() {
     );
     stage.settle().await;
     assert_eq!(stage.arrived(), ["order:new"]);
+}
+
+/// It would stop its collection for ever: the bookmark cannot pass what is not stored.
+#[tokio::test]
+async fn an_object_that_no_store_takes_is_set_aside_and_the_page_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let stage = Stage::without_room_for("huge", &folder.path().join("hub.db")).await;
+    stage.poll().await.unwrap();
+    stage.clock.advance(Duration::from_secs(60));
+    stage.put("R1", &json!({"note": "huge", "payments": [{"id": 1}]}));
+    stage.put("R2", &json!({"payments": [{"id": 1}, {"id": 2, "note": "huge"}]}));
+    stage.put("R3", &json!({}));
+    let report = stage.poll().await.unwrap();
+    // Pages are read more than once. R2 holds its payment, so that it is too large itself.
+    let reasons: BTreeSet<&str> = report.set_aside.iter().map(|aside| aside.reason.as_str()).collect();
+    let why = "cannot be stored: more than the store's file takes: string or blob too big";
+    let expected = [format!("shop/orders/R1 {why}"), format!("shop/orders/R2 {why}")];
+    assert_eq!(reasons, expected.iter().map(String::as_str).collect());
+    assert_eq!(report.set_aside[0].at, "page 1 item 0");
+    stage.settle().await;
+    assert_eq!(stage.arrived(), ["order:new"]);
+    let told =
+        stage.world.events.lock().unwrap().iter().filter(|event| event.event == EventName::RecordSetAside).count();
+    assert!(told >= 2, "{told}");
+
+    // Once it is small enough, it is an order like any other.
+    stage.clock.advance(Duration::from_secs(60));
+    stage.put("R1", &json!({"note": "small"}));
+    assert!(stage.poll().await.unwrap().set_aside.iter().all(|aside| !aside.reason.contains("R1")));
+    stage.settle().await;
+    assert_eq!(stage.arrived(), ["order:new", "order:new", "payment:new"]);
 }
 
 /// A wrong `id` in the hub file, most likely. An empty baseline would make news of the whole list once it is mended.
