@@ -35,7 +35,7 @@ async fn objects_are_versioned_like_polled_ones() {
 #[tokio::test]
 async fn an_object_that_no_store_takes_is_named_by_its_index() {
     let folder = tempfile::tempdir().unwrap();
-    let stage = Stage::without_room_for("huge", &folder.path().join("hub.db")).await;
+    let stage = Stage::without_room(&folder.path().join("hub.db")).await;
     let orders = json!([{"number": "R1"}, {"number": "R2", "note": "huge"}, {"number": "R3"}]);
     let receipt = push(&stage, &json!({ "orders": orders }), None).await.unwrap();
     assert_eq!((receipt.accepted, receipt.message_ids.len()), (2, 2));

@@ -271,15 +271,18 @@ impl Stage {
         Self::of(text, clock, database)
     }
 
-    /// On a store that takes no object whose body has a text in it, as it takes none of a gigabyte.
-    pub(crate) async fn without_room_for(text: &str, file: &Path) -> Self {
+    /// On a store that takes no object, no parameter and no message with "huge" in it, as it takes none of a gigabyte.
+    pub(crate) async fn without_room(file: &Path) -> Self {
         let clock = TestClock::new();
         let database = Database::open(file, Arc::new(clock.clone()), &TestRandom::default()).await.unwrap();
-        let trigger = format!(
-            "CREATE TRIGGER no_room BEFORE INSERT ON versions WHEN instr(NEW.body, '{text}')
-             BEGIN SELECT zeroblob(2000000000); END"
-        );
-        rusqlite::Connection::open(file).unwrap().execute_batch(&trigger).unwrap();
+        let connection = rusqlite::Connection::open(file).unwrap();
+        for (table, column) in [("versions", "body"), ("parameters", "value"), ("messages", "body")] {
+            let trigger = format!(
+                "CREATE TRIGGER no_room_in_{table} BEFORE INSERT ON {table} WHEN instr(NEW.{column}, 'huge')
+                 BEGIN SELECT zeroblob(2000000000); END"
+            );
+            connection.execute_batch(&trigger).unwrap();
+        }
         Self::of(HUB, clock, database)
     }
 
