@@ -28,6 +28,7 @@ pub mod push;
 pub mod redrive;
 pub mod retry;
 pub mod route;
+pub mod signature;
 pub mod sweep;
 pub mod url;
 pub mod version;

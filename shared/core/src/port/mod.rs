@@ -7,12 +7,14 @@ mod bus;
 mod http;
 mod outside;
 mod queue;
+mod signing;
 mod store;
 
 pub use bus::*;
 pub use http::*;
 pub use outside::*;
 pub use queue::*;
+pub use signing::*;
 pub use store::*;
 
 /// A call to the outside failed. What it says is for operators; nothing in it is a payload or a secret.
@@ -36,7 +38,7 @@ impl PortError {
 
 /// Everything a home provides. The use cases are generic over this one trait.
 pub trait Home: Send + Sync + 'static {
-    type Store: VersionStore + Collections + Outbox + Ledger;
+    type Store: VersionStore + Collections + Outbox + Ledger + Signing;
     type Bus: Bus;
     type Queues: Queues;
     type Source: SourceClient;
