@@ -289,7 +289,7 @@ impl<H: Home> Dispatcher<H> {
                     Either::Left((answer, _)) => answer,
                     Either::Right(_) => return self.put_off(name, received, open, Duration::ZERO, now).await,
                 };
-                Outcome::of(answer, endpoint, &key, &sent, self.home.clock().now())
+                Outcome::of(answer, endpoint, &key, &sent, &open.control.parameters, self.home.clock().now())
             }
         };
         self.conclude(endpoint, received, open, outcome, now).await
