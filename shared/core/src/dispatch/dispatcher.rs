@@ -271,7 +271,16 @@ impl<H: Home> Dispatcher<H> {
             return self.clear(name, received, &known).await;
         }
 
-        let sent = outgoing::parameters(route, &open.control.parameters);
+        if let Some(first) = self.claimed_before(route, open, now).await? {
+            return self.suppress(name, received, open, first, now).await;
+        }
+        let secrets = match outgoing::secret_parameters(route, self.home.secrets()).await {
+            Ok(secrets) => secrets,
+            Err(error) => {
+                return self.conclude(endpoint, received, open, Outcome::failed(error.to_string()), now).await;
+            }
+        };
+        let sent = outgoing::parameters(route, &open.control.parameters, &secrets);
         let target = outgoing::Target { hub: &self.hub, endpoint, route };
         let request = match outgoing::body(&open.body.message, open.current.as_ref(), &sent) {
             Ok(body) => outgoing::request(target, &key, message, body, now, self.home.secrets()).await,
@@ -285,7 +294,7 @@ impl<H: Home> Dispatcher<H> {
                     Either::Left((answer, _)) => answer,
                     Either::Right(_) => return self.put_off(name, received, open, Duration::ZERO, now).await,
                 };
-                Outcome::of(answer, endpoint, &key, &sent, self.home.clock().now())
+                Outcome::of(answer, endpoint, &key, &sent, &secrets, self.home.clock().now())
             }
         };
         self.conclude(endpoint, received, open, outcome, now).await

@@ -73,7 +73,8 @@ fn request(current: Option<&Value>) -> EndpointRequest {
     let written_back = BTreeMap::from([("session".to_owned(), json!("s-1")), ("account".to_owned(), json!("0815"))]);
     let route = hub.route(&"book".parse().unwrap()).unwrap();
     let carried = Carried::of(&message).unwrap();
-    let body = outgoing::body(&carried, current, &outgoing::parameters(route, &written_back)).unwrap();
+    let body =
+        outgoing::body(&carried, current, &outgoing::parameters(route, &written_back, &BTreeMap::new())).unwrap();
     let target = outgoing::Target { hub: &hub, endpoint: &hub.endpoints[&route.to], route };
     let key = key(&message, 2);
     let request = pin!(outgoing::request(target, &key, &carried.envelope, body, now(), &OneSecret));

@@ -14,6 +14,7 @@ mod ending;
 mod fetch;
 #[cfg(test)]
 mod golden;
+mod once;
 mod outcome;
 mod outgoing;
 mod poison;

@@ -32,12 +32,15 @@ impl Outcome {
         endpoint: &Endpoint,
         key: &DeliveryKey,
         sent: &BTreeMap<&str, &Value>,
+        secrets: &BTreeMap<&str, Value>,
         now: Timestamp,
     ) -> Self {
         match result {
             Err(error) => Self::failed(error.to_string()),
             Ok(response) => {
-                let (answer, acknowledged) = answer::read(&response);
+                let (mut answer, acknowledged) = answer::read(&response);
+                // Whoever answers with all that was sent must not have a secret stored.
+                answer.parameters.retain(|(name, _)| !secrets.contains_key(name.as_str()));
                 let id = key.message.to_string();
                 let terms = Terms {
                     dead_letter_on: &endpoint.dead_letter_on,

@@ -4,12 +4,14 @@
 //! Batch calls answer item by item and in order, as the batch calls of AWS do: one bad item harms no other.
 
 mod bus;
+mod claims;
 mod http;
 mod outside;
 mod queue;
 mod store;
 
 pub use bus::*;
+pub use claims::*;
 pub use http::*;
 pub use outside::*;
 pub use queue::*;
@@ -36,7 +38,7 @@ impl PortError {
 
 /// Everything a home provides. The use cases are generic over this one trait.
 pub trait Home: Send + Sync + 'static {
-    type Store: VersionStore + Collections + Outbox + Ledger;
+    type Store: VersionStore + Collections + Outbox + Ledger + Claims;
     type Bus: Bus;
     type Queues: Queues;
     type Source: SourceClient;

@@ -20,9 +20,10 @@ endpoints:
   open: {url: http://open.test}
 routes:
   - {name: mail, messages: ['order:*'], to: mail, path: /send, parameters: {from: shop, retries: 3}}
+  - {name: vault, messages: ['order:*'], to: mail, parameters: {key: {secret: vault-key}, like: {literal: {secret: x}}}}
   - {name: open, messages: ['order:*'], to: open, path: /}
 ";
-    crate::hub::load("hub.yaml", text, &|_| None).unwrap_or_else(|faults| panic!("{faults}")).hub
+    hub::load("hub.yaml", text, &|_| None).unwrap_or_else(|faults| panic!("{faults}")).hub
 }
 
 fn carried(message: &Message) -> Carried {
@@ -113,13 +114,26 @@ fn traceparent_names_the_trace_and_a_span_for_the_delivery() {
 #[test]
 fn what_was_written_back_goes_over_the_route() {
     let hub = hub();
+    let none = BTreeMap::new();
     let written = BTreeMap::from([("retries".to_owned(), json!(5)), ("token".to_owned(), json!("t"))]);
-    let parameters = parameters(&hub.routes[0], &written);
+    let parameters = parameters(&hub.routes[0], &written, &none);
     let body: Value = serde_json::from_str(&body(&carried(&message()), None, &parameters).unwrap()).unwrap();
     let expected = json!([
         {"name": "from", "value": "shop"}, {"name": "retries", "value": 5}, {"name": "token", "value": "t"}
     ]);
     assert_eq!(body["parameters"], expected);
+}
+
+/// Not even what an answer wrote back under its name, before it was made a secret, takes a secret's place.
+#[test]
+fn a_secret_parameter_is_looked_up_and_goes_over_all() {
+    let hub = hub();
+    let route = hub.route(&"vault".parse().unwrap()).unwrap();
+    let written = BTreeMap::from([("key".to_owned(), json!("old")), ("token".to_owned(), json!("t"))]);
+    let secrets = secret_parameters(route, &Hush).now_or_never().unwrap().unwrap();
+    let found = json!(parameters(route, &written, &secrets));
+    assert_eq!(found, json!({"key": "hush-vault-key", "like": {"secret": "x"}, "token": "t"}));
+    assert_eq!(format!("{:?}", route.parameters["key"]), "Secret(\"vault-key\")");
 }
 
 #[test]
