@@ -3,6 +3,7 @@
 //! | item | `pk` | `sk` |
 //! |---|---|---|
 //! | epoch | `hub` | `epoch` |
+//! | key that deliveries are signed with | `hub` | `signing_key` |
 //! | head of an object | `o#<source>/<collection>/<id>` | `head` |
 //! | version | the object's | `v#<number>` |
 //! | mention: a message about the object that came without a version | the object's | `m#<time>#<message>` |
@@ -79,6 +80,10 @@ impl Key {
 
 pub(super) fn epoch() -> Key {
     Key::new("hub", "epoch")
+}
+
+pub(super) fn signing_key() -> Key {
+    Key::new("hub", "signing_key")
 }
 
 pub(super) const HEAD: &str = "head";
