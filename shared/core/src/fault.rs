@@ -230,6 +230,12 @@ impl<P: Signing> Signing for Guarded<P> {
     }
 }
 
+impl<P: Claims> Claims for Guarded<P> {
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, PortError> {
+        self.guard("claims.claim", self.port.claim(claim)).await
+    }
+}
+
 impl<P: Bus> Bus for Guarded<P> {
     async fn publish(&self, messages: &[Message]) -> Vec<Result<(), PublishError>> {
         self.guard_each("bus.publish", messages.len(), self.port.publish(messages)).await

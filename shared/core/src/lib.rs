@@ -8,6 +8,7 @@
 //! Deliberately absent: tokio, any HTTP client, any AWS crate, the clock, randomness, the environment.
 
 pub mod answer;
+pub mod audit;
 pub mod claim;
 pub mod dispatch;
 pub mod event;

@@ -15,6 +15,7 @@
 
 mod batch;
 mod body;
+mod claims;
 mod collections;
 mod delivery;
 mod failure;

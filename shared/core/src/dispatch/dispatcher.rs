@@ -272,7 +272,16 @@ impl<H: Home> Dispatcher<H> {
             return self.clear(name, received, &known).await;
         }
 
-        let sent = outgoing::parameters(route, &open.control.parameters);
+        if let Some(first) = self.claimed_before(route, open, now).await? {
+            return self.suppress(name, received, open, first, now).await;
+        }
+        let secrets = match outgoing::secret_parameters(route, self.home.secrets()).await {
+            Ok(secrets) => secrets,
+            Err(error) => {
+                return self.conclude(endpoint, received, open, Outcome::failed(error.to_string()), now).await;
+            }
+        };
+        let sent = outgoing::parameters(route, &open.control.parameters, &secrets);
         let target = outgoing::Target { hub: &self.hub, endpoint, route };
         let bring = outgoing::Sent {
             key: &key,
@@ -289,7 +298,8 @@ impl<H: Home> Dispatcher<H> {
                     Either::Left((answer, _)) => answer,
                     Either::Right(_) => return self.put_off(name, received, open, Duration::ZERO, now).await,
                 };
-                Outcome::of(answer, endpoint, &key, &sent, &open.control.parameters, self.home.clock().now())
+                let written_back = &open.control.parameters;
+                Outcome::of(answer, endpoint, &key, &sent, &secrets, written_back, self.home.clock().now())
             }
         };
         self.conclude(endpoint, received, open, outcome, now).await

@@ -79,11 +79,12 @@ fn request(format: Format, current: Option<&Value>) -> EndpointRequest {
     let mut endpoint = hub.endpoints[&route.to].clone();
     endpoint.format = format;
     let target = outgoing::Target { hub: &hub, endpoint: &endpoint, route };
+    let secrets = BTreeMap::new();
     let sent = outgoing::Sent {
         key: &key(&message, 2),
         message: &carried,
         current,
-        parameters: &outgoing::parameters(route, &written_back),
+        parameters: &outgoing::parameters(route, &written_back, &secrets),
         signed: Signed { key: &SigningKey::new([7; 32]), generations: Generations::default(), at: now() },
     };
     let request = pin!(outgoing::request(target, sent, &OneSecret));

@@ -16,6 +16,7 @@ mod fetch;
 mod format;
 #[cfg(test)]
 mod golden;
+mod once;
 mod outcome;
 mod outgoing;
 mod poison;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use super::{
@@ -9,7 +10,7 @@ use super::{
     signing::Signed,
 };
 use crate::{
-    hub::{Endpoint, Hub, Route},
+    hub::{self, Endpoint, Hub, Route},
     id::DeliveryKey,
     message::{Carried, Envelope},
     port::{EndpointRequest, HeaderValue, PortError, Secrets, UrlOrigin},
@@ -17,12 +18,36 @@ use crate::{
     url::join,
 };
 
-/// The route's parameters, and over them what the endpoint's own answers wrote back.
+/// The route's parameters that are secrets, looked up for this attempt. They are sent, and go nowhere else.
+///
+/// # Errors
+/// One of them is not there.
+pub(super) async fn secret_parameters<'a>(
+    route: &'a Route,
+    secrets: &impl Secrets,
+) -> Result<BTreeMap<&'a str, Value>, PortError> {
+    let mut found = BTreeMap::new();
+    for (name, parameter) in &route.parameters {
+        if let hub::Parameter::Secret(secret) = parameter {
+            let value = secrets.secret(secret).await?;
+            found.insert(name.as_str(), Value::String(value.expose_secret().to_owned()));
+        }
+    }
+    Ok(found)
+}
+
+/// The route's parameters, over them what the endpoint's own answers wrote back, and over all the route's secrets.
 pub(super) fn parameters<'a>(
     route: &'a Route,
     written_back: &'a BTreeMap<String, Value>,
+    secrets: &'a BTreeMap<&'a str, Value>,
 ) -> BTreeMap<&'a str, &'a Value> {
-    route.parameters.iter().chain(written_back).map(|(name, value)| (name.as_str(), value)).collect()
+    let plain = route.parameters.iter().filter_map(|(name, parameter)| match parameter {
+        hub::Parameter::Value(value) => Some((name.as_str(), value)),
+        hub::Parameter::Secret(_) => None,
+    });
+    let written_back = written_back.iter().map(|(name, value)| (name.as_str(), value));
+    plain.chain(written_back).chain(secrets.iter().map(|(&name, value)| (name, value))).collect()
 }
 
 /// Where an attempt goes.

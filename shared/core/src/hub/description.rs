@@ -4,8 +4,8 @@
 use super::{
     address::{BaseUrl, Network, RequestPath, ServicePath},
     alternatives::{
-        AuthPart, BodyPart, CursorStyle, LinkStyle, NumberStyle, OffsetStyle, PagesPart, PathOr, Pattern, RetriesPart,
-        Rule, Status206Style, TermPart,
+        AuthPart, BodyPart, CursorStyle, LinkStyle, NumberStyle, OffsetStyle, PagesPart, ParameterPart, PathOr,
+        Pattern, RetriesPart, Rule, Status206Style, TermPart,
     },
     decode::{At, AtLeastOne, Named, described},
     model::{ClientAuth, Format, KeyKind, Schemes, Start, TimeFormat},
@@ -35,6 +35,8 @@ described! {
         optional "endpoints" endpoints: Named<EndpointPart>,
         /// Which messages go where.
         optional "routes" routes: Vec<At<RoutePart>>,
+        /// Other names of message types: a message that comes in as the one before the colon is known as the one behind it.
+        optional "aliases" aliases: Named<At<MessageType>>,
     }
 
     /// Bounds on what one request or message may cost.
@@ -336,7 +338,24 @@ described! {
         /// An EventBridge event pattern, in place of filters.
         optional "pattern" pattern: Pattern,
         /// Values sent with every message of the route.
-        optional "parameters" parameters: Named<Json>,
+        optional "parameters" parameters: Named<ParameterPart>,
+        /// Only the first message with certain values is sent; later ones are recorded as suppressed.
+        optional "once_per" once_per: OncePerPart,
+    }
+
+    /// Which messages count as the same, and for how long.
+    OncePerPart {
+        /// The values that make messages the same: keys of a collection, by name, or dotted paths from the message's root,
+        /// such as object.id. A message without one of them is always sent.
+        required "keys" keys: AtLeastOne<At<String>>,
+        /// For how long after the first one, from 1s to 366d; 30d by default.
+        optional "window" window: At<Span>,
+    }
+
+    /// A parameter's value as it is, where it would be taken for a secret otherwise.
+    LiteralPart {
+        /// The value.
+        required "literal" literal: Json,
     }
 
     /// A condition on a message.

@@ -29,11 +29,18 @@ pub struct Hub {
     pub endpoints: BTreeMap<EndpointName, Endpoint>,
     /// In the order of the file.
     pub routes: Vec<Route>,
+    /// What a type of message that comes in stands for; none of these stands for something else again.
+    pub aliases: BTreeMap<MessageType, MessageType>,
 }
 
 impl Hub {
     pub fn collection(&self, key: &CollectionKey) -> Option<&Collection> {
         self.sources.get(&key.source)?.collections.iter().find(|collection| collection.key == *key)
+    }
+
+    /// The type that a message of this type is known by in the hub.
+    pub fn canonical<'a>(&'a self, message: &'a MessageType) -> &'a MessageType {
+        self.aliases.get(message).unwrap_or(message)
     }
 
     pub fn route(&self, name: &RouteName) -> Option<&Route> {
@@ -345,5 +352,23 @@ pub struct Route {
     pub to: EndpointName,
     /// The service of the endpoint; appended to its URL's path.
     pub path: String,
-    pub parameters: BTreeMap<String, Value>,
+    pub parameters: BTreeMap<String, Parameter>,
+    pub once_per: Option<OncePer>,
+}
+
+/// A value that goes with every message of a route.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Parameter {
+    Value(Value),
+    /// Looked up for each attempt.
+    Secret(SecretName),
+}
+
+/// The first message with certain values is delivered; later ones are not, for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OncePer {
+    /// Where the values are in a message, from its root.
+    pub keys: Vec<FieldPath>,
+    /// For how long, from the first message's claim on.
+    pub window: Duration,
 }

@@ -4,6 +4,7 @@
 //! Batch calls answer item by item and in order, as the batch calls of AWS do: one bad item harms no other.
 
 mod bus;
+mod claims;
 mod http;
 mod outside;
 mod queue;
@@ -11,6 +12,7 @@ mod signing;
 mod store;
 
 pub use bus::*;
+pub use claims::*;
 pub use http::*;
 pub use outside::*;
 pub use queue::*;
@@ -38,7 +40,7 @@ impl PortError {
 
 /// Everything a home provides. The use cases are generic over this one trait.
 pub trait Home: Send + Sync + 'static {
-    type Store: VersionStore + Collections + Outbox + Ledger + Signing;
+    type Store: VersionStore + Collections + Outbox + Ledger + Signing + Claims;
     type Bus: Bus;
     type Queues: Queues;
     type Source: SourceClient;

@@ -17,6 +17,7 @@
 //! Deliberately absent: any retry, and any knowledge of routes or deliveries beyond what the ports say.
 
 mod bus;
+mod claims;
 mod codec;
 mod collections;
 mod damage;

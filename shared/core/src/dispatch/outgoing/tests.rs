@@ -29,6 +29,7 @@ endpoints:
   plain: {url: http://plain.test, signing: {secrets: [password]}}
 routes:
   - {name: mail, messages: ['order:*'], to: mail, path: /send, parameters: {from: shop, retries: 3}}
+  - {name: vault, messages: ['order:*'], to: mail, parameters: {key: {secret: vault-key}, like: {literal: {secret: x}}}}
   - {name: open, messages: ['order:*'], to: open, path: /}
   - {name: key, messages: ['order:*'], to: key}
   - {name: both, messages: ['order:*'], to: both}
@@ -37,7 +38,7 @@ routes:
   - {name: wrong, messages: ['order:*'], to: wrong}
   - {name: plain, messages: ['order:*'], to: plain}
 ";
-    crate::hub::load("hub.yaml", text, &|_| None).unwrap_or_else(|faults| panic!("{faults}")).hub
+    hub::load("hub.yaml", text, &|_| None).unwrap_or_else(|faults| panic!("{faults}")).hub
 }
 
 fn carried(message: &Message) -> Carried {
@@ -78,12 +79,12 @@ fn try_sent(route: &str, round: u32, generations: Generations) -> Result<Endpoin
     let hub = hub();
     let route = hub.routes.iter().find(|known| known.name.as_str() == route).unwrap();
     let target = Target { hub: &hub, endpoint: &hub.endpoints[&route.to], route };
-    let nothing = BTreeMap::new();
+    let (nothing, no_secrets) = (BTreeMap::new(), BTreeMap::new());
     let sent = Sent {
         key: &DeliveryKey { message: message().message_id, route: route.name.clone(), round },
         message: &carried(&message()),
         current: None,
-        parameters: &parameters(route, &nothing),
+        parameters: &parameters(route, &nothing, &no_secrets),
         signed: Signed { key: &SigningKey::new([9; 32]), generations, at: now() },
     };
     request(target, sent, &Hush).now_or_never().unwrap()
@@ -148,8 +149,9 @@ fn traceparent_names_the_trace_and_a_span_for_the_delivery() {
 #[test]
 fn what_was_written_back_goes_over_the_route() {
     let hub = hub();
+    let none = BTreeMap::new();
     let written = BTreeMap::from([("retries".to_owned(), json!(5)), ("token".to_owned(), json!("t"))]);
-    let parameters = parameters(&hub.routes[0], &written);
+    let parameters = parameters(&hub.routes[0], &written, &none);
     let expected = BTreeMap::from([("from", json!("shop")), ("retries", json!(5)), ("token", json!("t"))]);
     assert_eq!(parameters, expected.iter().map(|(name, value)| (*name, value)).collect());
 }
@@ -159,6 +161,18 @@ fn signatures_of(request: &EndpointRequest) -> Vec<(String, String)> {
     let value = header(request, "webhook-signature").unwrap();
     let list = value.strip_prefix("secret ").unwrap();
     list.split(' ').map(|one| one.split_once(',').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap()).collect()
+}
+
+/// Not even what an answer wrote back under its name, before it was made a secret, takes a secret's place.
+#[test]
+fn a_secret_parameter_is_looked_up_and_goes_over_all() {
+    let hub = hub();
+    let route = hub.route(&"vault".parse().unwrap()).unwrap();
+    let written = BTreeMap::from([("key".to_owned(), json!("old")), ("token".to_owned(), json!("t"))]);
+    let secrets = secret_parameters(route, &Hush).now_or_never().unwrap().unwrap();
+    let found = json!(parameters(route, &written, &secrets));
+    assert_eq!(found, json!({"key": "hush-vault-key", "like": {"secret": "x"}, "token": "t"}));
+    assert_eq!(format!("{:?}", route.parameters["key"]), "Secret(\"vault-key\")");
 }
 
 #[test]
