@@ -29,6 +29,9 @@ pub enum EventName {
     DeliveryAttempted,
     #[serde(rename = "delivery.succeeded")]
     DeliverySucceeded,
+    /// An endpoint asked for more time: this is when it is asked again.
+    #[serde(rename = "delivery.waiting")]
+    DeliveryWaiting,
     #[serde(rename = "delivery.dead_lettered")]
     DeliveryDeadLettered,
     /// A message was promised to a route, and an hour later the ledger knows of no delivery: it is sent again.

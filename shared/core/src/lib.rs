@@ -29,6 +29,7 @@ pub mod redrive;
 pub mod retry;
 pub mod route;
 pub mod sweep;
+pub mod timer;
 pub mod url;
 pub mod version;
 

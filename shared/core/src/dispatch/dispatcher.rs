@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     fmt,
     future::{Future, pending},
     panic::AssertUnwindSafe,
@@ -14,6 +15,7 @@ use futures_util::{
 use serde_json::Value;
 
 use super::{
+    destination::destination,
     outcome::{Outcome, paused_wait},
     outgoing,
     poison::{finished, is_poison, is_suspect, would_be_suspect},
@@ -32,7 +34,7 @@ use crate::{
 };
 
 /// How long an entry for a route that the hub does not have is kept for a deploy to catch up.
-const UNKNOWN_ROUTE_PATIENCE: Duration = Duration::from_secs(3600);
+pub(crate) const UNKNOWN_ROUTE_PATIENCE: Duration = Duration::from_secs(3600);
 const UNKNOWN_ROUTE_WAIT: Duration = Duration::from_secs(60);
 /// How long an entry is hidden when our own store could not be reached.
 const TROUBLE_WAIT: Duration = Duration::from_secs(5);
@@ -271,8 +273,15 @@ impl<H: Home> Dispatcher<H> {
             return self.clear(name, received, &known).await;
         }
 
-        let sent = outgoing::parameters(route, &open.control.parameters);
-        let target = outgoing::Target { hub: &self.hub, endpoint, route };
+        let to = match destination(endpoint, route, open.body.remote.as_ref()) {
+            Ok(to) => to,
+            Err(why) => return self.conclude(endpoint, received, open, Outcome::failed(why), now).await,
+        };
+        let sent = match to.is_endpoint() {
+            true => outgoing::parameters(route, &open.control.parameters),
+            false => BTreeMap::new(),
+        };
+        let target = outgoing::Target { hub: &self.hub, endpoint, to };
         let request = match outgoing::body(&open.body.message, open.current.as_ref(), &sent) {
             Ok(body) => outgoing::request(target, &key, message, body, now, self.home.secrets()).await,
             Err(error) => Err(PortError::permanent(format!("the message cannot be shown: {}", unreadable(&error)))),

@@ -9,7 +9,7 @@ use std::{
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::{outcome, outgoing};
+use super::{destination, outcome, outgoing};
 use crate::{
     Timestamp, answer,
     golden::{check, check_message, context, hub, now},
@@ -74,7 +74,9 @@ fn request(current: Option<&Value>) -> EndpointRequest {
     let route = hub.route(&"book".parse().unwrap()).unwrap();
     let carried = Carried::of(&message).unwrap();
     let body = outgoing::body(&carried, current, &outgoing::parameters(route, &written_back)).unwrap();
-    let target = outgoing::Target { hub: &hub, endpoint: &hub.endpoints[&route.to], route };
+    let endpoint = &hub.endpoints[&route.to];
+    let to = destination::destination(endpoint, route, None).unwrap();
+    let target = outgoing::Target { hub: &hub, endpoint, to };
     let key = key(&message, 2);
     let request = pin!(outgoing::request(target, &key, &carried.envelope, body, now(), &OneSecret));
     match request.poll(&mut Context::from_waker(Waker::noop())) {

@@ -9,6 +9,7 @@
 //! [`Dispatcher`] reads for a whole batch at once and settles entry by entry, so that no entry waits for its neighbours.
 
 mod conclude;
+mod destination;
 mod dispatcher;
 mod ending;
 mod fetch;
@@ -17,5 +18,7 @@ mod golden;
 mod outcome;
 mod outgoing;
 mod poison;
+mod waiting;
 
+pub(crate) use dispatcher::UNKNOWN_ROUTE_PATIENCE;
 pub use dispatcher::{Dispatcher, Disposition, Job};

@@ -16,7 +16,7 @@ use crate::{
 /// Places of notifications among an answer's messages start here, so that they never share an id with a follow-up.
 const NOTIFICATIONS_FROM: u32 = 1 << 31;
 /// How often one message may be asked for again.
-const MOST_ROUNDS: u32 = 1_000;
+pub(super) const MOST_ROUNDS: u32 = 1_000;
 
 /// What an attempt came to.
 #[derive(Debug)]
@@ -37,7 +37,8 @@ impl Outcome {
         match result {
             Err(error) => Self::failed(error.to_string()),
             Ok(response) => {
-                let (answer, acknowledged) = answer::read(&response);
+                let (mut answer, acknowledged) = answer::read(&response);
+                answer.check_update_url(endpoint);
                 let id = key.message.to_string();
                 let terms = Terms {
                     dead_letter_on: &endpoint.dead_letter_on,

@@ -5,13 +5,13 @@ use std::{borrow::Cow, collections::BTreeMap};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
+use super::destination::Destination;
 use crate::{
     Timestamp,
     hub::{Endpoint, Hub, Route},
     id::DeliveryKey,
     message::{Carried, Envelope},
-    port::{EndpointRequest, HeaderValue, PortError, Secrets, UrlOrigin},
-    url::join,
+    port::{EndpointRequest, HeaderValue, PortError, Secrets},
 };
 
 /// The message plus what the endpoint should know at the moment of this attempt, put into the message's own text.
@@ -87,15 +87,15 @@ pub(super) fn parameters<'a>(
 }
 
 /// Where an attempt goes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Target<'a> {
     pub hub: &'a Hub,
     pub endpoint: &'a Endpoint,
-    pub route: &'a Route,
+    pub to: Destination,
 }
 
 pub(super) async fn request(
-    Target { hub, endpoint, route }: Target<'_>,
+    Target { hub, endpoint, to }: Target<'_>,
     key: &DeliveryKey,
     message: &Envelope,
     body: String,
@@ -103,23 +103,25 @@ pub(super) async fn request(
     secrets: &impl Secrets,
 ) -> Result<EndpointRequest, PortError> {
     let plain = |name: &str, value: String| (name.to_owned(), HeaderValue::Plain(value));
+    let own = to.is_endpoint();
+    let meant_for_it = endpoint.headers.iter().filter(|_| own);
     let mut headers: Vec<(String, HeaderValue)> =
-        endpoint.headers.iter().map(|(name, value)| plain(&name.to_ascii_lowercase(), value.clone())).collect();
+        meant_for_it.map(|(name, value)| plain(&name.to_ascii_lowercase(), value.clone())).collect();
     headers.push(plain("content-type", "application/json".to_owned()));
     headers.push(plain("webhook-id", key.webhook_id()));
     headers.push(plain("webhook-timestamp", now.as_second().to_string()));
     headers.push(plain("traceparent", traceparent(key, message)));
     headers.push(plain("x-hub-store", hub.name.to_string()));
-    if let Some(token) = &endpoint.token {
+    if let Some(token) = endpoint.token.as_ref().filter(|_| own) {
         headers.push(("x-hub-token".to_owned(), HeaderValue::Secret(secrets.secret(token).await?)));
     }
     Ok(EndpointRequest {
-        url: join(&endpoint.url, &route.path),
+        url: to.url,
         headers,
         body,
         timeout: endpoint.timeout,
         max_body: hub.limits.response,
-        origin: UrlOrigin::HubFile,
+        origin: to.origin,
     })
 }
 

@@ -8,12 +8,14 @@ mod http;
 mod outside;
 mod queue;
 mod store;
+mod timer;
 
 pub use bus::*;
 pub use http::*;
 pub use outside::*;
 pub use queue::*;
 pub use store::*;
+pub use timer::*;
 
 /// A call to the outside failed. What it says is for operators; nothing in it is a payload or a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +38,7 @@ impl PortError {
 
 /// Everything a home provides. The use cases are generic over this one trait.
 pub trait Home: Send + Sync + 'static {
-    type Store: VersionStore + Collections + Outbox + Ledger;
+    type Store: VersionStore + Collections + Outbox + Ledger + Timers;
     type Bus: Bus;
     type Queues: Queues;
     type Source: SourceClient;

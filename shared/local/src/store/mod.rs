@@ -30,6 +30,7 @@ mod queues;
 mod readers;
 mod stats;
 mod sync;
+mod timers;
 mod versions;
 mod writer;
 
@@ -57,8 +58,8 @@ use self::{
 };
 
 /// An open store: [`VersionStore`](crossdock_core::port::VersionStore),
-/// [`Collections`](crossdock_core::port::Collections), [`Outbox`](crossdock_core::port::Outbox) and
-/// [`Ledger`](crossdock_core::port::Ledger). Clones share it.
+/// [`Collections`](crossdock_core::port::Collections), [`Outbox`](crossdock_core::port::Outbox),
+/// [`Ledger`](crossdock_core::port::Ledger) and [`Timers`](crossdock_core::port::Timers). Clones share it.
 ///
 /// When the last clone goes, what was handed over is still written and the file is closed, but nobody waits for it;
 /// [`Database::close`] does.

@@ -10,13 +10,14 @@ pub mod collections;
 pub mod ledger;
 pub mod outbox;
 pub mod queues;
+pub mod timers;
 pub mod versions;
 
 use std::{future::Future, time::Duration};
 
 use crossdock_core::{
     Timestamp,
-    port::{Bus, Collections, Ledger, Outbox, QueueName, Queues, Received, VersionStore},
+    port::{Bus, Collections, Ledger, Outbox, QueueName, Queues, Received, Timers, VersionStore},
 };
 
 use serde_json::Value;
@@ -25,7 +26,7 @@ use crate::{build::endpoint, clock::TestClock};
 
 /// An empty store and the clock it was made with.
 pub trait StoreFixture: Sync {
-    type Store: VersionStore + Collections + Outbox + Ledger;
+    type Store: VersionStore + Collections + Outbox + Ledger + Timers;
 
     fn store(&self) -> &Self::Store;
     fn clock(&self) -> &TestClock;
@@ -119,6 +120,7 @@ mod tests {
             include_str!("ledger.rs"),
             include_str!("outbox.rs"),
             include_str!("queues.rs"),
+            include_str!("timers.rs"),
             include_str!("versions.rs"),
         ] {
             check(suite);
