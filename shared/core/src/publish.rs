@@ -145,8 +145,7 @@ async fn give_up<H: Home>(
             .about(message)
             .delivering(&delivery.key, &delivery.endpoint)
             .because(why);
-        let settlement = Settlement { delivery, parameters: Vec::new(), pause: None, messages: Vec::new() };
-        if let Settled::Recorded { .. } = home.store().settle(settlement).await? {
+        if let Settled::Recorded { .. } = home.store().settle(Settlement::alone(delivery)).await? {
             home.observer().observe(event);
         }
     }
