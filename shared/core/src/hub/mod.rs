@@ -33,7 +33,6 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::fault::did_you_mean;
 use self::{
     decode::Decode,
     description::HubFile,
@@ -41,7 +40,7 @@ use self::{
     fault::{Place, Report},
 };
 pub use self::{
-    fault::{Fault, Faults},
+    fault::{Fault, Faults, did_you_mean},
     model::*,
     places::Places,
 };
