@@ -248,7 +248,7 @@ impl<'a, H: Home> Poller<'a, H> {
         let outcome = read.and_then(|whole| run.check_readable().map(|()| whole));
         if let Err(PollError::AllSetAside { .. }) = outcome {
             // What could not be read is yet to be read.
-            run.state.bookmark = began_at;
+            run.state.bookmark.clone_from(&began_at);
         } else {
             self.tell_of_set_aside(&run);
         }
