@@ -34,6 +34,7 @@ impl Outcome {
         endpoint: &Endpoint,
         key: &DeliveryKey,
         sent: &BTreeMap<&str, &Value>,
+        secrets: &BTreeMap<&str, Value>,
         current: &BTreeMap<String, Value>,
         now: Timestamp,
     ) -> Self {
@@ -41,6 +42,8 @@ impl Outcome {
             Err(error) => Self::failed(error.to_string()),
             Ok(response) => {
                 let (mut answer, acknowledged) = answer::read(&response);
+                // Whoever answers with all that was sent must not have a secret stored.
+                answer.parameters.retain(|(name, _)| !secrets.contains_key(name.as_str()));
                 bound_parameters(&mut answer, current);
                 let id = key.message.to_string();
                 let terms = Terms {

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use serde_json::Value;
 
-use super::PortError;
+use super::{Generations, PortError};
 use crate::{
     Timestamp,
     answer::Answer,
@@ -221,6 +221,8 @@ pub struct EndpointControl {
     /// Sent with every delivery to the endpoint; the last writer wins by name.
     pub parameters: std::collections::BTreeMap<String, Value>,
     pub paused: Option<Paused>,
+    /// Which of its derived secrets sign.
+    pub signing: Generations,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
