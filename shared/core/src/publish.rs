@@ -127,6 +127,7 @@ async fn give_up<H: Home>(
     why: &str,
 ) -> Result<Option<MessageRecord>, PortError> {
     let (message, now) = (&record.message, home.clock().now());
+    home.observer().observe(HubEvent::new(now, EventName::MessageRefused).about(message).because(why));
     // What cannot even be matched was promised to nobody that could be found now.
     for (route, endpoint) in router.targets(message).unwrap_or_default() {
         let delivery = Delivery {

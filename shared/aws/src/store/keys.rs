@@ -109,7 +109,11 @@ pub(super) fn version(key: &ObjectKey, number: u64) -> Key {
 }
 
 pub(super) fn mention(key: &ObjectKey, stored_at: Timestamp, message: MessageId) -> Key {
-    Key::new(object(key), format!("{MENTIONS}{}#{message}", sortable(stored_at)))
+    mention_in(object(key), stored_at, message)
+}
+
+pub(super) fn mention_in(partition: String, stored_at: Timestamp, message: MessageId) -> Key {
+    Key::new(partition, format!("{MENTIONS}{}#{message}", sortable(stored_at)))
 }
 
 /// The message that a mention names.

@@ -48,7 +48,7 @@ pub use self::{
     bus::{LocalBus, Targets},
     gc::{Collector, Expired, Lot},
     open::OpenError,
-    queues::{LocalQueues, QueueCounts, QueueSettings},
+    queues::{LocalQueues, QueueSettings},
     stats::{DeliveryCounts, Stats},
     writer::WriteCounts,
 };
