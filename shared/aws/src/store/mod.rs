@@ -26,6 +26,7 @@ mod outbox;
 mod pauses;
 mod sweep;
 mod terms;
+mod timers;
 mod transact;
 mod versions;
 
@@ -50,8 +51,8 @@ use self::{
 const WRITES: usize = 16;
 
 /// The table of one hub: [`VersionStore`](crossdock_core::port::VersionStore),
-/// [`Collections`](crossdock_core::port::Collections), [`Outbox`](crossdock_core::port::Outbox) and
-/// [`Ledger`](crossdock_core::port::Ledger). Clones share it.
+/// [`Collections`](crossdock_core::port::Collections), [`Outbox`](crossdock_core::port::Outbox),
+/// [`Ledger`](crossdock_core::port::Ledger) and [`Timers`](crossdock_core::port::Timers). Clones share it.
 #[derive(Clone)]
 pub struct DynamoStore(Arc<Inner>);
 
