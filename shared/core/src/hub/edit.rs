@@ -9,7 +9,7 @@
 //!
 //! Deliberately absent: changing or removing what is there.
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use saphyr_parser::{Event, Parser, Span};
 use serde_json::Value;
 
 /// What is added to a mapping or a list.
@@ -46,11 +46,6 @@ enum Shape {
         close: usize,
         end: usize,
         is_empty: bool,
-    },
-    /// Nothing, or a word for it, from `start` to `end`.
-    Nothing {
-        start: usize,
-        end: usize,
     },
     Other,
 }
@@ -106,10 +101,6 @@ pub fn add(text: &str, endpoint: &Entry, routes: &[Entry]) -> Result<String, Edi
             Shape::Other => return Err(EditError::Unexpected { key, expected }),
             _ if new.is_empty() => {}
             Shape::Block { column, end } => file.insert_after(end, column, new),
-            Shape::Nothing { start, end } => {
-                file.remove(start, end);
-                file.insert_after(start, outline.root_column + 2, new);
-            }
             Shape::Brackets { open, close, is_empty: true, .. } if !outline.root_in_brackets => {
                 file.remove(open, close + 1);
                 file.insert_after(open, outline.root_column + 2, new);
@@ -130,13 +121,13 @@ pub fn only_adds(old: &str, new: &str, endpoint: &str, routes: usize) -> bool {
     let without = |list: &mut Vec<Value>| list.len().checked_sub(routes).map(|rest| list.truncate(rest));
     let added = hub.get_mut(ENDPOINTS).and_then(Value::as_object_mut).and_then(|all| all.remove(endpoint)).is_some()
         && (routes == 0 || hub.get_mut(ROUTES).and_then(Value::as_array_mut).and_then(without).is_some());
-    // Nothing there and nothing in it are the same.
+    // A key with nothing in it, and none, are the same.
     let emptied = |hub: &Value| {
         let mut hub = hub.clone();
         if let Some(fields) = hub.as_object_mut() {
             for key in [ENDPOINTS, ROUTES] {
                 let is_empty = fields.get(key).is_some_and(|value| match value {
-                    Value::Object(all) => all.is_empty() || all.contains_key("${}"),
+                    Value::Object(all) => all.is_empty(),
                     Value::Array(all) => all.is_empty(),
                     _ => false,
                 });
@@ -155,7 +146,6 @@ impl Shape {
         match self {
             Self::Block { end, .. } => end,
             Self::Brackets { open, .. } => open,
-            Self::Nothing { start, .. } => start,
             Self::Other => 0,
         }
     }
@@ -186,8 +176,8 @@ fn outline(text: &str) -> Result<Outline, EditError> {
     let characters: Vec<char> = text.chars().collect();
     let mut outline = Outline::default();
     let mut open: Vec<Open> = Vec::new();
-    // The root's key that waits for its value, and where it ended.
-    let mut key: Option<(String, usize)> = None;
+    // The root's key that waits for its value.
+    let mut key: Option<String> = None;
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| EditError::NotYaml(error.to_string()))?;
@@ -222,23 +212,17 @@ fn outline(text: &str) -> Result<Outline, EditError> {
                     Open { column, .. } => Shape::Block { column: column.unwrap_or_default(), end },
                 }
             }
-            Event::Scalar(text, style, ..) => {
-                let (start, end) = extent(&characters, &span);
+            Event::Scalar(text, ..) => {
+                let end = end_of(&characters, &span);
                 if let Some(parent) = open.last_mut() {
                     parent.holds(&characters, &span);
                     parent.end = parent.end.max(end);
                 }
                 if open.len() == 1 && key.is_none() {
-                    key = Some((text.to_string(), end));
+                    key = Some(text.to_string());
                     continue;
                 }
-                let is_nothing = *style == ScalarStyle::Plain && matches!(&**text, "" | "~" | "null" | "Null" | "NULL");
-                match (&key, is_nothing) {
-                    // It has no place of its own.
-                    (Some((_, colon)), true) if text.is_empty() => Shape::Nothing { start: colon + 1, end: colon + 1 },
-                    (_, true) => Shape::Nothing { start, end },
-                    _ => Shape::Other,
-                }
+                Shape::Other
             }
             Event::Alias(_) => {
                 if let Some(parent) = open.last_mut() {
@@ -250,7 +234,7 @@ fn outline(text: &str) -> Result<Outline, EditError> {
             _ => continue,
         };
         if open.len() == 1
-            && let Some((key, _)) = key.take()
+            && let Some(key) = key.take()
         {
             match key.as_str() {
                 ENDPOINTS => outline.endpoints = Some(done),
@@ -263,12 +247,10 @@ fn outline(text: &str) -> Result<Outline, EditError> {
 }
 
 /// Without the white space that some scalars take along behind them.
-fn extent(characters: &[char], span: &Span) -> (usize, usize) {
-    let (start, mut end) = (span.start.index(), span.end.index().min(characters.len()));
-    while end > start && characters[end - 1].is_whitespace() {
-        end -= 1;
-    }
-    (start, end)
+fn end_of(characters: &[char], span: &Span) -> usize {
+    let (start, end) = (span.start.index(), span.end.index().min(characters.len()));
+    let behind = characters[start..end].iter().rev().take_while(|c| c.is_whitespace()).count();
+    end - behind
 }
 
 struct File {
