@@ -470,6 +470,16 @@ pub(crate) enum EndpointCommand {
         #[command(flatten)]
         place: Where,
     },
+    /// Say whether an endpoint that drains is empty; fails while it is not
+    ///
+    /// What was in the queue of an endpoint that has left the hub file is sent to nobody, though it is not lost: on AWS
+    /// the queue stays behind. SQS counts are about a minute late: ask again a minute after the first time that nothing
+    /// is left.
+    Drained {
+        name: String,
+        #[command(flatten)]
+        place: Where,
+    },
     /// Pause an endpoint
     Pause {
         name: String,

@@ -236,6 +236,21 @@ impl<P: Claims> Claims for Guarded<P> {
     }
 }
 
+impl<P: Timers> Timers for Guarded<P> {
+    async fn take(
+        &self,
+        before: Timestamp,
+        now: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Timer>, PortError> {
+        self.guard("timers.take", self.port.take(before, now, until, limit)).await
+    }
+    async fn remove(&self, timers: &[Timer]) -> Result<(), PortError> {
+        self.guard("timers.remove", self.port.remove(timers)).await
+    }
+}
+
 impl<P: Bus> Bus for Guarded<P> {
     async fn publish(&self, messages: &[Message]) -> Vec<Result<(), PublishError>> {
         self.guard_each("bus.publish", messages.len(), self.port.publish(messages)).await

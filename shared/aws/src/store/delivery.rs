@@ -79,15 +79,7 @@ pub(super) fn delivery(item: &Item, key: DeliveryKey) -> Result<Delivery, PortEr
 }
 
 fn state(text: &str) -> Option<DeliveryState> {
-    [
-        DeliveryState::Retrying,
-        DeliveryState::Delivered,
-        DeliveryState::DeadLettered,
-        DeliveryState::Superseded,
-        DeliveryState::Suppressed,
-    ]
-    .into_iter()
-    .find(|state| state.as_str() == text)
+    DeliveryState::ALL.into_iter().find(|state| state.as_str() == text)
 }
 
 #[derive(Serialize, Deserialize)]

@@ -55,6 +55,7 @@ fn every_help_page() {
         &["send"],
         &["endpoint"],
         &["endpoint", "list"],
+        &["endpoint", "drained"],
         &["endpoint", "pause"],
         &["endpoint", "resume"],
         &["secret"],

@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     fmt,
     future::{Future, pending},
     panic::AssertUnwindSafe,
@@ -14,6 +15,7 @@ use futures_util::{
 use serde_json::Value;
 
 use super::{
+    destination::destination,
     outcome::{Outcome, paused_wait},
     outgoing,
     poison::{finished, is_poison, is_suspect, would_be_suspect},
@@ -33,7 +35,7 @@ use crate::{
 };
 
 /// How long an entry for a route that the hub does not have is kept for a deploy to catch up.
-const UNKNOWN_ROUTE_PATIENCE: Duration = Duration::from_secs(3600);
+pub(crate) const UNKNOWN_ROUTE_PATIENCE: Duration = Duration::from_secs(3600);
 const UNKNOWN_ROUTE_WAIT: Duration = Duration::from_secs(60);
 /// How long an entry is hidden when our own store could not be reached.
 const TROUBLE_WAIT: Duration = Duration::from_secs(5);
@@ -275,14 +277,25 @@ impl<H: Home> Dispatcher<H> {
         if let Some(first) = self.claimed_before(route, open, now).await? {
             return self.suppress(name, received, open, first, now).await;
         }
-        let secrets = match outgoing::secret_parameters(route, self.home.secrets()).await {
+        let to = match destination(endpoint, route, open.body.remote.as_ref()) {
+            Ok(to) => to,
+            Err(why) => return self.conclude(endpoint, received, open, Outcome::failed(why), now).await,
+        };
+        let secrets = match to.is_endpoint() {
+            true => outgoing::secret_parameters(route, self.home.secrets()).await,
+            false => Ok(BTreeMap::new()),
+        };
+        let secrets = match secrets {
             Ok(secrets) => secrets,
             Err(error) => {
                 return self.conclude(endpoint, received, open, Outcome::failed(error.to_string()), now).await;
             }
         };
-        let sent = outgoing::parameters(route, &open.control.parameters, &secrets);
-        let target = outgoing::Target { hub: &self.hub, endpoint, route };
+        let sent = match to.is_endpoint() {
+            true => outgoing::parameters(route, &open.control.parameters, &secrets),
+            false => BTreeMap::new(),
+        };
+        let target = outgoing::Target { hub: &self.hub, endpoint, to };
         let bring = outgoing::Sent {
             key: &key,
             message: &open.body.message,

@@ -10,6 +10,7 @@
 
 mod bounds;
 mod conclude;
+mod destination;
 mod dispatcher;
 mod ending;
 mod fetch;
@@ -21,5 +22,7 @@ mod outcome;
 mod outgoing;
 mod poison;
 mod signing;
+mod waiting;
 
+pub(crate) use dispatcher::UNKNOWN_ROUTE_PATIENCE;
 pub use dispatcher::{Dispatcher, Disposition, Job};

@@ -17,7 +17,7 @@ use crate::{
 /// Places of notifications among an answer's messages start here, so that they never share an id with a follow-up.
 const NOTIFICATIONS_FROM: u32 = 1 << 31;
 /// How often one message may be asked for again.
-const MOST_ROUNDS: u32 = 1_000;
+pub(super) const MOST_ROUNDS: u32 = 1_000;
 
 /// What an attempt came to.
 #[derive(Debug)]
@@ -45,6 +45,7 @@ impl Outcome {
                 // Whoever answers with all that was sent must not have a secret stored.
                 answer.parameters.retain(|(name, _)| !secrets.contains_key(name.as_str()));
                 bound_parameters(&mut answer, current);
+                answer.check_update_url(endpoint);
                 let id = key.message.to_string();
                 let terms = Terms {
                     dead_letter_on: &endpoint.dead_letter_on,

@@ -18,6 +18,7 @@ mod alternatives;
 mod compiled;
 mod decode;
 mod description;
+pub mod edit;
 mod expand;
 mod fault;
 mod model;

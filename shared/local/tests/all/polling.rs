@@ -129,7 +129,7 @@ async fn a_failing_source_is_told_of_once_and_so_is_its_recovery() {
     }
     stage.settle().await;
     assert_eq!(stage.arrived()[2..], ["notification:error", "notification:info"]);
-    let ids: std::collections::BTreeSet<String> = stage.seen().into_iter().map(|seen| seen.webhook_id).collect();
+    let ids: BTreeSet<String> = stage.seen().into_iter().map(|seen| seen.webhook_id).collect();
     assert_eq!(ids.len(), 4);
 }
 

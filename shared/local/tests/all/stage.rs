@@ -22,6 +22,7 @@ use crossdock_core::{
     },
     publish::publish_stale,
     route::Router,
+    timer,
 };
 use crossdock_local::{Database, LocalBus, LocalQueues, QueueSettings};
 use secrecy::SecretString;
@@ -351,8 +352,9 @@ impl Stage {
             self.clock.advance(Duration::from_secs(61));
             let stored = self.poll().await.map_or(0, |report| report.stored);
             let published = publish_stale(&*self.home, &self.router).await.map_or(0, |published| published.accepted);
+            let fired = timer::fire(&*self.home, &self.hub).await.unwrap_or(0);
             let dispatched = self.dispatch_once().await;
-            idle = if stored == 0 && published == 0 && dispatched == 0 { idle + 1 } else { 0 };
+            idle = if stored == 0 && published == 0 && fired == 0 && dispatched == 0 { idle + 1 } else { 0 };
         }
     }
 
