@@ -178,6 +178,7 @@ fn told(epoch: Epoch, about: &Message, why: &str, now: Timestamp) -> Message {
         created_at: now,
         trace_id: about.trace_id.clone(),
         parent_id: Some(about.message_id),
+        parent_route: None,
         hops: about.hops,
         object: None,
         keys: BTreeMap::new(),

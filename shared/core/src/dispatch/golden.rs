@@ -31,6 +31,7 @@ fn message(hub: &Hub) -> Message {
         created_at: now(),
         trace_id: id.trace_id(),
         parent_id: None,
+        parent_route: None,
         hops: 0,
         object: Some(ObjectRef {
             object_type: "order".parse().unwrap(),

@@ -90,15 +90,17 @@ pub(super) fn follow_ups(
     now: Timestamp,
 ) -> Vec<Message> {
     let key = &delivery.key;
+    let lineage = parent.answered(&key.route);
     let follow = |place: u32, message: MessageType, payload: Value| Message {
         message_id: MessageId::of_follow_up(epoch, parent.message_id, &key.route, key.round, place, &message),
         message,
         hub: parent.hub.clone(),
         source: parent.source.clone(),
         created_at: now,
-        trace_id: parent.trace_id.clone(),
-        parent_id: Some(parent.message_id),
-        hops: parent.hops.saturating_add(1),
+        trace_id: lineage.trace_id.clone(),
+        parent_id: Some(lineage.parent),
+        parent_route: Some(lineage.route.clone()),
+        hops: lineage.hops,
         object: None,
         keys: BTreeMap::new(),
         payload,
