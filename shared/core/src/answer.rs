@@ -9,7 +9,7 @@ use crate::{
     Timestamp,
     id::MessageType,
     json::{DEEPEST, is_too_deep, without_byte_order_mark},
-    object::record_kind,
+    object::{Since, record_kind},
     port::EndpointResponse,
     retry::retry_after,
 };
@@ -27,6 +27,9 @@ pub struct Answer {
     pub messages: Vec<FollowUp>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<GivenObject>,
+    /// The heads of those objects when the answer came, until they are tracked.
+    #[serde(default, skip_serializing_if = "Since::is_empty")]
+    pub since: Since,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parameters: Vec<(String, Value)>,
     /// All that the answers of the round said so far, each once.
@@ -74,6 +77,13 @@ pub enum Verdict {
     Gone {
         why: String,
     },
+}
+
+impl Verdict {
+    /// Nothing of it will be said again.
+    pub fn is_success(&self) -> bool {
+        matches!(self, Self::Delivered | Self::AskAgain)
+    }
 }
 
 /// What decides a verdict besides the answer itself.
@@ -132,7 +142,7 @@ pub fn read(response: &EndpointResponse, scope: Scope<'_>) -> (Answer, Vec<Strin
             if let Err(error) = read
                 && bytes.trim_ascii_start().starts_with(b"{")
             {
-                answer.faults.push(format!("the body is no whole JSON object: {error}"));
+                answer.fault(format!("the body is no whole JSON object: {error}"));
             }
             return (answer, Vec::new());
         }
@@ -142,19 +152,18 @@ pub fn read(response: &EndpointResponse, scope: Scope<'_>) -> (Answer, Vec<Strin
         match (name.as_str(), value) {
             ("messages", value) if success => messages(value, &mut answer),
             ("messages", value) if !each(value).is_empty() => {
-                answer.faults.push("messages: taken from a 2xx answer only".to_owned());
+                answer.fault("messages: taken from a 2xx answer only".to_owned());
             }
             ("parameters", value) => parameters(value, &mut answer),
             ("notifications", value) => telling::notifications(value, &mut answer),
             ("events", value) => events(value, &mut answer),
             ("summary", Value::String(summary)) => answer.summary = Some(shortened(summary)),
             ("summary", Value::Null) => {}
-            ("summary", other) => answer.faults.push(unexpected("summary", other, "text")),
+            ("summary", other) => answer.fault(unexpected("summary", other, "text")),
             (ECHO | ECHO_WOMBAT, _) => {}
             (name, value) => objects::objects(name, value, success, scope, &mut answer),
         }
     }
-    limit(&mut answer.faults);
     let acknowledged = [ECHO, ECHO_WOMBAT].iter().filter_map(|name| body.get(*name)?.as_str());
     let acknowledged = acknowledged.map(str::to_owned).collect();
     (answer, acknowledged)
@@ -164,15 +173,18 @@ pub fn read(response: &EndpointResponse, scope: Scope<'_>) -> (Answer, Vec<Strin
 const ECHO: &str = "message_id";
 const ECHO_WOMBAT: &str = "request_id";
 
-/// How many faults the ledger keeps of one answer.
+/// How many faults the ledger keeps of one answer: a list of a hundred thousand numbers has as many, and none of them says
+/// more than the first ones.
 const KEPT_FAULTS: usize = 50;
 
-/// A list of a hundred thousand numbers has as many faults, and none of them says more than the first ones.
-fn limit(faults: &mut Vec<String>) {
-    let more = faults.len().saturating_sub(KEPT_FAULTS);
-    if more > 0 {
-        faults.truncate(KEPT_FAULTS);
-        faults.push(format!("and {more} more"));
+impl Answer {
+    /// Something that could not be read or stored; what is around it goes on.
+    pub(crate) fn fault(&mut self, fault: String) {
+        match self.faults.len() {
+            0..KEPT_FAULTS => self.faults.push(fault),
+            KEPT_FAULTS => self.faults.push("and more".to_owned()),
+            _ => {}
+        }
     }
 }
 
@@ -211,7 +223,7 @@ fn messages(value: &Value, answer: &mut Answer) {
     for (place, item) in each(value).iter().enumerate() {
         match follow_up(place, item) {
             Ok(follow_up) => answer.messages.push(follow_up),
-            Err(fault) => answer.faults.push(format!("messages[{place}]: {fault}")),
+            Err(fault) => answer.fault(format!("messages[{place}]: {fault}")),
         }
     }
 }
@@ -248,9 +260,9 @@ fn parameters(value: &Value, answer: &mut Answer) {
                     Some(Value::String(name)) => {
                         parameter(&at, name, item.get("value").cloned().unwrap_or(Value::Null), answer);
                     }
-                    Some(other) => answer.faults.push(unexpected(&format!("{at}.name"), other, "text")),
-                    None if item.is_object() => answer.faults.push(format!("{at}: found no name")),
-                    None => answer.faults.push(unexpected(&at, item, "{\"name\", \"value\"}")),
+                    Some(other) => answer.fault(unexpected(&format!("{at}.name"), other, "text")),
+                    None if item.is_object() => answer.fault(format!("{at}: found no name")),
+                    None => answer.fault(unexpected(&at, item, "{\"name\", \"value\"}")),
                 }
             }
         }
@@ -259,9 +271,9 @@ fn parameters(value: &Value, answer: &mut Answer) {
 
 fn parameter(at: &str, name: &str, value: Value, answer: &mut Answer) {
     if name.is_empty() {
-        answer.faults.push(format!("{at}: the name is \"\""));
+        answer.fault(format!("{at}: the name is \"\""));
     } else if is_too_deep(&value) {
-        answer.faults.push(deep(at));
+        answer.fault(deep(at));
     } else {
         answer.parameters.push((name.to_owned(), value));
     }
@@ -270,7 +282,7 @@ fn parameter(at: &str, name: &str, value: Value, answer: &mut Answer) {
 fn events(value: &Value, answer: &mut Answer) {
     for (place, event) in each(value).iter().enumerate() {
         match is_too_deep(event) {
-            true => answer.faults.push(deep(&format!("events[{place}]"))),
+            true => answer.fault(deep(&format!("events[{place}]"))),
             false => answer.events.push(event.clone()),
         }
     }

@@ -140,6 +140,7 @@ async fn give_up<H: Home>(
             reason: Some(why.to_owned()),
             answer: None,
             next_round: false,
+            untracked: false,
         };
         let event = HubEvent::new(now, EventName::DeliveryDeadLettered)
             .about(message)

@@ -146,6 +146,7 @@ async fn end<H: Home>(
         reason: Some(letter.reason.clone()),
         answer: None,
         next_round: false,
+        untracked: false,
     };
     let settlement = Settlement { delivery, parameters: Vec::new(), pause: None, messages: Vec::new() };
     home.store().settle(settlement).await.map(|_| ())

@@ -148,6 +148,7 @@ pub fn delivery(key: DeliveryKey, state: DeliveryState) -> Delivery {
         reason: None,
         answer: None,
         next_round: false,
+        untracked: false,
     }
 }
 

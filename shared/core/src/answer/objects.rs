@@ -16,18 +16,30 @@ use serde_json::Value;
 use super::{Answer, each};
 use crate::{
     hub::{Collection, Hub},
-    id::{ObjectKey, SourceName},
-    object,
+    id::{CollectionKey, CollectionName, SourceName},
+    object::{self, Record},
 };
 
 /// An object that an answer gave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GivenObject {
-    #[serde(flatten)]
-    pub key: ObjectKey,
+    pub source: SourceName,
+    pub collection: CollectionName,
+    pub id: String,
     /// The object itself, until it is tracked: then the version store has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<Value>,
+}
+
+impl GivenObject {
+    fn of(record: Record) -> Self {
+        let CollectionKey { source, collection } = record.key.collection;
+        Self { source, collection, id: record.key.id, item: Some(record.body) }
+    }
+
+    pub fn collection(&self) -> CollectionKey {
+        CollectionKey { source: self.source.clone(), collection: self.collection.clone() }
+    }
 }
 
 /// What names in an answer mean.
@@ -69,32 +81,34 @@ pub(super) fn objects(name: &str, value: &Value, success: bool, scope: Scope<'_>
     }
     match scope.meant(name) {
         Meant::Nothing => {}
-        _ if !success => answer.faults.push(format!("{name}: taken from a 2xx answer only")),
+        _ if !success => answer.fault(format!("{name}: taken from a 2xx answer only")),
         Meant::Ambiguous(sources) => {
             let sources: Vec<&str> = sources.into_iter().map(SourceName::as_str).collect();
-            answer.faults.push(format!(
+            answer.fault(format!(
                 "{name}: {} has no such collection, and several others have: {}",
                 scope.source,
                 sources.join(", ")
             ));
         }
         Meant::Collection(collection) => {
-            let mut last: BTreeMap<ObjectKey, usize> = BTreeMap::new();
+            let mut places: BTreeMap<String, usize> = BTreeMap::new();
             for (place, item) in items.iter().enumerate() {
                 match object::read(collection, &format!("{name}[{place}]"), item.clone()) {
                     Ok(record) => {
-                        answer.faults.extend(record.set_aside.iter().map(ToString::to_string));
-                        let given = GivenObject { key: record.key.clone(), item: Some(record.body) };
+                        for aside in &record.set_aside {
+                            answer.fault(aside.to_string());
+                        }
+                        let given = GivenObject::of(record);
                         // Of one object twice, what stands last is what it is.
-                        match last.get(&record.key) {
+                        match places.get(&given.id) {
                             Some(earlier) => answer.objects[*earlier] = given,
                             None => {
-                                last.insert(record.key, answer.objects.len());
+                                places.insert(given.id.clone(), answer.objects.len());
                                 answer.objects.push(given);
                             }
                         }
                     }
-                    Err(aside) => answer.faults.push(aside.to_string()),
+                    Err(aside) => answer.fault(aside.to_string()),
                 }
             }
         }

@@ -34,7 +34,7 @@ impl<H: Home> Dispatcher<H> {
         endpoint: &Endpoint,
         received: &Received,
         open: &Open,
-        outcome: Outcome,
+        mut outcome: Outcome,
         started: Timestamp,
     ) -> Result<Disposition, PortError> {
         let now = self.home.clock().now();
@@ -42,8 +42,17 @@ impl<H: Home> Dispatcher<H> {
         let End { disposition, pause } = self.record(endpoint, &mut delivery, &outcome, started, now);
         let messages = self.follow_ups(&open.body.message.envelope, &delivery, outcome.answer.as_ref(), now).await?;
         let parameters = outcome.answer.as_ref().map(|answer| answer.parameters.clone()).unwrap_or_default();
+        if let Some(answer) = outcome.answer.as_mut().filter(|answer| !answer.objects.is_empty())
+            && outcome.verdict.is_success()
+        {
+            self.look_at(answer).await?;
+            delivery.untracked = true;
+        }
         // Without an answer, the last one stays.
-        delivery.answer = outcome.answer.or(delivery.answer);
+        delivery.answer = match outcome.answer {
+            Some(answer) => Some(answer.after(delivery.answer.as_ref())),
+            None => delivery.answer,
+        };
 
         self.observe_attempt(&delivery, &open.body.message.envelope);
         if delivery.state == DeliveryState::DeadLettered {
@@ -52,7 +61,7 @@ impl<H: Home> Dispatcher<H> {
         let settlement =
             Settlement { delivery: delivery.clone(), parameters, pause: pause.clone(), messages: messages.clone() };
         let fresh: Vec<MessageRecord> = match self.home.store().settle(settlement).await? {
-            Settled::AlreadyEnded(known) => return self.clear(&endpoint.name, received, &known).await,
+            Settled::AlreadyEnded(known) => return self.clear(&endpoint.name, received, open, &known).await,
             // What an earlier attempt's answer said already was published then.
             Settled::Recorded { new } => {
                 messages.into_iter().zip(new).filter_map(|(message, new)| new.then_some(message)).collect()
@@ -66,9 +75,7 @@ impl<H: Home> Dispatcher<H> {
         if let Err(error) = publish(&*self.home, &self.router, &fresh).await {
             tracing::warn!(error = %error, "follow-ups stay pending");
         }
-        if delivery.next_round {
-            self.send_next_round(&endpoint.name, &received.body).await?;
-        }
+        self.clear(&endpoint.name, received, open, &delivery).await?;
         Ok(disposition)
     }
 
@@ -131,13 +138,18 @@ impl<H: Home> Dispatcher<H> {
         End { disposition, pause }
     }
 
-    /// The round has ended before: what is left is the queue.
+    /// What the record asks for beside itself is done, once more where it may have been done before; then what is left
+    /// is the queue.
     pub(super) async fn clear(
         &self,
         endpoint: &EndpointName,
         received: &Received,
+        open: &Open,
         known: &Delivery,
     ) -> Result<Disposition, PortError> {
+        if known.untracked {
+            self.track(&open.body.message.envelope, known).await?;
+        }
         if known.next_round {
             self.send_next_round(endpoint, &received.body).await?;
         }

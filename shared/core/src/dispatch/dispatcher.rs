@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     Timestamp,
+    answer::Scope,
     hub::{Hub, Route},
     id::{DeliveryKey, EndpointName},
     message::Envelope,
@@ -74,7 +75,7 @@ pub(super) struct Open {
 
 pub struct Dispatcher<H: Home> {
     pub(super) home: Arc<H>,
-    hub: Arc<Hub>,
+    pub(super) hub: Arc<Hub>,
     pub(super) router: Arc<Router>,
 }
 
@@ -245,7 +246,7 @@ impl<H: Home> Dispatcher<H> {
         let now = self.home.clock().now();
         let key = open.body.key();
         if let Some(known) = open.known.as_ref().filter(|known| known.state.ended()) {
-            return self.clear(name, received, known).await;
+            return self.clear(name, received, open, known).await;
         }
         let (Some(route), Some(endpoint)) = (self.route(name, &key), self.hub.endpoints.get(name)) else {
             return self.unknown_route(name, received, open, now).await;
@@ -255,7 +256,7 @@ impl<H: Home> Dispatcher<H> {
         }
         let message = &open.body.message.envelope;
         if message.hops > self.hub.limits.hops {
-            let why = format!("loop: {} answers led here, the limit is {}", message.hops, self.hub.limits.hops);
+            let why = self.loop_of(&key, message).await?;
             return self.dead_letter(name, received, open, &why, now).await;
         }
         if let Some(paused) = &open.control.paused {
@@ -268,7 +269,7 @@ impl<H: Home> Dispatcher<H> {
         if is_suspect(received, open.known.as_ref())
             && let Settled::AlreadyEnded(known) = self.begin(name, received, open, now).await?
         {
-            return self.clear(name, received, &known).await;
+            return self.clear(name, received, open, &known).await;
         }
 
         let sent = outgoing::parameters(route, &open.control.parameters);
@@ -285,7 +286,8 @@ impl<H: Home> Dispatcher<H> {
                     Either::Left((answer, _)) => answer,
                     Either::Right(_) => return self.put_off(name, received, open, Duration::ZERO, now).await,
                 };
-                Outcome::of(answer, endpoint, &key, &sent, self.home.clock().now())
+                let scope = Scope { hub: &self.hub, source: &message.source };
+                Outcome::of(answer, endpoint, &key, &sent, scope, self.home.clock().now())
             }
         };
         self.conclude(endpoint, received, open, outcome, now).await
@@ -343,6 +345,7 @@ impl<H: Home> Dispatcher<H> {
             reason: None,
             answer: open.known.as_ref().and_then(|known| known.answer.clone()),
             next_round: false,
+            untracked: false,
         }
     }
 

@@ -131,7 +131,7 @@ fn no_object_no_current() {
 fn follow_ups(hub: &Hub, body: &Value, now: Timestamp) -> Vec<Message> {
     let response =
         EndpointResponse { status: 200, headers: Vec::new(), body: body.to_string().into_bytes(), truncated: false };
-    let (answer, _) = answer::read(&response);
+    let (answer, _) = answer::read(&response, answer::Scope { hub, source: &hub.sources["my-store"].name });
     assert_eq!(answer.faults, Vec::<String>::new());
     let message = message(hub);
     let delivery = Delivery {
@@ -145,6 +145,7 @@ fn follow_ups(hub: &Hub, body: &Value, now: Timestamp) -> Vec<Message> {
         reason: None,
         answer: None,
         next_round: false,
+        untracked: false,
     };
     outcome::follow_ups(context(hub).epoch, &Carried::of(&message).unwrap().envelope, &delivery, &answer, now)
 }

@@ -8,12 +8,14 @@
 //! [`outgoing`] writes a request, [`outcome`] turns an answer into what is to be recorded; neither does I/O.
 //! [`Dispatcher`] reads for a whole batch at once and settles entry by entry, so that no entry waits for its neighbours.
 
+mod chain;
 mod conclude;
 mod dispatcher;
 mod ending;
 mod fetch;
 #[cfg(test)]
 mod golden;
+mod objects;
 mod outcome;
 mod outgoing;
 mod poison;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Timestamp,
-    answer::{self, Answer, FollowUp, Notification, Terms, Verdict},
+    answer::{self, Answer, FollowUp, Notification, Scope, Terms, Verdict},
     hub::Endpoint,
     id::{ContentHash, DeliveryKey, Epoch, MessageId, MessageType},
     message::{Envelope, Message},
@@ -32,12 +32,13 @@ impl Outcome {
         endpoint: &Endpoint,
         key: &DeliveryKey,
         sent: &BTreeMap<&str, &Value>,
+        scope: Scope<'_>,
         now: Timestamp,
     ) -> Self {
         match result {
             Err(error) => Self::failed(error.to_string()),
             Ok(response) => {
-                let (answer, acknowledged) = answer::read(&response);
+                let (answer, acknowledged) = answer::read(&response, scope);
                 let id = key.message.to_string();
                 let terms = Terms {
                     dead_letter_on: &endpoint.dead_letter_on,
@@ -113,7 +114,7 @@ pub(super) fn follow_ups(
     let asked: &[FollowUp] = if failed { &[] } else { &answer.messages };
     let messages = asked.iter().map(|asked| follow(asked.place, asked.message.clone(), asked.payload.clone()));
     let notifications = answer.notifications.iter().enumerate().map(|(index, notification)| {
-        let before = answer.notifications[..index].iter().filter(|other| *other == notification).count();
+        let before = answer.notifications[..index].iter().filter(|other| other.says_the_same(notification)).count();
         let place = NOTIFICATIONS_FROM | said(notification, before);
         let payload = json!({"notification": {
             "level": notification.level,

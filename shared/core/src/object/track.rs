@@ -40,11 +40,11 @@ pub enum TrackError {
     Missing { object: ObjectKey, number: u64 },
 }
 
-/// The heads when an answer came, by the object's name; 0 stands for none.
+/// The heads when an answer came, by the objects' names (`my-store/orders/R1`); of what was not there yet, nothing.
 ///
 /// What an answer gave may be looked at again long after it was stored, by whoever takes up what a crash left. Versions
 /// that came since then tell whether that object has been there already.
-pub type Since = BTreeMap<ObjectKey, u64>;
+pub type Since = BTreeMap<String, u64>;
 
 /// Where objects come from that an answer gave.
 #[derive(Debug, Clone)]
@@ -290,8 +290,7 @@ impl<'a, H: Home> Tracker<'a, H> {
     pub async fn since(&self, collection: &Collection, records: &[Record]) -> Result<Since, TrackError> {
         let seen = Seen::of(collection, records);
         let heads = self.heads(&seen).await?;
-        let number = |key: &ObjectKey| heads.get(key).map_or(0, |head| head.version);
-        Ok(seen.0.iter().map(|one| (one.key.clone(), number(one.key))).collect())
+        Ok(heads.into_iter().map(|(key, head)| (key.to_string(), head.version)).collect())
     }
 
     /// Which of the objects that were given have been stored as they are since then: by an earlier run that did not get
@@ -305,9 +304,10 @@ impl<'a, H: Home> Tracker<'a, H> {
         let mut refs = Vec::new();
         let mut wanted = Vec::new();
         for one in &seen.0 {
-            let (Some(head), Some(since)) = (heads.get(one.key), given.since.get(one.key)) else { continue };
+            let Some(head) = heads.get(one.key) else { continue };
+            let since = given.since.get(&one.key.to_string()).copied().unwrap_or(1);
             // The head itself is compared in any case.
-            for number in (*since).max(1).max(head.version.saturating_sub(LOOKED_BACK))..head.version {
+            for number in since.max(head.version.saturating_sub(LOOKED_BACK))..head.version {
                 refs.push(VersionRef { key: one.key.clone(), number });
                 wanted.push(one);
             }

@@ -45,13 +45,19 @@ fn delivery(key: DeliveryKey) -> Delivery {
         reason: None,
         answer: None,
         next_round: false,
+        untracked: false,
     }
 }
 
 fn answer() -> Answer {
     let order =
         |place| FollowUp { place, message: MessageType::new("order:paid").unwrap(), payload: json!({"p": place}) };
-    let note = |level| Notification { level, subject: "stock".to_owned(), description: Some("low".to_owned()) };
+    let note = |level| Notification {
+        level,
+        subject: "stock".to_owned(),
+        description: Some("low".to_owned()),
+        occurrences: 1,
+    };
     Answer {
         messages: vec![order(0), order(4)],
         notifications: vec![note(NotificationLevel::Error), note(NotificationLevel::Error)],
@@ -96,7 +102,9 @@ fn outcome(route: usize, round: u32, sent: &Value, status: u16, body: &str) -> O
     let sent = sent.as_object().unwrap().iter().map(|(name, value)| (name.as_str(), value)).collect();
     let response = EndpointResponse { status, headers: Vec::new(), body: body.as_bytes().to_vec(), truncated: false };
     let endpoint = &hub.endpoints[&hub.routes[route].to];
-    Outcome::of(Ok(response), endpoint, &key(route, round), &sent, Timestamp::UNIX_EPOCH)
+    let source = parent().source;
+    let scope = Scope { hub: &hub, source: &source };
+    Outcome::of(Ok(response), endpoint, &key(route, round), &sent, scope, Timestamp::UNIX_EPOCH)
 }
 
 fn check_206(round: u32, sent: &Value, body: &str, expected: Result<(), &str>) {
@@ -150,7 +158,9 @@ fn without_an_answer_the_attempt_failed() {
     let hub = hub();
     let endpoint = &hub.endpoints[&hub.routes[0].to];
     let refused = Err(HttpError::Refused("10.0.0.1:80".to_owned()));
-    let found = Outcome::of(refused, endpoint, &key(0, 1), &BTreeMap::new(), Timestamp::UNIX_EPOCH);
+    let source = parent().source;
+    let scope = Scope { hub: &hub, source: &source };
+    let found = Outcome::of(refused, endpoint, &key(0, 1), &BTreeMap::new(), scope, Timestamp::UNIX_EPOCH);
     let why = "connection refused by 10.0.0.1:80".to_owned();
     assert_eq!(found.verdict, Verdict::Failed { why, retry_after: None });
     assert_eq!((found.status, found.answer), (None, None));
