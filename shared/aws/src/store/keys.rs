@@ -3,6 +3,7 @@
 //! | item | `pk` | `sk` |
 //! |---|---|---|
 //! | epoch | `hub` | `epoch` |
+//! | key that deliveries are signed with | `hub` | `signing_key` |
 //! | head of an object | `o#<source>/<collection>/<id>` | `head` |
 //! | version | the object's | `v#<number>` |
 //! | mention: a message about the object that came without a version | the object's | `m#<time>#<message>` |
@@ -13,6 +14,7 @@
 //! | minute in which timers are due | `t` | `<minute>` |
 //! | bookmark and lease of a collection | `c#<source>/<collection>` | `state` |
 //! | control record of an endpoint | `e#<endpoint>` | `control` |
+//! | claim of a message on a route | `u#<route>#<hash>` | `claim` |
 //! | further part of a large body | that of the item it belongs to | the item's, `#` and the part's number |
 //!
 //! And in the index, where there is something to be found:
@@ -33,7 +35,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use crossdock_core::{
     Timestamp,
-    id::{CollectionKey, DeliveryKey, EndpointName, MessageId, ObjectKey},
+    id::{CollectionKey, ContentHash, DeliveryKey, EndpointName, MessageId, ObjectKey, RouteName},
     port::DeliveryState,
 };
 use crossdock_stack::table::{BY, BY_SK, PK, SK};
@@ -82,6 +84,10 @@ impl Key {
 
 pub(super) fn epoch() -> Key {
     Key::new("hub", "epoch")
+}
+
+pub(super) fn signing_key() -> Key {
+    Key::new("hub", "signing_key")
 }
 
 pub(super) const HEAD: &str = "head";
@@ -173,6 +179,11 @@ pub(super) fn collection(key: &CollectionKey) -> Key {
 
 pub(super) fn control(endpoint: &EndpointName) -> Key {
     Key::new(format!("e#{endpoint}"), "control")
+}
+
+/// Each in a partition of its own: a route may see more of them than one partition takes.
+pub(super) fn claim(route: &RouteName, tuple: &ContentHash) -> Key {
+    Key::new(format!("u#{route}#{}", URL_SAFE_NO_PAD.encode(tuple.0)), "claim")
 }
 
 /// An item's place in the index.

@@ -6,10 +6,12 @@
 //! ```
 
 pub mod bus;
+pub mod claims;
 pub mod collections;
 pub mod ledger;
 pub mod outbox;
 pub mod queues;
+pub mod signing;
 pub mod timers;
 pub mod versions;
 
@@ -17,7 +19,7 @@ use std::{future::Future, time::Duration};
 
 use crossdock_core::{
     Timestamp,
-    port::{Bus, Collections, Ledger, Outbox, QueueName, Queues, Received, Timers, VersionStore},
+    port::{Bus, Claims, Collections, Ledger, Outbox, QueueName, Queues, Received, Signing, Timers, VersionStore},
 };
 
 use serde_json::Value;
@@ -26,7 +28,7 @@ use crate::{build::endpoint, clock::TestClock};
 
 /// An empty store and the clock it was made with.
 pub trait StoreFixture: Sync {
-    type Store: VersionStore + Collections + Outbox + Ledger + Timers;
+    type Store: VersionStore + Collections + Outbox + Ledger + Claims + Signing + Timers;
 
     fn store(&self) -> &Self::Store;
     fn clock(&self) -> &TestClock;
@@ -116,10 +118,12 @@ mod tests {
     fn every_case_is_listed() {
         for suite in [
             include_str!("bus.rs"),
+            include_str!("claims.rs"),
             include_str!("collections.rs"),
             include_str!("ledger.rs"),
             include_str!("outbox.rs"),
             include_str!("queues.rs"),
+            include_str!("signing.rs"),
             include_str!("timers.rs"),
             include_str!("versions.rs"),
         ] {

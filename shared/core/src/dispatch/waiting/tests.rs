@@ -33,7 +33,9 @@ fn outcome(asked: &QueueBody, status: u16, body: &serde_json::Value) -> Outcome 
     let response =
         EndpointResponse { status, headers: Vec::new(), body: body.to_string().into_bytes(), truncated: false };
     let endpoint = &hub.endpoints[&hub.routes[0].to];
-    Outcome::of(Ok(response), endpoint, &asked.key(), &BTreeMap::new(), Timestamp::UNIX_EPOCH).to(asked)
+    let (sent, secrets, current) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let now = Timestamp::UNIX_EPOCH;
+    Outcome::of(Ok(response), endpoint, &asked.key(), &sent, &secrets, &current, now).to(asked)
 }
 
 #[test]
