@@ -1,5 +1,7 @@
 //! What an endpoint's answer means (contract §5).
 
+mod delay;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +27,12 @@ pub struct Answer {
     pub notifications: Vec<Notification>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<Value>,
+    /// Ask again after so many seconds: what was accepted is not finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay: Option<u32>,
+    /// Where to ask; `None`: deliver the same again. Only with a delay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_url: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
     /// A body that is not a JSON object, kept as text.
@@ -60,6 +68,8 @@ pub enum Verdict {
     Delivered,
     /// Delivered, and the endpoint asks for the same message once more, if its answer changed a parameter.
     AskAgain,
+    /// Delivered, and there is more to come: ask after the answer's `delay`.
+    NotFinished,
     /// To be tried again; `retry_after` only ever delays.
     Failed {
         why: String,
@@ -101,6 +111,7 @@ pub fn verdict(response: &EndpointResponse, answer: &Answer, acknowledged: &[Str
                 };
                 failed(format!("answered {status} with {found}, expected message_id {expected}"), None)
             }
+            _ if answer.delay.is_some() => Verdict::NotFinished,
             _ if status == 206 && answer.parameters.is_empty() => {
                 failed("answered 206 without a parameter to go on with".to_owned(), None)
             }
@@ -152,6 +163,7 @@ pub fn read(response: &EndpointResponse) -> (Answer, Vec<String>) {
             _ => {}
         }
     }
+    delay::read(&body, success, &mut answer);
     let acknowledged = ["message_id", "request_id"].iter().filter_map(|name| body.get(*name)?.as_str());
     let acknowledged = acknowledged.map(str::to_owned).collect();
     (answer, acknowledged)

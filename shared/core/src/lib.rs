@@ -29,7 +29,9 @@ pub mod push;
 pub mod redrive;
 pub mod retry;
 pub mod route;
+pub mod signature;
 pub mod sweep;
+pub mod timer;
 pub mod url;
 pub mod version;
 

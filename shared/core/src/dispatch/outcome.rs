@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, json};
 
+use super::bounds::bound_parameters;
 use crate::{
     Timestamp,
     answer::{self, Answer, FollowUp, Notification, Terms, Verdict},
@@ -16,7 +17,7 @@ use crate::{
 /// Places of notifications among an answer's messages start here, so that they never share an id with a follow-up.
 const NOTIFICATIONS_FROM: u32 = 1 << 31;
 /// How often one message may be asked for again.
-const MOST_ROUNDS: u32 = 1_000;
+pub(super) const MOST_ROUNDS: u32 = 1_000;
 
 /// What an attempt came to.
 #[derive(Debug)]
@@ -27,12 +28,14 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
+    /// `sent` went with the request; `current` is what the endpoint has written back before.
     pub(super) fn of(
         result: Result<EndpointResponse, HttpError>,
         endpoint: &Endpoint,
         key: &DeliveryKey,
         sent: &BTreeMap<&str, &Value>,
         secrets: &BTreeMap<&str, Value>,
+        current: &BTreeMap<String, Value>,
         now: Timestamp,
     ) -> Self {
         match result {
@@ -41,6 +44,8 @@ impl Outcome {
                 let (mut answer, acknowledged) = answer::read(&response);
                 // Whoever answers with all that was sent must not have a secret stored.
                 answer.parameters.retain(|(name, _)| !secrets.contains_key(name.as_str()));
+                bound_parameters(&mut answer, current);
+                answer.check_update_url(endpoint);
                 let id = key.message.to_string();
                 let terms = Terms {
                     dead_letter_on: &endpoint.dead_letter_on,

@@ -8,7 +8,7 @@ use super::{
         Pattern, RetriesPart, Rule, Status206Style, TermPart,
     },
     decode::{At, AtLeastOne, Named, described},
-    model::{ClientAuth, KeyKind, Start, TimeFormat},
+    model::{ClientAuth, Format, KeyKind, Schemes, Start, TimeFormat},
     values::{Count, Field, Flag, Json, Literal, Size, Span},
 };
 use crate::{
@@ -292,6 +292,10 @@ described! {
         optional "headers" headers: Named<Literal>,
         /// The secret sent as x-hub-token.
         optional "token" token: SecretPart,
+        /// What a delivery looks like: crossdock (default), wombat or cloudevents.
+        optional "format" format: Format,
+        /// How deliveries are signed; by default v1 with a secret of the endpoint's own (crossdock secret show).
+        optional "signing" signing: SigningPart,
         /// Waits between attempts, each at most 10h, or `none`. By default 5s, 30s, 2m, 10m, 30m, 1h, 2h, 4h, 8h.
         optional "retries" retries: At<RetriesPart>,
         /// Requests at a time; 4 by default, at most 1000.
@@ -305,6 +309,14 @@ described! {
         /// No new messages go to it, while what waits is still sent: to be set before an endpoint is removed. false by
         /// default.
         optional "drain" drain: Flag,
+    }
+
+    /// How deliveries are signed (Standard Webhooks).
+    SigningPart {
+        /// v1 (HMAC-SHA256, default), v1a (Ed25519), or both while a receiver moves from one to the other.
+        optional "scheme" scheme: Schemes,
+        /// Names of secrets, each a whsec_… or whsk_…, in place of the endpoint's own; all of them sign.
+        optional "secrets" secrets: AtLeastOne<SecretName>,
     }
 
     /// Which messages go to which endpoint.

@@ -35,7 +35,6 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::fault::did_you_mean;
 use self::{
     decode::Decode,
     description::HubFile,
@@ -43,7 +42,7 @@ use self::{
     fault::{Place, Report},
 };
 pub use self::{
-    fault::{Fault, Faults},
+    fault::{Fault, Faults, did_you_mean},
     model::*,
     places::Places,
 };

@@ -13,6 +13,7 @@ use crate::{
     pattern::EventPattern,
     port::Method,
     retry::RetryPolicy,
+    signature::Scheme,
 };
 
 #[derive(Debug, Clone)]
@@ -291,6 +292,8 @@ pub struct Endpoint {
     pub headers: BTreeMap<String, String>,
     /// Sent as `x-hub-token`.
     pub token: Option<SecretName>,
+    pub format: Format,
+    pub signing: Signing,
     /// Waits between attempts; one attempt more than waits.
     pub retries: RetryPolicy,
     /// Requests at a time.
@@ -302,6 +305,42 @@ pub struct Endpoint {
     pub require_ack: bool,
     /// No new messages go to it (its routes are not enabled); what waits is still sent.
     pub drain: bool,
+}
+
+/// What a delivery's body looks like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Format {
+    #[default]
+    Crossdock,
+    Wombat,
+    CloudEvents,
+}
+
+/// How deliveries are signed.
+#[derive(Debug, Clone, Default)]
+pub struct Signing {
+    pub schemes: Schemes,
+    /// All of them sign. None: the endpoint's own secrets do, which are derived.
+    pub secrets: Vec<SecretName>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Schemes {
+    #[default]
+    V1,
+    V1a,
+    /// While a receiver moves from one to the other.
+    Both,
+}
+
+impl Schemes {
+    pub fn all(self) -> &'static [Scheme] {
+        match self {
+            Self::V1 => &[Scheme::V1],
+            Self::V1a => &[Scheme::V1a],
+            Self::Both => &[Scheme::V1, Scheme::V1a],
+        }
+    }
 }
 
 #[derive(Debug, Clone)]

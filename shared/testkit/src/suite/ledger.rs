@@ -6,7 +6,8 @@ use crossdock_core::{
     answer::{Answer, FollowUp, Notification},
     id::{DeliveryKey, NotificationLevel},
     port::{
-        Attempt, Delivery, DeliveryState, EndpointControl, Ledger, Outbox, Paused, Settled, Settlement, VersionStore,
+        Attempt, Delivery, DeliveryState, EndpointControl, Ledger, Next, Outbox, Paused, Settled, Settlement, Timers,
+        VersionStore,
     },
 };
 use futures_util::future::join_all;
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use super::StoreFixture;
 use crate::build::{
     at, commit, delicate, delivery, delivery_key, endpoint, large, message, message_id, message_type, order, record,
-    settlement,
+    settlement, timer,
 };
 
 const ENDED: [DeliveryState; 4] =
@@ -83,6 +84,8 @@ pub async fn a_delivery_comes_back_whole<F: StoreFixture>(fixture: &F) {
             summary: Some("done".to_owned()),
             text: Some("<html>".to_owned()),
             truncated: true,
+            delay: Some(30),
+            update_url: Some("/jobs/7".to_owned()),
             faults: vec!["messages[1]: no type".to_owned()],
         }),
         next_round: true,
@@ -129,7 +132,9 @@ pub async fn more_than_a_batch_is_opened<F: StoreFixture>(fixture: &F) {
 pub async fn a_round_changes_until_it_ends<F: StoreFixture>(fixture: &F) {
     for (place, end) in ENDED.into_iter().enumerate() {
         let key = delivery_key(&format!("m{place}"));
-        let mut next = delivery(key.clone(), DeliveryState::Retrying);
+        let mut next = recorded(fixture, delivery(key.clone(), DeliveryState::Waiting)).await;
+        assert_eq!(read(fixture, &key).await, Some(next.clone()));
+        next.state = DeliveryState::Retrying;
         for step in 1..=3_u32 {
             next.attempts.push(Attempt { at: at(step.into()), took_ms: 1, status: None, failure: None });
             next.receives = step;
@@ -167,6 +172,7 @@ pub async fn a_round_that_has_ended_never_changes<F: StoreFixture>(fixture: &F) 
                     parameters: vec![("late".to_owned(), json!(true))],
                     pause: Some(paused("late")),
                     messages: vec![record(message("late"))],
+                    next: Some(Next { timer: timer("late", 5), message: Some(record(message("put off"))) }),
                     delivery: late,
                 },
             )
@@ -176,7 +182,9 @@ pub async fn a_round_that_has_ended_never_changes<F: StoreFixture>(fixture: &F) 
         }
     }
     assert_eq!(control(fixture, "alpha").await, EndpointControl::default(), "nothing of it was written");
-    assert_eq!(store.messages(&[message_id("late")]).await, Ok(vec![None]));
+    assert_eq!(store.messages(&[message_id("late"), message_id("put off")]).await, Ok(vec![None, None]));
+    assert_eq!(read(fixture, &delivery_key("late")).await, None);
+    assert_eq!(store.take(at(99), at(0), at(60), 10).await, Ok(vec![]));
 }
 
 pub async fn of_ends_that_race_exactly_one_is_recorded<F: StoreFixture>(fixture: &F) {
