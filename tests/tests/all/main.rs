@@ -17,6 +17,8 @@ mod disk;
 #[cfg(test)]
 mod draining;
 #[cfg(test)]
+mod endpoints;
+#[cfg(test)]
 mod expiry;
 #[cfg(test)]
 mod first_minutes;
