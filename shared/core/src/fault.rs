@@ -11,6 +11,7 @@ use secrecy::SecretString;
 
 use crate::{
     Timestamp,
+    answer::Answer,
     id::{CollectionKey, DeliveryKey, EndpointName, Epoch, MessageId, ObjectKey, SecretName},
     message::{Message, MessageRecord},
     port::*,
@@ -204,6 +205,9 @@ impl<P: Ledger> Ledger for Guarded<P> {
     }
     async fn settle(&self, settlement: Settlement) -> Result<Settled, PortError> {
         self.guard("ledger.settle", self.port.settle(settlement)).await
+    }
+    async fn tracked(&self, key: &DeliveryKey, answer: &Answer) -> Result<(), PortError> {
+        self.guard("ledger.tracked", self.port.tracked(key, answer)).await
     }
     async fn deliveries_of(&self, message: MessageId) -> Result<Vec<Delivery>, PortError> {
         self.guard("ledger.deliveries_of", self.port.deliveries_of(message)).await

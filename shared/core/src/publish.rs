@@ -141,6 +141,7 @@ async fn give_up<H: Home>(
             reason: Some(why.to_owned()),
             answer: None,
             next_round: false,
+            untracked: false,
         };
         let event = HubEvent::new(now, EventName::DeliveryDeadLettered)
             .about(message)
@@ -178,6 +179,7 @@ fn told(epoch: Epoch, about: &Message, why: &str, now: Timestamp) -> Message {
         created_at: now,
         trace_id: about.trace_id.clone(),
         parent_id: Some(about.message_id),
+        parent_route: None,
         hops: about.hops,
         object: None,
         keys: BTreeMap::new(),

@@ -1,8 +1,12 @@
 //! [`Ledger`] on DynamoDB. A delivery of which nothing follows is one write; what follows is written with it.
 
-use aws_sdk_dynamodb::types::{ConditionCheck, Update};
+use aws_sdk_dynamodb::{
+    operation::update_item::UpdateItemError,
+    types::{ConditionCheck, Update},
+};
 use crossdock_core::{
     Timestamp,
+    answer::Answer,
     id::{DeliveryKey, EndpointName, MessageId, ObjectKey},
     port::{Delivery, DeliveryState, Ledger, Opened, Paused, PortError, Settled, Settlement},
 };
@@ -11,7 +15,10 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
     DynamoStore,
-    delivery::{STATE, Setting, control, delivery, delivery_item, delivery_of, resuming, setting},
+    delivery::{
+        ANSWER, STATE, Setting, UNTRACKED, control, delivery, delivery_item, delivery_of, packed_answer, resuming,
+        setting,
+    },
     failure::failure,
     item::{Item, bytes, has_expired, number, text},
     keys::{self, DELIVERIES, INDEX_SHARDS, Key},
@@ -116,6 +123,23 @@ impl Ledger for DynamoStore {
             Written::Done { new } => Ok(Settled::Recorded { new }),
             Written::Refused(old) => already_ended(old),
         }
+    }
+
+    async fn tracked(&self, key: &DeliveryKey, answer: &Answer) -> Result<(), PortError> {
+        let update = self
+            .client()
+            .update_item()
+            .table_name(self.table())
+            .set_key(Some(keys::delivery(key).attributes()))
+            .update_expression("SET #answer = :answer REMOVE #untracked")
+            .condition_expression("attribute_exists(#untracked)")
+            .expression_attribute_names("#answer", ANSWER)
+            .expression_attribute_names("#untracked", UNTRACKED)
+            .expression_attribute_values(":answer", packed_answer(answer)?);
+        let Err(error) = update.send().await else { return Ok(()) };
+        // Somebody else has taken it back, or a first try did of which only the answer was lost.
+        let gone = error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception);
+        if gone { Ok(()) } else { Err(failure("UpdateItem", &error)) }
     }
 
     async fn deliveries_of(&self, message: MessageId) -> Result<Vec<Delivery>, PortError> {

@@ -40,6 +40,11 @@ impl<H: Home> Dispatcher<H> {
         started: Timestamp,
     ) -> Result<Disposition, PortError> {
         let mut outcome = outcome.to(&open.body);
+        if outcome.gives_objects()
+            && let Some(answer) = &mut outcome.answer
+        {
+            self.look_at(answer).await?;
+        }
         let mut less = [Less::FollowUps, Less::Nothing].into_iter();
         loop {
             let error = match self.conclude_with(endpoint, received, open, &outcome, started).await {
@@ -69,8 +74,12 @@ impl<H: Home> Dispatcher<H> {
         let messages = self.follow_ups(&open.body.message.envelope, &delivery, outcome.answer.as_ref(), now).await?;
         let next = self.next(endpoint, &open.body, outcome, now).await?;
         let parameters = outcome.answer.as_ref().map(|answer| answer.parameters.clone()).unwrap_or_default();
+        delivery.untracked = outcome.gives_objects();
         // Without an answer, the last one stays.
-        delivery.answer = outcome.answer.clone().map(kept).or(delivery.answer);
+        delivery.answer = match outcome.answer.clone() {
+            Some(answer) => Some(kept(answer.after(delivery.answer.as_ref()))),
+            None => delivery.answer,
+        };
 
         self.observe_attempt(&delivery, &open.body.message.envelope);
         if delivery.state == DeliveryState::DeadLettered {
@@ -84,7 +93,7 @@ impl<H: Home> Dispatcher<H> {
             next: next.clone(),
         };
         let fresh: Vec<MessageRecord> = match self.home.store().settle(settlement).await? {
-            Settled::AlreadyEnded(known) => return self.clear(&endpoint.name, received, &known).await,
+            Settled::AlreadyEnded(known) => return self.clear(&endpoint.name, received, open, &known).await,
             // What an earlier attempt's answer said already was published then.
             Settled::Recorded { new } => {
                 messages.into_iter().zip(new).filter_map(|(message, new)| new.then_some(message)).collect()
@@ -101,9 +110,7 @@ impl<H: Home> Dispatcher<H> {
         if let Some(next) = next {
             self.put_off_until_due(&open.body.message.envelope, next, now).await;
         }
-        if delivery.next_round {
-            self.send_next_round(&endpoint.name, &received.body).await?;
-        }
+        self.clear(&endpoint.name, received, open, &delivery).await?;
         Ok(disposition)
     }
 
@@ -166,13 +173,18 @@ impl<H: Home> Dispatcher<H> {
         End { disposition, pause }
     }
 
-    /// The round has ended before: what is left is the queue.
+    /// What the record asks for beside itself is done, once more where it may have been done before; then what is left
+    /// is the queue.
     pub(super) async fn clear(
         &self,
         endpoint: &EndpointName,
         received: &Received,
+        open: &Open,
         known: &Delivery,
     ) -> Result<Disposition, PortError> {
+        if known.untracked {
+            self.track(&open.body.message.envelope, known).await?;
+        }
         if known.next_round {
             self.send_next_round(endpoint, &received.body).await?;
         }

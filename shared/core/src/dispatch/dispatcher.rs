@@ -16,13 +16,14 @@ use serde_json::Value;
 
 use super::{
     destination::destination,
-    outcome::{Outcome, paused_wait},
+    outcome::{Asked, Outcome, paused_wait},
     outgoing,
     poison::{finished, is_poison, is_suspect, would_be_suspect},
     signing::Signed,
 };
 use crate::{
     Timestamp,
+    answer::Scope,
     hub::{Hub, Route},
     id::{DeliveryKey, EndpointName},
     message::Envelope,
@@ -77,7 +78,7 @@ pub(super) struct Open {
 
 pub struct Dispatcher<H: Home> {
     pub(super) home: Arc<H>,
-    hub: Arc<Hub>,
+    pub(super) hub: Arc<Hub>,
     pub(super) router: Arc<Router>,
 }
 
@@ -248,7 +249,7 @@ impl<H: Home> Dispatcher<H> {
         let now = self.home.clock().now();
         let key = open.body.key();
         if let Some(known) = open.known.as_ref().filter(|known| known.state.ended()) {
-            return self.clear(name, received, known).await;
+            return self.clear(name, received, open, known).await;
         }
         let (Some(route), Some(endpoint)) = (self.route(name, &key), self.hub.endpoints.get(name)) else {
             return self.unknown_route(name, received, open, now).await;
@@ -258,7 +259,7 @@ impl<H: Home> Dispatcher<H> {
         }
         let message = &open.body.message.envelope;
         if message.hops > self.hub.limits.hops {
-            let why = format!("loop: {} answers led here, the limit is {}", message.hops, self.hub.limits.hops);
+            let why = self.loop_of(&key, message).await?;
             return self.dead_letter(name, received, open, &why, now).await;
         }
         if let Some(paused) = &open.control.paused {
@@ -271,7 +272,7 @@ impl<H: Home> Dispatcher<H> {
         if is_suspect(received, open.known.as_ref())
             && let Settled::AlreadyEnded(known) = self.begin(name, received, open, now).await?
         {
-            return self.clear(name, received, &known).await;
+            return self.clear(name, received, open, &known).await;
         }
 
         if let Some(first) = self.claimed_before(route, open, now).await? {
@@ -311,8 +312,16 @@ impl<H: Home> Dispatcher<H> {
                     Either::Left((answer, _)) => answer,
                     Either::Right(_) => return self.put_off(name, received, open, Duration::ZERO, now).await,
                 };
-                let written_back = &open.control.parameters;
-                Outcome::of(answer, endpoint, &key, &sent, &secrets, written_back, self.home.clock().now())
+                let asked = Asked {
+                    endpoint,
+                    key: &key,
+                    sent: &sent,
+                    secrets: &secrets,
+                    written_back: &open.control.parameters,
+                    scope: Scope { hub: &self.hub, source: &message.source },
+                    now: self.home.clock().now(),
+                };
+                Outcome::of(answer, asked)
             }
         };
         self.conclude(endpoint, received, open, outcome, now).await
@@ -370,6 +379,7 @@ impl<H: Home> Dispatcher<H> {
             reason: None,
             answer: open.known.as_ref().and_then(|known| known.answer.clone()),
             next_round: false,
+            untracked: false,
         }
     }
 

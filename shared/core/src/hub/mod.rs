@@ -22,6 +22,7 @@ pub mod edit;
 mod expand;
 mod fault;
 mod model;
+pub mod offer;
 mod outline;
 mod parse;
 mod places;

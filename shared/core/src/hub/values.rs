@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Where a variable may stand for the value.
-const VARIABLE: &str = r"\$\{";
+pub(super) const VARIABLE: &str = r"\$\{";
 
 /// A schema under its type's own name, and the same for a `${VARIABLE}`.
 macro_rules! schema {

@@ -219,6 +219,8 @@ pub struct Delivery {
     pub answer: Option<Answer>,
     /// The answer asked for another round, which must be in the queue before this one's entry is deleted.
     pub next_round: bool,
+    /// The answer gave objects that are still to be tracked, from what is stored of it here.
+    pub untracked: bool,
 }
 
 /// One record per endpoint: what its answers wrote back, and whether it is paused.
@@ -285,6 +287,10 @@ pub trait Ledger: Send + Sync {
 
     /// One write; a round that has ended never changes again.
     fn settle(&self, settlement: Settlement) -> impl Future<Output = Result<Settled, PortError>> + Send;
+
+    /// The objects that a delivery's answer gave are tracked: takes back [`Delivery::untracked`], and keeps the answer as
+    /// it is now. Where the mark is gone already, nothing happens.
+    fn tracked(&self, key: &DeliveryKey, answer: &Answer) -> impl Future<Output = Result<(), PortError>> + Send;
 
     /// All rounds for all routes of one message.
     fn deliveries_of(&self, message: MessageId) -> impl Future<Output = Result<Vec<Delivery>, PortError>> + Send;

@@ -1,6 +1,7 @@
 //! [`Ledger`] on SQLite: deliveries, and what endpoints' answers changed about the endpoint.
 
 use crossdock_core::{
+    answer::Answer,
     id::{DeliveryKey, EndpointName, MessageId, ObjectKey},
     port::{
         Attempt, Delivery, DeliveryState, EndpointControl, Ledger, Next, Opened, Paused, PortError, Settled,
@@ -47,6 +48,21 @@ impl Ledger for Database {
             true => self.writer().write(settling(row)).await,
             false => self.writer().write_relaxed(settling(row)).await,
         }
+    }
+
+    async fn tracked(&self, key: &DeliveryKey, answer: &Answer) -> Result<(), PortError> {
+        let (key, answer) = (key.clone(), to_json("answer", answer)?);
+        self.writer()
+            .write(move |connection| {
+                connection
+                    .prepare_cached(
+                        "UPDATE deliveries SET untracked = 0, answer = ?4
+                         WHERE message = ?1 AND route = ?2 AND round = ?3 AND untracked",
+                    )?
+                    .execute(params![key.message.as_bytes(), key.route.as_str(), key.round, answer])?;
+                Ok(())
+            })
+            .await
     }
 
     async fn deliveries_of(&self, message: MessageId) -> Result<Vec<Delivery>, PortError> {
@@ -129,7 +145,11 @@ impl SettlementRow {
     }
 
     fn has_effects(&self) -> bool {
-        !self.messages.is_empty() || !self.parameters.is_empty() || self.pause.is_some() || self.next.is_some()
+        self.delivery.untracked
+            || !self.messages.is_empty()
+            || !self.parameters.is_empty()
+            || self.pause.is_some()
+            || self.next.is_some()
     }
 }
 
@@ -190,13 +210,13 @@ fn record(connection: &Connection, row: &SettlementRow) -> Result<bool, Failure>
     let recorded = connection
         .prepare_cached(
             "INSERT INTO deliveries (message, route, round, endpoint, state, receives, updated_at, next_attempt_at,
-                next_round, reason, attempts, answer)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+                next_round, reason, attempts, answer, untracked)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?15)
              ON CONFLICT (message, route, round) DO UPDATE
              SET endpoint = excluded.endpoint, state = excluded.state, receives = excluded.receives,
                 updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at,
                 next_round = excluded.next_round, reason = excluded.reason, attempts = excluded.attempts,
-                answer = excluded.answer
+                answer = excluded.answer, untracked = excluded.untracked
              WHERE deliveries.state IN (?13, ?14)",
         )?
         .execute(params![
@@ -214,6 +234,7 @@ fn record(connection: &Connection, row: &SettlementRow) -> Result<bool, Failure>
             row.answer,
             DeliveryState::Waiting.as_str(),
             DeliveryState::Retrying.as_str(),
+            delivery.untracked,
         ])?;
     Ok(recorded == 1)
 }
@@ -246,7 +267,7 @@ fn read_control(connection: &Connection, endpoint: &EndpointName) -> Result<Endp
 }
 
 const DELIVERIES: &str = "SELECT message, route, round, endpoint, state, receives, updated_at, next_attempt_at,
-        next_round, reason, attempts, answer
+        next_round, reason, attempts, answer, untracked
     FROM deliveries";
 
 fn read_delivery(connection: &Connection, key: &DeliveryKey) -> Result<Option<Delivery>, Failure> {
@@ -271,6 +292,7 @@ fn delivery(row: &Row<'_>) -> Result<Delivery, Failure> {
         reason: row.get(9)?,
         attempts: attempts.into_iter().map(AttemptRow::attempt).collect::<Result<_, _>>()?,
         answer: answer.map(|text| from_json("answer", &text)).transpose()?,
+        untracked: row.get(12)?,
     })
 }
 

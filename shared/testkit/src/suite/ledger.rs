@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crossdock_core::{
-    answer::{Answer, FollowUp, Notification},
-    id::{DeliveryKey, NotificationLevel},
+    answer::{Answer, FollowUp, GivenObject, Notification},
+    id::{DeliveryKey, NotificationLevel, ObjectKey},
     port::{
         Attempt, Delivery, DeliveryState, EndpointControl, Ledger, Next, Outbox, Paused, Settled, Settlement, Timers,
         VersionStore,
@@ -73,12 +73,15 @@ pub async fn a_delivery_comes_back_whole<F: StoreFixture>(fixture: &F) {
         next_attempt_at: Some(at(20)),
         reason: Some("gone".to_owned()),
         answer: Some(Answer {
+            objects: vec![given("R1", Some(delicate())), given("R2", None)],
+            since: [("my-store/orders/R1".to_owned(), u64::MAX)].into(),
             messages: vec![FollowUp { place: 2, message: message_type("order:booked"), payload: delicate() }],
             parameters: vec![("token".to_owned(), delicate()), ("none".to_owned(), Value::Null)],
             notifications: vec![Notification {
                 level: NotificationLevel::Warn,
                 subject: "slow".to_owned(),
                 description: None,
+                occurrences: 3,
             }],
             events: vec![delicate()],
             summary: Some("done".to_owned()),
@@ -89,6 +92,7 @@ pub async fn a_delivery_comes_back_whole<F: StoreFixture>(fixture: &F) {
             faults: vec!["messages[1]: no type".to_owned()],
         }),
         next_round: true,
+        untracked: true,
     };
     let bare = Delivery {
         attempts: Vec::new(),
@@ -97,6 +101,7 @@ pub async fn a_delivery_comes_back_whole<F: StoreFixture>(fixture: &F) {
         answer: None,
         next_attempt_at: None,
         next_round: false,
+        untracked: false,
         ..delivery(delivery_key("bare"), DeliveryState::Suppressed)
     };
     for delivery in [full, bare] {
@@ -328,6 +333,32 @@ pub async fn deliveries_in_a_state_are_latest_first<F: StoreFixture>(fixture: &F
     assert!(!delivered.expect_err("nobody lists these").transient);
 }
 
+pub async fn what_is_tracked_is_tracked_once<F: StoreFixture>(fixture: &F) {
+    let store = fixture.store();
+    let given = |item: Option<Value>| Answer { objects: vec![given("R1", item)], ..Answer::default() };
+    let mut marked = delivery(delivery_key("m"), DeliveryState::Delivered);
+    marked.untracked = true;
+    marked.answer = Some(Answer { since: [("my-store/orders/R1".to_owned(), 7)].into(), ..given(Some(delicate())) });
+    let marked = recorded(fixture, marked).await;
+    assert_eq!(read(fixture, &marked.key).await, Some(marked.clone()));
+
+    let done = given(None);
+    assert_eq!(store.tracked(&marked.key, &done).await, Ok(()));
+    let expected = Delivery { untracked: false, answer: Some(done), ..marked };
+    assert_eq!(read(fixture, &expected.key).await, Some(expected.clone()));
+    // Once the mark is gone, the answer stays as it is.
+    assert_eq!(store.tracked(&expected.key, &given(Some(json!({"late": true})))).await, Ok(()));
+    assert_eq!(read(fixture, &expected.key).await, Some(expected));
+    // Of what nobody knows nothing is made.
+    assert_eq!(store.tracked(&delivery_key("unknown"), &given(None)).await, Ok(()));
+    assert_eq!(read(fixture, &delivery_key("unknown")).await, None);
+}
+
+fn given(id: &str, item: Option<Value>) -> GivenObject {
+    let ObjectKey { collection, id } = order(id);
+    GivenObject { source: collection.source, collection: collection.collection, id, item }
+}
+
 pub async fn large_answers_are_kept<F: StoreFixture>(fixture: &F) {
     let mut big = delivery(delivery_key("m"), DeliveryState::Delivered);
     big.answer = Some(Answer { events: vec![large()], ..Answer::default() });
@@ -356,6 +387,7 @@ macro_rules! ledger_suite {
                 messages_are_stored_pending_with_the_outcome,
                 deliveries_of_a_message_are_all_its_rounds,
                 deliveries_in_a_state_are_latest_first,
+                what_is_tracked_is_tracked_once,
                 large_answers_are_kept,
             ]
         );

@@ -1,5 +1,7 @@
-use super::*;
-use crate::{hub::Hub, message::Carried, port::EndpointResponse};
+use std::collections::BTreeMap;
+
+use super::{super::outcome::Asked, *};
+use crate::{answer::Scope, hub::Hub, message::Carried, port::EndpointResponse};
 
 fn hub() -> Hub {
     let text = "hub: my-shop
@@ -33,16 +35,17 @@ fn outcome(asked: &QueueBody, status: u16, body: &serde_json::Value) -> Outcome 
     let response =
         EndpointResponse { status, headers: Vec::new(), body: body.to_string().into_bytes(), truncated: false };
     let endpoint = &hub.endpoints[&hub.routes[0].to];
-    Outcome::of(
-        Ok(response),
+    let (source, nothing) = (asked.message.envelope.source.clone(), BTreeMap::new());
+    let to = Asked {
         endpoint,
-        &asked.key(),
-        &BTreeMap::new(),
-        &BTreeMap::new(),
-        &BTreeMap::new(),
-        Timestamp::UNIX_EPOCH,
-    )
-    .to(asked)
+        key: &asked.key(),
+        sent: &BTreeMap::new(),
+        secrets: &nothing,
+        written_back: &BTreeMap::new(),
+        scope: Scope { hub: &hub, source: &source },
+        now: Timestamp::UNIX_EPOCH,
+    };
+    Outcome::of(Ok(response), to).to(asked)
 }
 
 #[test]
