@@ -19,11 +19,13 @@ mod collections;
 mod delivery;
 mod failure;
 mod item;
+mod jobs;
 mod keys;
 mod ledger;
 mod message;
 mod outbox;
 mod pauses;
+mod pending;
 mod sweep;
 mod terms;
 mod transact;
@@ -50,7 +52,7 @@ use self::{
 const WRITES: usize = 16;
 
 /// The table of one hub: [`VersionStore`](crossdock_core::port::VersionStore),
-/// [`Collections`](crossdock_core::port::Collections), [`Outbox`](crossdock_core::port::Outbox) and
+/// [`Collections`](crossdock_core::port::Collections), [`Jobs`](crossdock_core::port::Jobs), [`Outbox`](crossdock_core::port::Outbox) and
 /// [`Ledger`](crossdock_core::port::Ledger). Clones share it.
 #[derive(Clone)]
 pub struct DynamoStore(Arc<Inner>);
@@ -126,7 +128,7 @@ impl DynamoStore {
 const EPOCH: &str = "epoch";
 
 fn epoch_of(item: &item::Item) -> Result<Epoch, PortError> {
-    Reader { what: "epoch", item }.bytes(EPOCH).map(Epoch)
+    Ok(Epoch(Reader { what: "epoch", item }.bytes(EPOCH)?))
 }
 
 impl fmt::Debug for DynamoStore {

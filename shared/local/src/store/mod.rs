@@ -23,6 +23,7 @@ mod damage;
 mod failure;
 mod gc;
 mod job;
+mod jobs;
 mod ledger;
 mod open;
 mod outbox;
