@@ -19,6 +19,8 @@ use crossdock_testkit::{
 };
 use serde_json::{Value, json};
 
+use crossdock_testkit::suite::pending;
+
 use crate::support::Fixture;
 
 /// Text of so many bytes that no compression makes much smaller.
@@ -107,7 +109,7 @@ async fn a_long_settlement_is_recorded_whole() {
     assert_eq!(stored(&fixture, &settlement.messages).await, 120);
     assert_eq!(pending(store, at(1)).await.unwrap().len(), 120);
     let opened = store.open(&endpoint("alpha"), &[delivery_key("m")], &[]).await.unwrap();
-    assert_eq!(opened.deliveries, [Some(settlement.delivery)]);
+    assert_eq!(opened.deliveries, [Ok(Some(settlement.delivery))]);
     assert_eq!(opened.control.parameters, settlement.parameters.into_iter().collect::<BTreeMap<String, Value>>());
 }
 
