@@ -13,7 +13,7 @@ use crossdock_core::{
 use ipnet::IpNet;
 use url::Url;
 
-use crate::redact;
+use crate::{redact, since::Since};
 
 /// A hub between shops, ERPs and whatever should hear of their changes.
 ///
@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Check(Check),
     Render(Render),
     Show(Show),
+    Audit(Audit),
+    Unrouted(Unrouted),
     Dlq(Dlq),
     Poll(Poll),
     Send(Send),
@@ -332,6 +334,49 @@ pub(crate) struct Render {
 pub(crate) struct Show {
     /// A message's id, MESSAGE/ROUTE, an object's id, or SOURCE/COLLECTION/OBJECT
     pub(crate) id: String,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) place: Where,
+}
+
+/// Compare what was promised to routes with what became of it.
+///
+/// With every message the hub stores which routes it will take. Counts what was delivered, waits, is dead, was suppressed
+/// or superseded, and names what the ledger knows nothing of an hour after it was stored. Exit code 1 where something is
+/// missing. Only looks; the hub itself looks daily, and sends what is missing again.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  crossdock audit                      the last day
+  crossdock audit --since 7d --json    a week, for machines
+  crossdock audit --on aws:STACK       a hub on AWS")]
+pub(crate) struct Audit {
+    /// How far to look back: a length of time such as 6h or 7d, or a time
+    #[arg(long, value_name = "SINCE", default_value = "1d")]
+    pub(crate) since: Since,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) place: Where,
+}
+
+/// Find messages that no route took.
+///
+/// By type, with how many there are and a few of them to look at.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  crossdock unrouted               the last day
+  crossdock unrouted --since 2h    since the hub file was changed")]
+pub(crate) struct Unrouted {
+    /// How far to look back: a length of time such as 6h or 7d, or a time
+    #[arg(long, value_name = "SINCE", default_value = "1d")]
+    pub(crate) since: Since,
 
     /// Print JSON
     #[arg(long)]

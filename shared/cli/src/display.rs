@@ -93,6 +93,7 @@ pub(crate) fn line(event: &HubEvent) -> Option<String> {
         EventName::DeliveryDeadLettered => {
             format!("{} {message}  {way}{attempt}{reason}", paint(AnsiColor::Red, "✗ dead letter"))
         }
+        EventName::DeliverySuppressed => format!("{} {message}  {way}{reason}", dim("– suppressed")),
         EventName::DeliveryMissing => {
             format!("{} {message}  {way}, sent again", paint(AnsiColor::Yellow, "! missing"))
         }

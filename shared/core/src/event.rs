@@ -31,6 +31,9 @@ pub enum EventName {
     DeliverySucceeded,
     #[serde(rename = "delivery.dead_lettered")]
     DeliveryDeadLettered,
+    /// Another message had claimed it (`once_per`).
+    #[serde(rename = "delivery.suppressed")]
+    DeliverySuppressed,
     /// A message was promised to a route, and an hour later the ledger knows of no delivery: it is sent again.
     #[serde(rename = "delivery.missing")]
     DeliveryMissing,

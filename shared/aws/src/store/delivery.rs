@@ -12,6 +12,7 @@ use super::{
     body::{packed, unpacked},
     item::{Item, Reader, flag, from_json, number, text, time, to_json},
     keys::{self, Key},
+    signing::generations,
 };
 
 pub(super) const STATE: &str = "state";
@@ -116,7 +117,7 @@ const PAUSED_REASON: &str = "paused_reason";
 
 pub(super) fn control(item: &Item) -> Read<EndpointControl> {
     let reader = Reader { what: "control record", item };
-    let mut control = EndpointControl::default();
+    let mut control = EndpointControl { signing: generations(reader)?, ..EndpointControl::default() };
     for (name, value) in item {
         if let Some(name) = name.strip_prefix(PARAMETER) {
             let json = unpacked("parameter", value)?;

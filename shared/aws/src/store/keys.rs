@@ -3,6 +3,7 @@
 //! | item | `pk` | `sk` |
 //! |---|---|---|
 //! | epoch | `hub` | `epoch` |
+//! | key that deliveries are signed with | `hub` | `signing_key` |
 //! | head of an object | `o#<source>/<collection>/<id>` | `head` |
 //! | version | the object's | `v#<number>` |
 //! | mention: a message about the object that came without a version | the object's | `m#<time>#<message>` |
@@ -12,6 +13,7 @@
 //! | lease and mark of a job | `hub` | `job#<job>` |
 //! | bookmark and lease of a collection | `c#<source>/<collection>` | `state` |
 //! | control record of an endpoint | `e#<endpoint>` | `control` |
+//! | claim of a message on a route | `u#<route>#<hash>` | `claim` |
 //! | further part of a large body | that of the item it belongs to | the item's, `#` and the part's number |
 //!
 //! And in the index, where there is something to be found:
@@ -32,7 +34,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use crossdock_core::{
     Timestamp,
-    id::{CollectionKey, DeliveryKey, EndpointName, MessageId, ObjectKey},
+    id::{CollectionKey, ContentHash, DeliveryKey, EndpointName, MessageId, ObjectKey, RouteName},
     port::{DeliveryState, JobName},
 };
 use crossdock_stack::table::{BY, BY_SK, PK, SK};
@@ -84,6 +86,10 @@ pub(super) fn epoch() -> Key {
 
 pub(super) fn job(name: JobName) -> Key {
     Key::new("hub", format!("job#{}", name.as_str()))
+}
+
+pub(super) fn signing_key() -> Key {
+    Key::new("hub", "signing_key")
 }
 
 pub(super) const HEAD: &str = "head";
@@ -146,6 +152,11 @@ pub(super) fn collection(key: &CollectionKey) -> Key {
 
 pub(super) fn control(endpoint: &EndpointName) -> Key {
     Key::new(format!("e#{endpoint}"), "control")
+}
+
+/// Each in a partition of its own: a route may see more of them than one partition takes.
+pub(super) fn claim(route: &RouteName, tuple: &ContentHash) -> Key {
+    Key::new(format!("u#{route}#{}", URL_SAFE_NO_PAD.encode(tuple.0)), "claim")
 }
 
 /// An item's place in the index.

@@ -44,6 +44,8 @@ fn every_help_page() {
         &["check"],
         &["render"],
         &["show"],
+        &["audit"],
+        &["unrouted"],
         &["dlq"],
         &["dlq", "list"],
         &["dlq", "redrive"],

@@ -14,22 +14,20 @@ use futures_util::{
 use serde_json::Value;
 
 use super::{
-    outcome::{Outcome, follow_ups, paused_wait},
+    outcome::{Outcome, paused_wait},
     outgoing,
     poison::{finished, is_poison, is_suspect, would_be_suspect},
+    signing::Signed,
 };
 use crate::{
     Timestamp,
-    answer::Verdict,
-    event::{EventName, HubEvent},
-    hub::{Endpoint, Hub, Route},
+    hub::{Hub, Route},
     id::{DeliveryKey, EndpointName},
-    message::{Envelope, MessageRecord},
+    message::Envelope,
     port::{
-        Attempt, Delivery, DeliveryState, EndpointClient, EndpointControl, Home, Ledger, Paused, PortError, QueueBody,
-        Read, Received, Settled, Settlement, VersionStore,
+        Delivery, DeliveryState, EndpointClient, EndpointControl, Home, Ledger, PortError, QueueBody, Read, Received,
+        Settled, Signing, VersionStore,
     },
-    publish::publish,
     route::Router,
     version::{Head, VersionRef},
 };
@@ -78,7 +76,7 @@ pub(super) struct Open {
 pub struct Dispatcher<H: Home> {
     pub(super) home: Arc<H>,
     hub: Arc<Hub>,
-    router: Arc<Router>,
+    pub(super) router: Arc<Router>,
 }
 
 impl<H: Home> Clone for Dispatcher<H> {
@@ -291,13 +289,25 @@ impl<H: Home> Dispatcher<H> {
             return self.clear(name, received, &known).await;
         }
 
-        let sent = outgoing::parameters(route, &open.control.parameters);
-        let target = outgoing::Target { hub: &self.hub, endpoint, route };
-        let request = match outgoing::body(&open.body.message, open.current.as_ref(), &sent) {
-            Ok(body) => outgoing::request(target, &key, message, body, now, self.home.secrets()).await,
-            Err(error) => Err(PortError::permanent(format!("the message cannot be shown: {}", unreadable(&error)))),
+        if let Some(first) = self.claimed_before(route, open, now).await? {
+            return self.suppress(name, received, open, first, now).await;
+        }
+        let secrets = match outgoing::secret_parameters(route, self.home.secrets()).await {
+            Ok(secrets) => secrets,
+            Err(error) => {
+                return self.conclude(endpoint, received, open, Outcome::failed(error.to_string()), now).await;
+            }
         };
-        let outcome = match request {
+        let sent = outgoing::parameters(route, &open.control.parameters, &secrets);
+        let target = outgoing::Target { hub: &self.hub, endpoint, route };
+        let bring = outgoing::Sent {
+            key: &key,
+            message: &open.body.message,
+            current: open.current.as_ref(),
+            parameters: &sent,
+            signed: Signed { key: &self.home.store().signing_key().await?, generations: open.control.signing, at: now },
+        };
+        let outcome = match outgoing::request(target, bring, self.home.secrets()).await {
             // A secret that is not there is the operator's to mend; the schedule gives them time.
             Err(error) => Outcome::failed(error.to_string()),
             Ok(request) => {
@@ -305,7 +315,8 @@ impl<H: Home> Dispatcher<H> {
                     Either::Left((answer, _)) => answer,
                     Either::Right(_) => return self.put_off(name, received, open, Duration::ZERO, now).await,
                 };
-                Outcome::of(answer, endpoint, &key, &sent, self.home.clock().now())
+                let written_back = &open.control.parameters;
+                Outcome::of(answer, endpoint, &key, &sent, &secrets, written_back, self.home.clock().now())
             }
         };
         self.conclude(endpoint, received, open, outcome, now).await
@@ -313,19 +324,6 @@ impl<H: Home> Dispatcher<H> {
 
     fn route(&self, endpoint: &EndpointName, key: &DeliveryKey) -> Option<&Route> {
         self.hub.route(&key.route).filter(|route| route.to == *endpoint)
-    }
-
-    /// The round has ended before: what is left is the queue.
-    async fn clear(
-        &self,
-        endpoint: &EndpointName,
-        received: &Received,
-        known: &Delivery,
-    ) -> Result<Disposition, PortError> {
-        if known.next_round {
-            self.send_next_round(endpoint, &received.body).await?;
-        }
-        Ok(Disposition::Delete)
     }
 
     async fn unknown_route(
@@ -355,114 +353,6 @@ impl<H: Home> Dispatcher<H> {
         delivery.next_attempt_at = now.checked_add(wait).ok();
         self.settle(delivery).await?;
         Ok(Disposition::RetryIn(wait))
-    }
-
-    /// An attempt was made: record it and all that follows.
-    async fn conclude(
-        &self,
-        endpoint: &Endpoint,
-        received: &Received,
-        open: &Open,
-        outcome: Outcome,
-        started: Timestamp,
-    ) -> Result<Disposition, PortError> {
-        let now = self.home.clock().now();
-        let mut delivery = self.delivery(&endpoint.name, received, open, now);
-        let failure = match &outcome.verdict {
-            Verdict::Delivered | Verdict::AskAgain => None,
-            Verdict::Failed { why, .. } | Verdict::DeadLetter { why } | Verdict::Gone { why } => Some(why.clone()),
-        };
-        delivery.attempts.push(Attempt {
-            at: started,
-            took_ms: u64::try_from(now.duration_since(started).as_millis()).unwrap_or(0),
-            status: outcome.status,
-            failure: failure.clone(),
-        });
-        let attempts = u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX);
-        let mut pause = None;
-        let disposition = match &outcome.verdict {
-            Verdict::Delivered => {
-                delivery.state = DeliveryState::Delivered;
-                Disposition::Delete
-            }
-            Verdict::AskAgain => {
-                delivery.state = DeliveryState::Delivered;
-                delivery.next_round = true;
-                Disposition::Delete
-            }
-            Verdict::Failed { retry_after, why } => {
-                match endpoint.retries.wait_after(attempts, self.home.random().fraction(), *retry_after) {
-                    Some(wait) => {
-                        delivery.next_attempt_at = now.checked_add(wait).ok();
-                        Disposition::RetryIn(wait)
-                    }
-                    None => {
-                        delivery.state = DeliveryState::DeadLettered;
-                        delivery.reason = Some(format!("retries exhausted: {why}"));
-                        Disposition::Delete
-                    }
-                }
-            }
-            Verdict::DeadLetter { why } => {
-                delivery.state = DeliveryState::DeadLettered;
-                delivery.reason = Some(why.clone());
-                Disposition::Delete
-            }
-            Verdict::Gone { why } => {
-                delivery.state = DeliveryState::DeadLettered;
-                delivery.reason = Some(why.clone());
-                pause = Some(Paused { since: now, reason: why.clone() });
-                Disposition::Delete
-            }
-        };
-        let messages = self.follow_ups(&open.body.message.envelope, &delivery, outcome.answer.as_ref(), now).await?;
-        let parameters = outcome.answer.as_ref().map(|answer| answer.parameters.clone()).unwrap_or_default();
-        // Without an answer, the last one stays.
-        delivery.answer = outcome.answer.or(delivery.answer);
-
-        self.observe_attempt(&delivery, &open.body.message.envelope);
-        if delivery.state == DeliveryState::DeadLettered {
-            self.send_dead_letter(received, &delivery).await?;
-        }
-        let settlement =
-            Settlement { delivery: delivery.clone(), parameters, pause: pause.clone(), messages: messages.clone() };
-        let fresh: Vec<MessageRecord> = match self.home.store().settle(settlement).await? {
-            Settled::AlreadyEnded(known) => return self.clear(&endpoint.name, received, &known).await,
-            // What an earlier attempt's answer said already was published then.
-            Settled::Recorded { new } => {
-                messages.into_iter().zip(new).filter_map(|(message, new)| new.then_some(message)).collect()
-            }
-        };
-        self.observe_end(&delivery, &open.body.message.envelope);
-        if let Some(paused) = pause {
-            let event = HubEvent::new(now, EventName::EndpointPaused).because(paused.reason);
-            self.home.observer().observe(HubEvent { endpoint: Some(endpoint.name.to_string()), ..event });
-        }
-        if let Err(error) = publish(&*self.home, &self.router, &fresh).await {
-            tracing::warn!(error = %error, "follow-ups stay pending");
-        }
-        if delivery.next_round {
-            self.send_next_round(&endpoint.name, &received.body).await?;
-        }
-        Ok(disposition)
-    }
-
-    async fn follow_ups(
-        &self,
-        parent: &Envelope,
-        delivery: &Delivery,
-        answer: Option<&crate::answer::Answer>,
-        now: Timestamp,
-    ) -> Result<Vec<MessageRecord>, PortError> {
-        let Some(answer) = answer.filter(|answer| !answer.messages.is_empty() || !answer.notifications.is_empty())
-        else {
-            return Ok(Vec::new());
-        };
-        let epoch = self.home.store().epoch().await?;
-        follow_ups(epoch, parent, delivery, answer, now)
-            .into_iter()
-            .map(|message| self.router.record(message).map_err(|error| PortError::permanent(error.to_string())))
-            .collect()
     }
 
     /// The ledger's record as it stands, with this receive accounted for.

@@ -90,6 +90,7 @@ impl<H: Home> Dispatcher<H> {
         let name = match delivery.state {
             DeliveryState::Delivered => EventName::DeliverySucceeded,
             DeliveryState::DeadLettered => EventName::DeliveryDeadLettered,
+            DeliveryState::Suppressed => EventName::DeliverySuppressed,
             _ => return,
         };
         let mut event = self.event(name, delivery, message);

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, json};
 
+use super::bounds::bound_parameters;
 use crate::{
     Timestamp,
     answer::{self, Answer, FollowUp, Notification, Terms, Verdict},
@@ -27,17 +28,23 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
+    /// `sent` went with the request; `current` is what the endpoint has written back before.
     pub(super) fn of(
         result: Result<EndpointResponse, HttpError>,
         endpoint: &Endpoint,
         key: &DeliveryKey,
         sent: &BTreeMap<&str, &Value>,
+        secrets: &BTreeMap<&str, Value>,
+        current: &BTreeMap<String, Value>,
         now: Timestamp,
     ) -> Self {
         match result {
             Err(error) => Self::failed(error.to_string()),
             Ok(response) => {
-                let (answer, acknowledged) = answer::read(&response);
+                let (mut answer, acknowledged) = answer::read(&response);
+                // Whoever answers with all that was sent must not have a secret stored.
+                answer.parameters.retain(|(name, _)| !secrets.contains_key(name.as_str()));
+                bound_parameters(&mut answer, current);
                 let id = key.message.to_string();
                 let terms = Terms {
                     dead_letter_on: &endpoint.dead_letter_on,

@@ -4,15 +4,19 @@
 //! Batch calls answer item by item and in order, as the batch calls of AWS do: one bad item harms no other.
 
 mod bus;
+mod claims;
 mod http;
 mod outside;
 mod queue;
+mod signing;
 mod store;
 
 pub use bus::*;
+pub use claims::*;
 pub use http::*;
 pub use outside::*;
 pub use queue::*;
+pub use signing::*;
 pub use store::*;
 
 /// A call to the outside failed. What it says is for operators; nothing in it is a payload or a secret.
@@ -67,7 +71,7 @@ pub fn whole<T>(read: Vec<Read<T>>) -> Result<Vec<T>, PortError> {
 
 /// Everything a home provides. The use cases are generic over this one trait.
 pub trait Home: Send + Sync + 'static {
-    type Store: VersionStore + Collections + Outbox + Ledger + Jobs;
+    type Store: VersionStore + Collections + Outbox + Ledger + Signing + Claims + Jobs;
     type Bus: Bus;
     type Queues: Queues;
     type Source: SourceClient;

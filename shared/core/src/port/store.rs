@@ -5,7 +5,7 @@ use std::future::Future;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{PortError, Read, Unreadable};
+use super::{Generations, PortError, Read, Unreadable};
 use crate::{
     Timestamp,
     answer::Answer,
@@ -47,6 +47,9 @@ pub enum CommitError {
     /// Someone else stored a version first: read the head again and decide anew.
     #[error("the object's head is no longer the expected version")]
     Conflict,
+    /// What the commit holds is more than the store ever takes in one transaction: to try again is of no use.
+    #[error("{0}")]
+    Impossible(String),
     #[error(transparent)]
     Port(#[from] PortError),
 }
@@ -62,7 +65,7 @@ pub struct CollectionState {
     pub baseline_done: bool,
     /// Objects stored as baseline so far, until the first complete run reports and forgets them.
     pub baseline_objects: u64,
-    /// Failed polls in a row.
+    /// Failed polls in a row, and such as were cut off before the bookmark moved.
     pub failures: u64,
     /// How many streaks of failures there have been; part of the notification's id.
     pub streak: u64,
@@ -285,6 +288,8 @@ pub struct EndpointControl {
     /// Sent with every delivery to the endpoint; the last writer wins by name.
     pub parameters: std::collections::BTreeMap<String, Value>,
     pub paused: Option<Paused>,
+    /// Which of its derived secrets sign.
+    pub signing: Generations,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,6 +23,7 @@ use rusqlite::{Connection, Row};
 
 use super::{
     Database,
+    claims::remove_expired,
     codec::{micros, optional_time},
     failure::Failure,
 };
@@ -268,6 +269,7 @@ impl Collector {
             let from = Values { seq: self.replaced, ..values };
             self.replaced = self.walk(Line::Versions, from, &mut removed).await?;
         }
+        while self.database.writer().write(move |connection| remove_expired(connection, values.now)).await? {}
         while self.database.writer().write(give_back).await? {}
         Ok(removed)
     }

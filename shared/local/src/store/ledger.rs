@@ -12,6 +12,7 @@ use super::{
     codec::{from_json, micros, name, optional_time, text, time, to_json},
     failure::{Failure, one},
     outbox::{MessageRow, store_pending},
+    signing::read_generations,
     versions::read_heads,
 };
 
@@ -205,7 +206,7 @@ fn read_control(connection: &Connection, endpoint: &EndpointName) -> Result<Endp
         })?
         .next()
         .transpose()?;
-    Ok(EndpointControl { parameters, paused })
+    Ok(EndpointControl { parameters, paused, signing: read_generations(connection, endpoint)? })
 }
 
 const DELIVERIES: &str = "SELECT message, route, round, endpoint, state, receives, updated_at, next_attempt_at,

@@ -6,11 +6,13 @@
 //! ```
 
 pub mod bus;
+pub mod claims;
 pub mod collections;
 pub mod jobs;
 pub mod ledger;
 pub mod outbox;
 pub mod queues;
+pub mod signing;
 pub mod versions;
 
 use std::{future::Future, time::Duration};
@@ -18,7 +20,10 @@ use std::{future::Future, time::Duration};
 use crossdock_core::{
     Timestamp,
     message::MessageRecord,
-    port::{Bus, Collections, Jobs, Ledger, Outbox, PendingPage, PortError, QueueName, Queues, Received, VersionStore},
+    port::{
+        Bus, Claims, Collections, Jobs, Ledger, Outbox, PendingPage, PortError, QueueName, Queues, Received, Signing,
+        VersionStore,
+    },
 };
 
 use serde_json::Value;
@@ -27,7 +32,7 @@ use crate::{build::endpoint, clock::TestClock};
 
 /// An empty store and the clock it was made with.
 pub trait StoreFixture: Sync {
-    type Store: VersionStore + Collections + Outbox + Ledger + Jobs;
+    type Store: VersionStore + Collections + Outbox + Ledger + Claims + Signing + Jobs;
 
     fn store(&self) -> &Self::Store;
     fn clock(&self) -> &TestClock;
@@ -144,11 +149,13 @@ mod tests {
     fn every_case_is_listed() {
         for suite in [
             include_str!("bus.rs"),
+            include_str!("claims.rs"),
             include_str!("collections.rs"),
             include_str!("jobs.rs"),
             include_str!("ledger.rs"),
             include_str!("outbox.rs"),
             include_str!("queues.rs"),
+            include_str!("signing.rs"),
             include_str!("versions.rs"),
         ] {
             check(suite);

@@ -16,6 +16,12 @@ mod jobs {
 mod outbox {
     crossdock_testkit::outbox_suite!(crate::support::Fixture::new());
 }
+mod claims {
+    crossdock_testkit::claims_suite!(crate::support::Fixture::new());
+}
+mod signing {
+    crossdock_testkit::signing_suite!(crate::support::Fixture::new());
+}
 mod ledger {
     crossdock_testkit::ledger_suite!(crate::support::Fixture::new());
 }
