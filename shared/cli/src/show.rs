@@ -5,7 +5,7 @@ use crossdock_core::{
     id::{CollectionKey, MessageId, ObjectKey},
     json::{FieldPath, changes},
     message::MessageRecord,
-    port::{Delivery, Home, Ledger, Outbox, VersionStore},
+    port::{Delivery, Home, Ledger, Outbox, Read, VersionStore, whole},
     version::{Version, VersionRef},
 };
 use serde_json::{Value, json};
@@ -51,14 +51,16 @@ async fn show<H: Home>(opened: &Opened<H>, args: &Show) -> Result<(), Failure> {
 
 /// A message and its deliveries; of one route, `ROUTE` or `ROUTE/ROUND`, where asked.
 async fn message<H: Home>(opened: &Opened<H>, id: MessageId, only: Option<&str>) -> Result<Value, Failure> {
-    let record = opened.home.store().messages(&[id]).await?.into_iter().flatten().next();
+    let record = opened.home.store().messages(&[id]).await.and_then(whole)?.into_iter().flatten().next();
     let Some(record) = record else {
         let why = "never emitted, or over for longer than `retention` in the hub file says";
         return Err(Failure::new(format!("the store has no message {id}: {why}")));
     };
     let about = record.message.object_key().zip(record.message.object.as_ref().map(|object| object.version));
     let version = match about {
-        Some((key, number)) => opened.home.store().versions(&[VersionRef { key, number }]).await?.pop().flatten(),
+        Some((key, number)) => {
+            opened.home.store().versions(&[VersionRef { key, number }]).await.and_then(whole)?.pop().flatten()
+        }
         None => None,
     };
     let mut deliveries = opened.home.store().deliveries_of(id).await?;
@@ -130,7 +132,8 @@ async fn objects<H: Home>(opened: &Opened<H>, id: &str) -> Result<Value, Failure
         if history.is_empty() {
             continue;
         }
-        let messages = opened.home.store().messages_of(&key).await?;
+        let history = readable(&key, history);
+        let messages = readable(&key, opened.home.store().messages_of(&key).await?);
         found.push(object(opened, &key, &history, &messages).await?);
     }
     if found.is_empty() {
@@ -139,6 +142,12 @@ async fn objects<H: Home>(opened: &Opened<H>, id: &str) -> Result<Value, Failure
         )));
     }
     Ok(json!({ "objects": found }))
+}
+
+/// What can be shown; what cannot is told of.
+fn readable<T>(key: &ObjectKey, found: Vec<Read<T>>) -> Vec<T> {
+    let tell = |error| tracing::error!(object = %key, error = %error, "something of it cannot be shown");
+    found.into_iter().filter_map(|one| one.map_err(tell).ok()).collect()
 }
 
 /// `SOURCE/COLLECTION/ID`, where the first two are the hub's; an id may have slashes of its own.

@@ -28,6 +28,8 @@ pub(super) const CALLS: &[&str] = &[
     "collections.lease",
     "collections.save",
     "collections.state",
+    "jobs.begin",
+    "jobs.mark",
     "outbox.put",
     "outbox.pending",
     "outbox.published",

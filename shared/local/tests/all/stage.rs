@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    future::pending,
     path::Path,
     sync::{Arc, Mutex},
     time::Duration,
@@ -27,6 +28,11 @@ use crossdock_core::{
 use crossdock_local::{Database, LocalBus, LocalQueues, QueueSettings};
 use secrecy::SecretString;
 use serde_json::{Value, json};
+
+/// Of all leases.
+pub(crate) fn owner() -> LeaseOwner {
+    LeaseOwner("test".to_owned())
+}
 
 /// One source with orders (and their payments), one endpoint, a route for everything.
 pub(crate) const HUB: &str = r#"
@@ -333,7 +339,7 @@ impl Stage {
     }
 
     pub(crate) async fn poll(&self) -> Result<PollReport, PollError> {
-        let poller = Poller::new(&*self.home, &self.hub, &self.router, LeaseOwner("test".to_owned()));
+        let poller = Poller::new(&*self.home, &self.hub, &self.router, owner());
         poller.poll(&self.orders()).await
     }
 
@@ -365,7 +371,8 @@ impl Stage {
         while idle < 8 {
             self.clock.advance(Duration::from_secs(61));
             let stored = self.poll().await.map_or(0, |report| report.stored);
-            let published = publish_stale(&*self.home, &self.router).await.map_or(0, |published| published.accepted);
+            let published = publish_stale(&*self.home, &self.router, &owner(), pending()).await;
+            let published = published.map_or(0, |(published, _)| published.accepted);
             let fired = timer::fire(&*self.home, &self.hub).await.unwrap_or(0);
             let dispatched = self.dispatch_once().await;
             idle = if stored == 0 && published == 0 && fired == 0 && dispatched == 0 { idle + 1 } else { 0 };
