@@ -3,6 +3,7 @@
 //! `main` reads the command line and the environment, once, and hands both over; each command is a module of its own.
 
 mod args;
+mod audit;
 mod check;
 mod context;
 mod dev;
@@ -23,8 +24,11 @@ mod redact;
 mod remote;
 mod render;
 mod sample;
+mod secret;
 mod send;
 mod show;
+mod since;
+mod unrouted;
 mod why;
 
 use std::{process::ExitCode, sync::Arc};
@@ -64,10 +68,13 @@ async fn run(command: Command, environment: Environment) -> Result<ExitCode, Fai
         Command::Check(args) => return check::run(&args, &environment),
         Command::Render(args) => return render::run(&args, &environment),
         Command::Show(args) => Box::pin(show::run(args, environment)).await?,
+        Command::Audit(args) => return Box::pin(audit::run(args, environment)).await,
+        Command::Unrouted(args) => Box::pin(unrouted::run(args, environment)).await?,
         Command::Dlq(args) => Box::pin(dlq::run(args, environment)).await?,
         Command::Poll(args) => Box::pin(poll::run(args, environment)).await?,
         Command::Send(args) => send::run(args, environment).await?,
         Command::Endpoint(args) => endpoint::run(args, environment).await?,
+        Command::Secret(args) => secret::run(args, environment).await?,
         Command::Gc(args) => gc::run(args, environment).await?,
         Command::Sample(args) => sample::run(args).await?,
     }

@@ -1,5 +1,7 @@
 //! What an endpoint's answer means (contract §5).
 
+mod delay;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +19,7 @@ use crate::{
 mod objects;
 mod telling;
 
-pub use objects::{GivenObject, Scope};
+pub use objects::{Objects, Scope};
 pub use telling::Notification;
 
 /// What an answer carried, as the ledger keeps it.
@@ -26,7 +28,7 @@ pub struct Answer {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<FollowUp>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub objects: Vec<GivenObject>,
+    pub objects: Vec<Objects>,
     /// The heads of those objects when the answer came, until they are tracked.
     #[serde(default, skip_serializing_if = "Since::is_empty")]
     pub since: Since,
@@ -37,6 +39,12 @@ pub struct Answer {
     pub notifications: Vec<Notification>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<Value>,
+    /// Ask again after so many seconds: what was accepted is not finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay: Option<u32>,
+    /// Where to ask; `None`: deliver the same again. Only with a delay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_url: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
     /// A body that is not a JSON object, kept as text.
@@ -64,6 +72,8 @@ pub enum Verdict {
     Delivered,
     /// Delivered, and the endpoint asks for the same message once more, if its answer changed a parameter.
     AskAgain,
+    /// Delivered, and there is more to come: ask after the answer's `delay`.
+    NotFinished,
     /// To be tried again; `retry_after` only ever delays.
     Failed {
         why: String,
@@ -82,7 +92,7 @@ pub enum Verdict {
 impl Verdict {
     /// Nothing of it will be said again.
     pub fn is_success(&self) -> bool {
-        matches!(self, Self::Delivered | Self::AskAgain)
+        matches!(self, Self::Delivered | Self::AskAgain | Self::NotFinished)
     }
 }
 
@@ -112,6 +122,7 @@ pub fn verdict(response: &EndpointResponse, answer: &Answer, acknowledged: &[Str
                 };
                 failed(format!("answered {status} with {found}, expected message_id {expected}"), None)
             }
+            _ if answer.delay.is_some() => Verdict::NotFinished,
             _ if status == 206 && answer.parameters.is_empty() => {
                 failed("answered 206 without a parameter to go on with".to_owned(), None)
             }
@@ -142,7 +153,7 @@ pub fn read(response: &EndpointResponse, scope: Scope<'_>) -> (Answer, Vec<Strin
             if let Err(error) = read
                 && bytes.trim_ascii_start().starts_with(b"{")
             {
-                answer.fault(format!("the body is no whole JSON object: {error}"));
+                answer.faults.push(format!("the body is no whole JSON object: {error}"));
             }
             return (answer, Vec::new());
         }
@@ -152,18 +163,19 @@ pub fn read(response: &EndpointResponse, scope: Scope<'_>) -> (Answer, Vec<Strin
         match (name.as_str(), value) {
             ("messages", value) if success => messages(value, &mut answer),
             ("messages", value) if !each(value).is_empty() => {
-                answer.fault("messages: taken from a 2xx answer only".to_owned());
+                answer.faults.push("messages: taken from a 2xx answer only".to_owned());
             }
             ("parameters", value) => parameters(value, &mut answer),
             ("notifications", value) => telling::notifications(value, &mut answer),
             ("events", value) => events(value, &mut answer),
             ("summary", Value::String(summary)) => answer.summary = Some(shortened(summary)),
             ("summary", Value::Null) => {}
-            ("summary", other) => answer.fault(unexpected("summary", other, "text")),
-            (ECHO | ECHO_WOMBAT, _) => {}
+            ("summary", other) => answer.faults.push(unexpected("summary", other, "text")),
+            (ECHO | ECHO_WOMBAT | "delay" | "update_url", _) => {}
             (name, value) => objects::objects(name, value, success, scope, &mut answer),
         }
     }
+    delay::read(&body, success, &mut answer);
     let acknowledged = [ECHO, ECHO_WOMBAT].iter().filter_map(|name| body.get(*name)?.as_str());
     let acknowledged = acknowledged.map(str::to_owned).collect();
     (answer, acknowledged)
@@ -172,21 +184,6 @@ pub fn read(response: &EndpointResponse, scope: Scope<'_>) -> (Answer, Vec<Strin
 /// Where an answer says which message it is to.
 const ECHO: &str = "message_id";
 const ECHO_WOMBAT: &str = "request_id";
-
-/// How many faults the ledger keeps of one answer: a list of a hundred thousand numbers has as many, and none of them says
-/// more than the first ones.
-const KEPT_FAULTS: usize = 50;
-
-impl Answer {
-    /// Something that could not be read or stored; what is around it goes on.
-    pub(crate) fn fault(&mut self, fault: String) {
-        match self.faults.len() {
-            0..KEPT_FAULTS => self.faults.push(fault),
-            KEPT_FAULTS => self.faults.push("and more".to_owned()),
-            _ => {}
-        }
-    }
-}
 
 /// How much of a text answer or summary the ledger keeps, in characters.
 const KEPT_TEXT: usize = 1_000;
@@ -223,7 +220,7 @@ fn messages(value: &Value, answer: &mut Answer) {
     for (place, item) in each(value).iter().enumerate() {
         match follow_up(place, item) {
             Ok(follow_up) => answer.messages.push(follow_up),
-            Err(fault) => answer.fault(format!("messages[{place}]: {fault}")),
+            Err(fault) => answer.faults.push(format!("messages[{place}]: {fault}")),
         }
     }
 }
@@ -260,9 +257,9 @@ fn parameters(value: &Value, answer: &mut Answer) {
                     Some(Value::String(name)) => {
                         parameter(&at, name, item.get("value").cloned().unwrap_or(Value::Null), answer);
                     }
-                    Some(other) => answer.fault(unexpected(&format!("{at}.name"), other, "text")),
-                    None if item.is_object() => answer.fault(format!("{at}: found no name")),
-                    None => answer.fault(unexpected(&at, item, "{\"name\", \"value\"}")),
+                    Some(other) => answer.faults.push(unexpected(&format!("{at}.name"), other, "text")),
+                    None if item.is_object() => answer.faults.push(format!("{at}: found no name")),
+                    None => answer.faults.push(unexpected(&at, item, "{\"name\", \"value\"}")),
                 }
             }
         }
@@ -271,9 +268,9 @@ fn parameters(value: &Value, answer: &mut Answer) {
 
 fn parameter(at: &str, name: &str, value: Value, answer: &mut Answer) {
     if name.is_empty() {
-        answer.fault(format!("{at}: the name is \"\""));
+        answer.faults.push(format!("{at}: the name is \"\""));
     } else if is_too_deep(&value) {
-        answer.fault(deep(at));
+        answer.faults.push(deep(at));
     } else {
         answer.parameters.push((name.to_owned(), value));
     }
@@ -282,7 +279,7 @@ fn parameter(at: &str, name: &str, value: Value, answer: &mut Answer) {
 fn events(value: &Value, answer: &mut Answer) {
     for (place, event) in each(value).iter().enumerate() {
         match is_too_deep(event) {
-            true => answer.fault(deep(&format!("events[{place}]"))),
+            true => answer.faults.push(deep(&format!("events[{place}]"))),
             false => answer.events.push(event.clone()),
         }
     }

@@ -8,7 +8,7 @@
 //! Deliberately absent: a place of its own for large payloads. The store keeps every message for as long as a delivery of
 //! it can be asked for (contract §5, retention).
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::{
     id::MessageId,
@@ -65,6 +65,15 @@ pub fn detail(message: &Message, router: &Router, room: usize) -> Result<String,
 /// The message cannot be written as JSON.
 pub fn reference(message: &Message) -> serde_json::Result<Carried> {
     serde_json::from_value(claim(&message.bus_event()?, message.message_id, Map::new()))
+}
+
+/// The same of a message on its way.
+///
+/// # Errors
+/// The message is no JSON object.
+pub fn reference_to(message: &Carried) -> serde_json::Result<Carried> {
+    let detail: Value = serde_json::from_str(message.text())?;
+    serde_json::from_value(claim(&json!({ "detail": detail }), message.envelope.message_id, Map::new()))
 }
 
 /// The detail of the message's event, with only what is needed to route and fetch it.

@@ -225,6 +225,36 @@ impl<P: Ledger> Ledger for Guarded<P> {
     }
 }
 
+impl<P: Signing> Signing for Guarded<P> {
+    async fn signing_key(&self) -> Result<SigningKey, PortError> {
+        self.guard("signing.signing_key", self.port.signing_key()).await
+    }
+    async fn rotate(&self, endpoint: &EndpointName, from: Generations, to: Generations) -> Result<bool, PortError> {
+        self.guard("signing.rotate", self.port.rotate(endpoint, from, to)).await
+    }
+}
+
+impl<P: Claims> Claims for Guarded<P> {
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, PortError> {
+        self.guard("claims.claim", self.port.claim(claim)).await
+    }
+}
+
+impl<P: Timers> Timers for Guarded<P> {
+    async fn take(
+        &self,
+        before: Timestamp,
+        now: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Timer>, PortError> {
+        self.guard("timers.take", self.port.take(before, now, until, limit)).await
+    }
+    async fn remove(&self, timers: &[Timer]) -> Result<(), PortError> {
+        self.guard("timers.remove", self.port.remove(timers)).await
+    }
+}
+
 impl<P: Bus> Bus for Guarded<P> {
     async fn publish(&self, messages: &[Message]) -> Vec<Result<(), PublishError>> {
         self.guard_each("bus.publish", messages.len(), self.port.publish(messages)).await

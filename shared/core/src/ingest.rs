@@ -4,6 +4,8 @@
 //! Nothing is answered before everything accepted is stored; publishing may follow the answer, because what is stored
 //! is pending until the bus has it.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -148,9 +150,11 @@ impl<'a, H: Home> Ingest<'a, H> {
         let mut only_read = false;
         for (collection, items) in wanted {
             let mut good = Vec::with_capacity(items.len());
+            let mut places = BTreeMap::new();
             for (index, item) in items.into_iter().enumerate() {
                 match object::read(collection, &format!("item {index}"), item) {
                     Ok(mut record) => {
+                        places.insert(record.at.clone(), index);
                         let asides = std::mem::take(&mut record.set_aside);
                         receipt.errors.extend(asides.iter().map(|aside| item_error(collection, index, aside)));
                         good.push(record);
@@ -158,9 +162,15 @@ impl<'a, H: Home> Ingest<'a, H> {
                     Err(aside) => receipt.errors.push(item_error(collection, index, &aside)),
                 }
             }
-            receipt.accepted += good.len();
+            let count = good.len();
             let news = News::unasked(self.home, collection).await?;
             let tracked = Tracker::new(self.home, self.hub, self.router).track(collection, good, &news).await?;
+            for aside in &tracked.set_aside {
+                if let Some(index) = places.get(&aside.at) {
+                    receipt.errors.push(item_error(collection, *index, aside));
+                }
+            }
+            receipt.accepted += count - tracked.left_out;
             receipt.message_ids.extend(tracked.messages.iter().map(|record| record.message.message_id));
             records.extend(tracked.messages);
             only_read |= tracked.only_read;
@@ -208,7 +218,7 @@ fn pushed(
         parent_route: None,
         hops: 0,
         object: None,
-        keys: std::collections::BTreeMap::new(),
+        keys: BTreeMap::new(),
         payload: fields.remove("payload").unwrap_or_else(|| Value::Object(Map::new())),
         previous: None,
         changes: None,

@@ -127,6 +127,7 @@ async fn give_up<H: Home>(
     why: &str,
 ) -> Result<Option<MessageRecord>, PortError> {
     let (message, now) = (&record.message, home.clock().now());
+    home.observer().observe(HubEvent::new(now, EventName::MessageRefused).about(message).because(why));
     // What cannot even be matched was promised to nobody that could be found now.
     for (route, endpoint) in router.targets(message).unwrap_or_default() {
         let delivery = Delivery {
@@ -146,8 +147,7 @@ async fn give_up<H: Home>(
             .about(message)
             .delivering(&delivery.key, &delivery.endpoint)
             .because(why);
-        let settlement = Settlement { delivery, parameters: Vec::new(), pause: None, messages: Vec::new() };
-        if let Settled::Recorded { .. } = home.store().settle(settlement).await? {
+        if let Settled::Recorded { .. } = home.store().settle(Settlement::alone(delivery)).await? {
             home.observer().observe(event);
         }
     }

@@ -13,6 +13,7 @@ use super::{
     body::{packed, unpacked},
     item::{Item, Reader, flag, from_json, number, text, time, to_json},
     keys::{self, Key},
+    signing::generations,
 };
 
 pub(super) const STATE: &str = "state";
@@ -89,15 +90,7 @@ pub(super) fn delivery(item: &Item, key: DeliveryKey) -> Result<Delivery, PortEr
 }
 
 fn state(text: &str) -> Option<DeliveryState> {
-    [
-        DeliveryState::Retrying,
-        DeliveryState::Delivered,
-        DeliveryState::DeadLettered,
-        DeliveryState::Superseded,
-        DeliveryState::Suppressed,
-    ]
-    .into_iter()
-    .find(|state| state.as_str() == text)
+    DeliveryState::ALL.into_iter().find(|state| state.as_str() == text)
 }
 
 #[derive(Serialize, Deserialize)]
@@ -127,7 +120,7 @@ const PAUSED_REASON: &str = "paused_reason";
 
 pub(super) fn control(item: &Item) -> Result<EndpointControl, PortError> {
     let reader = Reader { what: "control record", item };
-    let mut control = EndpointControl::default();
+    let mut control = EndpointControl { signing: generations(reader)?, ..EndpointControl::default() };
     for (name, value) in item {
         if let Some(name) = name.strip_prefix(PARAMETER) {
             let json = unpacked("parameter", value)?;

@@ -17,27 +17,24 @@ use super::{Answer, each};
 use crate::{
     hub::{Collection, Hub},
     id::{CollectionKey, CollectionName, SourceName},
-    object::{self, Record},
+    object,
 };
 
-/// An object that an answer gave.
+/// The objects of one collection that an answer gave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct GivenObject {
+pub struct Objects {
     pub source: SourceName,
     pub collection: CollectionName,
-    pub id: String,
-    /// The object itself, until it is tracked: then the version store has it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub item: Option<Value>,
+    /// What came, until it is tracked: then the version store has it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<Value>,
+    /// Their ids, once they are tracked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ids: Vec<String>,
 }
 
-impl GivenObject {
-    fn of(record: Record) -> Self {
-        let CollectionKey { source, collection } = record.key.collection;
-        Self { source, collection, id: record.key.id, item: Some(record.body) }
-    }
-
-    pub fn collection(&self) -> CollectionKey {
+impl Objects {
+    pub fn key(&self) -> CollectionKey {
         CollectionKey { source: self.source.clone(), collection: self.collection.clone() }
     }
 }
@@ -81,10 +78,10 @@ pub(super) fn objects(name: &str, value: &Value, success: bool, scope: Scope<'_>
     }
     match scope.meant(name) {
         Meant::Nothing => {}
-        _ if !success => answer.fault(format!("{name}: taken from a 2xx answer only")),
+        _ if !success => answer.faults.push(format!("{name}: taken from a 2xx answer only")),
         Meant::Ambiguous(sources) => {
             let sources: Vec<&str> = sources.into_iter().map(SourceName::as_str).collect();
-            answer.fault(format!(
+            answer.faults.push(format!(
                 "{name}: {} has no such collection, and several others have: {}",
                 scope.source,
                 sources.join(", ")
@@ -92,24 +89,26 @@ pub(super) fn objects(name: &str, value: &Value, success: bool, scope: Scope<'_>
         }
         Meant::Collection(collection) => {
             let mut places: BTreeMap<String, usize> = BTreeMap::new();
+            let mut good: Vec<Value> = Vec::with_capacity(items.len());
             for (place, item) in items.iter().enumerate() {
                 match object::read(collection, &format!("{name}[{place}]"), item.clone()) {
                     Ok(record) => {
-                        for aside in &record.set_aside {
-                            answer.fault(aside.to_string());
-                        }
-                        let given = GivenObject::of(record);
+                        answer.faults.extend(record.set_aside.iter().map(ToString::to_string));
                         // Of one object twice, what stands last is what it is.
-                        match places.get(&given.id) {
-                            Some(earlier) => answer.objects[*earlier] = given,
+                        match places.get(&record.key.id) {
+                            Some(earlier) => good[*earlier] = record.body,
                             None => {
-                                places.insert(given.id.clone(), answer.objects.len());
-                                answer.objects.push(given);
+                                places.insert(record.key.id, good.len());
+                                good.push(record.body);
                             }
                         }
                     }
-                    Err(aside) => answer.fault(aside.to_string()),
+                    Err(aside) => answer.faults.push(aside.to_string()),
                 }
+            }
+            if !good.is_empty() {
+                let CollectionKey { source, collection } = collection.key.clone();
+                answer.objects.push(Objects { source, collection, items: good, ids: Vec::new() });
             }
         }
     }

@@ -80,7 +80,7 @@ pub(super) fn notifications(value: &Value, answer: &mut Answer) {
             Some(other) => {
                 let found = other.as_str().map_or_else(|| record_kind(other).to_owned(), |text| format!("{text:?}"));
                 let fault = format!("notifications[{place}]: found level {found}, expected info, warn or error");
-                answer.fault(fault);
+                answer.faults.push(fault);
                 NotificationLevel::Error
             }
         };
@@ -92,7 +92,7 @@ pub(super) fn notifications(value: &Value, answer: &mut Answer) {
                 description: field("description"),
                 occurrences: 1,
             }),
-            None => answer.fault(format!("notifications[{place}]: found no subject")),
+            None => answer.faults.push(format!("notifications[{place}]: found no subject")),
         }
     }
 }

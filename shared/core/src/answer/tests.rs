@@ -26,6 +26,7 @@ fn kind(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Delivered => "delivered",
         Verdict::AskAgain => "again",
+        Verdict::NotFinished => "not finished",
         Verdict::Failed { .. } => "failed",
         Verdict::DeadLetter { .. } => "dead",
         Verdict::Gone { .. } => "gone",

@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     fmt,
     future::{Future, pending},
     panic::AssertUnwindSafe,
@@ -14,9 +15,11 @@ use futures_util::{
 use serde_json::Value;
 
 use super::{
-    outcome::{Outcome, paused_wait},
+    destination::destination,
+    outcome::{Asked, Outcome, paused_wait},
     outgoing,
     poison::{finished, is_poison, is_suspect, would_be_suspect},
+    signing::Signed,
 };
 use crate::{
     Timestamp,
@@ -26,14 +29,14 @@ use crate::{
     message::Envelope,
     port::{
         Delivery, DeliveryState, EndpointClient, EndpointControl, Home, Ledger, PortError, QueueBody, Received,
-        Settled, VersionStore,
+        Settled, Signing, VersionStore,
     },
     route::Router,
     version::{Head, VersionRef},
 };
 
 /// How long an entry for a route that the hub does not have is kept for a deploy to catch up.
-const UNKNOWN_ROUTE_PATIENCE: Duration = Duration::from_secs(3600);
+pub(crate) const UNKNOWN_ROUTE_PATIENCE: Duration = Duration::from_secs(3600);
 const UNKNOWN_ROUTE_WAIT: Duration = Duration::from_secs(60);
 /// How long an entry is hidden when our own store could not be reached.
 const TROUBLE_WAIT: Duration = Duration::from_secs(5);
@@ -272,13 +275,36 @@ impl<H: Home> Dispatcher<H> {
             return self.clear(name, received, open, &known).await;
         }
 
-        let sent = outgoing::parameters(route, &open.control.parameters);
-        let target = outgoing::Target { hub: &self.hub, endpoint, route };
-        let request = match outgoing::body(&open.body.message, open.current.as_ref(), &sent) {
-            Ok(body) => outgoing::request(target, &key, message, body, now, self.home.secrets()).await,
-            Err(error) => Err(PortError::permanent(format!("the message cannot be shown: {}", unreadable(&error)))),
+        if let Some(first) = self.claimed_before(route, open, now).await? {
+            return self.suppress(name, received, open, first, now).await;
+        }
+        let to = match destination(endpoint, route, open.body.remote.as_ref()) {
+            Ok(to) => to,
+            Err(why) => return self.conclude(endpoint, received, open, Outcome::failed(why), now).await,
         };
-        let outcome = match request {
+        let secrets = match to.is_endpoint() {
+            true => outgoing::secret_parameters(route, self.home.secrets()).await,
+            false => Ok(BTreeMap::new()),
+        };
+        let secrets = match secrets {
+            Ok(secrets) => secrets,
+            Err(error) => {
+                return self.conclude(endpoint, received, open, Outcome::failed(error.to_string()), now).await;
+            }
+        };
+        let sent = match to.is_endpoint() {
+            true => outgoing::parameters(route, &open.control.parameters, &secrets),
+            false => BTreeMap::new(),
+        };
+        let target = outgoing::Target { hub: &self.hub, endpoint, to };
+        let bring = outgoing::Sent {
+            key: &key,
+            message: &open.body.message,
+            current: open.current.as_ref(),
+            parameters: &sent,
+            signed: Signed { key: &self.home.store().signing_key().await?, generations: open.control.signing, at: now },
+        };
+        let outcome = match outgoing::request(target, bring, self.home.secrets()).await {
             // A secret that is not there is the operator's to mend; the schedule gives them time.
             Err(error) => Outcome::failed(error.to_string()),
             Ok(request) => {
@@ -286,8 +312,15 @@ impl<H: Home> Dispatcher<H> {
                     Either::Left((answer, _)) => answer,
                     Either::Right(_) => return self.put_off(name, received, open, Duration::ZERO, now).await,
                 };
-                let scope = Scope { hub: &self.hub, source: &message.source };
-                Outcome::of(answer, endpoint, &key, &sent, scope, self.home.clock().now())
+                let asked = Asked {
+                    endpoint,
+                    scope: Scope { hub: &self.hub, source: &message.source },
+                    key: &key,
+                    sent: &sent,
+                    secrets: &secrets,
+                    current: &open.control.parameters,
+                };
+                Outcome::of(answer, &asked, self.home.clock().now())
             }
         };
         self.conclude(endpoint, received, open, outcome, now).await

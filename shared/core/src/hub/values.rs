@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     decode::{Decode, choice, parsed},
     fault::Report,
-    model::{ClientAuth, KeyKind, Start, TimeFormat},
+    model::{ClientAuth, Format, KeyKind, Schemes, Start, TimeFormat},
     scalar::{self, Scalar, has_leading_zero, old_boolean},
     tree::{Content, Node},
 };
@@ -308,6 +308,9 @@ choices! {
         "rfc3339" => Self::Rfc3339, "epoch" => Self::Epoch, "epoch_ms" => Self::EpochMs;
     Method, "Method", "a method": "GET" => Self::Get, "POST" => Self::Post;
     ClientAuth, "ClientAuth", "how the client's credentials are sent": "basic" => Self::Basic, "body" => Self::Body;
+    Format, "Format", "a format":
+        "crossdock" => Self::Crossdock, "wombat" => Self::Wombat, "cloudevents" => Self::CloudEvents;
+    Schemes, "Schemes", "how deliveries are signed": "v1" => Self::V1, "v1a" => Self::V1a, "both" => Self::Both;
     KeyKind, "KeyKind", "a kind of value":
         "number" => Self::Number, "string" => Self::String, "boolean" => Self::Boolean;
     Combine, "Match", "how the filters are combined": "all" => Self::All, "any" => Self::Any;

@@ -1,6 +1,7 @@
 //! A page of records against the store: heads are read in one batch, what changed is stored object by object, each in a
 //! transaction of its own with its pending messages. Where someone else was
-//! faster, the record is looked at again from the new head, so that versions stay one chain.
+//! faster, the record is looked at again from the new head, so that versions stay one chain. What no store takes in one
+//! transaction is set aside with its reason, as what cannot be read is: it is told of, and holds up nobody.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -9,7 +10,7 @@ use serde_json::Value;
 use super::{
     decide::{Context, Decision, Deriving, decide, deriving, trace_id},
     news::News,
-    record::Record,
+    record::{Record, SetAside},
 };
 use crate::{
     Timestamp,
@@ -95,6 +96,10 @@ pub struct Tracked {
     pub baseline: u64,
     /// Stored pending, to be published.
     pub messages: Vec<MessageRecord>,
+    /// What the store can never take, each at the place of its record.
+    pub set_aside: Vec<SetAside>,
+    /// Records among them; what else there is are children, whose parents were stored.
+    pub left_out: usize,
     /// What was found needed no write. It may be what somebody else has stored just now, and be seen before it is durable.
     pub only_read: bool,
 }
@@ -151,7 +156,7 @@ impl<'a, H: Home> Tracker<'a, H> {
         for _ in 0..TRIES {
             let plan = self.plan(collection, &records, news).await?;
             tracked.only_read |= plan.is_empty();
-            let mut again: HashSet<usize> = HashSet::new();
+            let mut missed = Missed::default();
 
             // A baseline's children come before it: once the parent is known, an unknown child is news. Any other's
             // come after it: a child's message names the parent's version.
@@ -162,9 +167,10 @@ impl<'a, H: Home> Tracker<'a, H> {
             let parents =
                 plan.parents.into_iter().enumerate().filter_map(|(place, planned)| Some((place, planned?))).collect();
             for (planned, are_parents) in [(before, false), (parents, true), (after, false)] {
-                self.store(planned, are_parents, tracked, &mut again).await?;
+                self.store(&records, planned, are_parents, tracked, &mut missed).await?;
             }
 
+            let again = missed.again;
             if again.is_empty() {
                 return Ok(());
             }
@@ -177,16 +183,17 @@ impl<'a, H: Home> Tracker<'a, H> {
         Err(TrackError::Contended { object: records.swap_remove(0).key })
     }
 
-    /// Commits, item by item; the places of conflicts are added to `again`, and what belongs to one of them waits.
+    /// Commits, item by item; what belongs to a record that was missed is left out.
     async fn store(
         &self,
+        records: &[Record],
         planned: Vec<(usize, Planned)>,
         parents: bool,
         tracked: &mut Tracked,
-        again: &mut HashSet<usize>,
+        missed: &mut Missed,
     ) -> Result<(), TrackError> {
         let (places, planned): (Vec<usize>, Vec<Planned>) =
-            planned.into_iter().filter(|(place, _)| !again.contains(place)).unzip();
+            planned.into_iter().filter(|(place, _)| !missed.contains(*place)).unzip();
         if planned.is_empty() {
             return Ok(());
         }
@@ -197,7 +204,16 @@ impl<'a, H: Home> Tracker<'a, H> {
             match answer {
                 Ok(()) => self.stored(planned, parents, tracked),
                 Err(CommitError::Conflict) => {
-                    again.insert(place);
+                    missed.again.insert(place);
+                }
+                Err(CommitError::Impossible(why)) => {
+                    let reason = format!("{} cannot be stored: {why}", planned.commit.version.key);
+                    tracked.set_aside.push(SetAside { at: records[place].at.clone(), reason });
+                    // A child's message tells of its parent's version; the parent does without the child.
+                    if parents {
+                        tracked.left_out += 1;
+                        missed.aside.insert(place);
+                    }
                 }
                 Err(CommitError::Port(error)) => failed = Some(error),
             }
@@ -355,6 +371,21 @@ impl<'a, H: Home> Tracker<'a, H> {
                 None => Err(TrackError::Missing { object: wanted.key, number: wanted.number }),
             })
             .collect()
+    }
+}
+
+/// Places of records of which not all was stored.
+#[derive(Debug, Default)]
+struct Missed {
+    /// Someone else was faster.
+    again: HashSet<usize>,
+    /// They never can be.
+    aside: HashSet<usize>,
+}
+
+impl Missed {
+    fn contains(&self, place: usize) -> bool {
+        self.again.contains(&place) || self.aside.contains(&place)
     }
 }
 

@@ -3,7 +3,10 @@
 use crossdock_core::{
     answer::Answer,
     id::{DeliveryKey, EndpointName, MessageId, ObjectKey},
-    port::{Attempt, Delivery, DeliveryState, EndpointControl, Ledger, Opened, Paused, PortError, Settled, Settlement},
+    port::{
+        Attempt, Delivery, DeliveryState, EndpointControl, Ledger, Next, Opened, Paused, PortError, Settled,
+        Settlement, Timer,
+    },
 };
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
@@ -12,7 +15,9 @@ use super::{
     Database,
     codec::{from_json, micros, name, optional_time, text, time, to_json},
     failure::Failure,
-    outbox::{MessageRow, store_pending},
+    outbox::{MessageRow, store_message, store_pending},
+    signing::read_generations,
+    timers::store_timer,
     versions::read_heads,
 };
 
@@ -113,6 +118,7 @@ struct SettlementRow {
     parameters: Vec<(String, String)>,
     pause: Option<Paused>,
     messages: Vec<MessageRow>,
+    next: Option<(Timer, Option<MessageRow>)>,
 }
 
 impl SettlementRow {
@@ -130,12 +136,20 @@ impl SettlementRow {
                 .collect::<Result<_, PortError>>()?,
             pause: settlement.pause,
             messages: settlement.messages.iter().map(MessageRow::of).collect::<Result<_, _>>()?,
+            next: match settlement.next {
+                Some(Next { timer, message }) => Some((timer, message.as_ref().map(MessageRow::of).transpose()?)),
+                None => None,
+            },
             delivery,
         })
     }
 
     fn has_effects(&self) -> bool {
-        self.delivery.untracked || !self.messages.is_empty() || !self.parameters.is_empty() || self.pause.is_some()
+        self.delivery.untracked
+            || !self.messages.is_empty()
+            || !self.parameters.is_empty()
+            || self.pause.is_some()
+            || self.next.is_some()
     }
 }
 
@@ -158,7 +172,36 @@ fn settle(connection: &Connection, row: &SettlementRow, now: i64) -> Result<Sett
         pause(connection, &delivery.endpoint, paused)?;
     }
     let new = row.messages.iter().map(|message| store_pending(connection, message, now)).collect::<Result<_, _>>()?;
+    if let Some((timer, message)) = &row.next {
+        put_off(connection, timer, message.as_ref(), now)?;
+    }
     Ok(Settled::Recorded { new })
+}
+
+fn put_off(connection: &Connection, timer: &Timer, message: Option<&MessageRow>, now: i64) -> Result<(), Failure> {
+    let (key, state) = (&timer.key, DeliveryState::Waiting.as_str());
+    let recorded = connection
+        .prepare_cached(
+            "INSERT INTO deliveries (message, route, round, endpoint, state, receives, updated_at, next_attempt_at,
+                next_round, attempts)
+             VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, 0, '[]') ON CONFLICT (message, route, round) DO NOTHING",
+        )?
+        .execute(params![
+            key.message.as_bytes(),
+            key.route.as_str(),
+            key.round,
+            timer.endpoint.as_str(),
+            state,
+            now,
+            micros(timer.due)
+        ])?;
+    if recorded == 0 {
+        return Ok(());
+    }
+    if let Some(message) = message {
+        store_message(connection, message, now)?;
+    }
+    store_timer(connection, timer)
 }
 
 /// `false`: the round has ended; nothing was written.
@@ -168,13 +211,13 @@ fn record(connection: &Connection, row: &SettlementRow) -> Result<bool, Failure>
         .prepare_cached(
             "INSERT INTO deliveries (message, route, round, endpoint, state, receives, updated_at, next_attempt_at,
                 next_round, reason, attempts, answer, untracked)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?14)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?15)
              ON CONFLICT (message, route, round) DO UPDATE
              SET endpoint = excluded.endpoint, state = excluded.state, receives = excluded.receives,
                 updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at,
                 next_round = excluded.next_round, reason = excluded.reason, attempts = excluded.attempts,
                 answer = excluded.answer, untracked = excluded.untracked
-             WHERE deliveries.state = ?13",
+             WHERE deliveries.state IN (?13, ?14)",
         )?
         .execute(params![
             delivery.key.message.as_bytes(),
@@ -189,6 +232,7 @@ fn record(connection: &Connection, row: &SettlementRow) -> Result<bool, Failure>
             delivery.reason,
             row.attempts,
             row.answer,
+            DeliveryState::Waiting.as_str(),
             DeliveryState::Retrying.as_str(),
             delivery.untracked,
         ])?;
@@ -219,7 +263,7 @@ fn read_control(connection: &Connection, endpoint: &EndpointName) -> Result<Endp
         })?
         .next()
         .transpose()?;
-    Ok(EndpointControl { parameters, paused })
+    Ok(EndpointControl { parameters, paused, signing: read_generations(connection, endpoint)? })
 }
 
 const DELIVERIES: &str = "SELECT message, route, round, endpoint, state, receives, updated_at, next_attempt_at,
@@ -252,16 +296,11 @@ fn delivery(row: &Row<'_>) -> Result<Delivery, Failure> {
     })
 }
 
-pub(super) const STATES: [DeliveryState; 5] = [
-    DeliveryState::Retrying,
-    DeliveryState::Delivered,
-    DeliveryState::DeadLettered,
-    DeliveryState::Superseded,
-    DeliveryState::Suppressed,
-];
-
 fn state(text: &str) -> Result<DeliveryState, Failure> {
-    STATES.into_iter().find(|state| state.as_str() == text).ok_or_else(|| Failure::unreadable("state of a delivery"))
+    DeliveryState::ALL
+        .into_iter()
+        .find(|state| state.as_str() == text)
+        .ok_or_else(|| Failure::unreadable("state of a delivery"))
 }
 
 /// An attempt as it stands in the `attempts` column.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -21,6 +22,7 @@ use crossdock_core::{
     },
     publish::publish_stale,
     route::Router,
+    timer,
 };
 use crossdock_local::{Database, LocalBus, LocalQueues, QueueSettings};
 use secrecy::SecretString;
@@ -58,6 +60,10 @@ routes:
 pub(crate) struct TestClock(Arc<Mutex<Timestamp>>);
 
 impl TestClock {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new("2026-03-01T12:00:00Z".parse().unwrap())))
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
         let mut now = self.0.lock().unwrap();
         *now = now.checked_add(by).unwrap();
@@ -270,9 +276,27 @@ impl Stage {
     }
 
     pub(crate) async fn with_hub(text: &str) -> Self {
-        let start = "2026-03-01T12:00:00Z".parse().unwrap();
-        let clock = TestClock(Arc::new(Mutex::new(start)));
+        let clock = TestClock::new();
         let database = Database::in_memory(Arc::new(clock.clone()), &TestRandom::default()).await.unwrap();
+        Self::of(text, clock, database)
+    }
+
+    /// On a store that takes no object, no parameter and no message with "huge" in it, as it takes none of a gigabyte.
+    pub(crate) async fn without_room(file: &Path) -> Self {
+        let clock = TestClock::new();
+        let database = Database::open(file, Arc::new(clock.clone()), &TestRandom::default()).await.unwrap();
+        let connection = rusqlite::Connection::open(file).unwrap();
+        for (table, column) in [("versions", "body"), ("parameters", "value"), ("messages", "body")] {
+            let trigger = format!(
+                "CREATE TRIGGER no_room_in_{table} BEFORE INSERT ON {table} WHEN instr(NEW.{column}, 'huge')
+                 BEGIN SELECT zeroblob(2000000000); END"
+            );
+            connection.execute_batch(&trigger).unwrap();
+        }
+        Self::of(HUB, clock, database)
+    }
+
+    fn of(text: &str, clock: TestClock, database: Database) -> Self {
         let hub = match hub::load("hub.yaml", text, &|_| None) {
             Ok(loaded) => Arc::new(loaded.hub),
             Err(faults) => panic!("{faults}"),
@@ -342,8 +366,9 @@ impl Stage {
             self.clock.advance(Duration::from_secs(61));
             let stored = self.poll().await.map_or(0, |report| report.stored);
             let published = publish_stale(&*self.home, &self.router).await.map_or(0, |published| published.accepted);
+            let fired = timer::fire(&*self.home, &self.hub).await.unwrap_or(0);
             let dispatched = self.dispatch_once().await;
-            idle = if stored == 0 && published == 0 && dispatched == 0 { idle + 1 } else { 0 };
+            idle = if stored == 0 && published == 0 && fired == 0 && dispatched == 0 { idle + 1 } else { 0 };
         }
     }
 

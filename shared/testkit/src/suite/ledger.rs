@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use crossdock_core::{
-    answer::{Answer, FollowUp, GivenObject, Notification},
+    answer::{Answer, FollowUp, Notification, Objects},
     id::{DeliveryKey, NotificationLevel, ObjectKey},
     port::{
-        Attempt, Delivery, DeliveryState, EndpointControl, Ledger, Outbox, Paused, Settled, Settlement, VersionStore,
+        Attempt, Delivery, DeliveryState, EndpointControl, Ledger, Next, Outbox, Paused, Settled, Settlement, Timers,
+        VersionStore,
     },
 };
 use futures_util::future::join_all;
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use super::StoreFixture;
 use crate::build::{
     at, commit, delicate, delivery, delivery_key, endpoint, large, message, message_id, message_type, order, record,
-    settlement,
+    settlement, timer,
 };
 
 const ENDED: [DeliveryState; 4] =
@@ -72,7 +73,7 @@ pub async fn a_delivery_comes_back_whole<F: StoreFixture>(fixture: &F) {
         next_attempt_at: Some(at(20)),
         reason: Some("gone".to_owned()),
         answer: Some(Answer {
-            objects: vec![given("R1", Some(delicate())), given("R2", None)],
+            objects: vec![given(Some(delicate())), given(None)],
             since: [("my-store/orders/R1".to_owned(), u64::MAX)].into(),
             messages: vec![FollowUp { place: 2, message: message_type("order:booked"), payload: delicate() }],
             parameters: vec![("token".to_owned(), delicate()), ("none".to_owned(), Value::Null)],
@@ -86,6 +87,8 @@ pub async fn a_delivery_comes_back_whole<F: StoreFixture>(fixture: &F) {
             summary: Some("done".to_owned()),
             text: Some("<html>".to_owned()),
             truncated: true,
+            delay: Some(30),
+            update_url: Some("/jobs/7".to_owned()),
             faults: vec!["messages[1]: no type".to_owned()],
         }),
         next_round: true,
@@ -134,7 +137,9 @@ pub async fn more_than_a_batch_is_opened<F: StoreFixture>(fixture: &F) {
 pub async fn a_round_changes_until_it_ends<F: StoreFixture>(fixture: &F) {
     for (place, end) in ENDED.into_iter().enumerate() {
         let key = delivery_key(&format!("m{place}"));
-        let mut next = delivery(key.clone(), DeliveryState::Retrying);
+        let mut next = recorded(fixture, delivery(key.clone(), DeliveryState::Waiting)).await;
+        assert_eq!(read(fixture, &key).await, Some(next.clone()));
+        next.state = DeliveryState::Retrying;
         for step in 1..=3_u32 {
             next.attempts.push(Attempt { at: at(step.into()), took_ms: 1, status: None, failure: None });
             next.receives = step;
@@ -172,6 +177,7 @@ pub async fn a_round_that_has_ended_never_changes<F: StoreFixture>(fixture: &F) 
                     parameters: vec![("late".to_owned(), json!(true))],
                     pause: Some(paused("late")),
                     messages: vec![record(message("late"))],
+                    next: Some(Next { timer: timer("late", 5), message: Some(record(message("put off"))) }),
                     delivery: late,
                 },
             )
@@ -181,7 +187,9 @@ pub async fn a_round_that_has_ended_never_changes<F: StoreFixture>(fixture: &F) 
         }
     }
     assert_eq!(control(fixture, "alpha").await, EndpointControl::default(), "nothing of it was written");
-    assert_eq!(store.messages(&[message_id("late")]).await, Ok(vec![None]));
+    assert_eq!(store.messages(&[message_id("late"), message_id("put off")]).await, Ok(vec![None, None]));
+    assert_eq!(read(fixture, &delivery_key("late")).await, None);
+    assert_eq!(store.take(at(99), at(0), at(60), 10).await, Ok(vec![]));
 }
 
 pub async fn of_ends_that_race_exactly_one_is_recorded<F: StoreFixture>(fixture: &F) {
@@ -327,7 +335,7 @@ pub async fn deliveries_in_a_state_are_latest_first<F: StoreFixture>(fixture: &F
 
 pub async fn what_is_tracked_is_tracked_once<F: StoreFixture>(fixture: &F) {
     let store = fixture.store();
-    let given = |item: Option<Value>| Answer { objects: vec![given("R1", item)], ..Answer::default() };
+    let given = |item: Option<Value>| Answer { objects: vec![given(item)], ..Answer::default() };
     let mut marked = delivery(delivery_key("m"), DeliveryState::Delivered);
     marked.untracked = true;
     marked.answer = Some(Answer { since: [("my-store/orders/R1".to_owned(), 7)].into(), ..given(Some(delicate())) });
@@ -346,9 +354,11 @@ pub async fn what_is_tracked_is_tracked_once<F: StoreFixture>(fixture: &F) {
     assert_eq!(read(fixture, &delivery_key("unknown")).await, None);
 }
 
-fn given(id: &str, item: Option<Value>) -> GivenObject {
-    let ObjectKey { collection, id } = order(id);
-    GivenObject { source: collection.source, collection: collection.collection, id, item }
+/// With its object before it is tracked, or with its id after.
+fn given(item: Option<Value>) -> Objects {
+    let ObjectKey { collection, id } = order("R1");
+    let ids = if item.is_none() { vec![id] } else { Vec::new() };
+    Objects { source: collection.source, collection: collection.collection, items: item.into_iter().collect(), ids }
 }
 
 pub async fn large_answers_are_kept<F: StoreFixture>(fixture: &F) {
