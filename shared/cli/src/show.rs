@@ -227,7 +227,8 @@ mod text {
                 ));
             }
             if let Some(parent) = message.get("parent_id").filter(|parent| !parent.is_null()) {
-                out::line(&format!("  answered to {}", plain(parent)));
+                let route = some(message, "parent_route", ", delivered by ");
+                out::line(&format!("  from an answer to {}{route}", plain(parent)));
             }
             changes(message, "  ");
             out::line("routes");
@@ -286,10 +287,39 @@ mod text {
             let failure = if failure.is_empty() { some(attempt, "status", " answered ") } else { failure };
             out::line(&format!("{indent}  {}{failure} in {} ms", of(attempt, "at"), of(attempt, "took_ms")));
         }
-        if let Some(answer) =
-            delivery.get("answer").filter(|answer| answer.as_object().is_some_and(|one| !one.is_empty()))
-        {
-            out::line(&format!("{indent}  answer: {answer}"));
+        answer(&delivery["answer"], &format!("{indent}  "));
+    }
+
+    /// What was kept of the round's answers: what people look for line by line, whatever else there is as it is.
+    fn answer(answer: &Value, indent: &str) {
+        for name in ["summary", "text"] {
+            let said = some(answer, name, &format!("{indent}{name}: "));
+            if !said.is_empty() {
+                out::line(&said);
+            }
+        }
+        for one in list(answer, "notifications") {
+            let (description, count) = (some(one, "description", ": "), some(one, "occurrences", ", said "));
+            let count = if count.is_empty() { count } else { format!("{count} times") };
+            out::line(&format!("{indent}{}: {}{description}{count}", of(one, "level"), of(one, "subject")));
+        }
+        for event in list(answer, "events") {
+            out::line(&format!("{indent}event: {}", plain(event)));
+        }
+        for objects in list(answer, "objects") {
+            let ids: Vec<String> = list(objects, "ids").iter().map(plain).collect();
+            let what = if ids.is_empty() { "objects to be stored".to_owned() } else { ids.join(", ") };
+            out::line(&format!("{indent}gave {}/{}: {what}", of(objects, "source"), of(objects, "collection")));
+        }
+        for fault in list(answer, "faults") {
+            out::line(&format!("{indent}not understood: {}", plain(fault)));
+        }
+        let told = ["summary", "text", "notifications", "events", "objects", "faults", "since"];
+        let rest: serde_json::Map<String, Value> = answer.as_object().cloned().unwrap_or_default();
+        let rest: serde_json::Map<String, Value> =
+            rest.into_iter().filter(|(name, _)| !told.contains(&name.as_str())).collect();
+        if !rest.is_empty() {
+            out::line(&format!("{indent}answer: {}", Value::Object(rest)));
         }
     }
 

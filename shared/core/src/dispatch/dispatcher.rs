@@ -331,14 +331,13 @@ impl<H: Home> Dispatcher<H> {
                 };
                 let asked = Asked {
                     endpoint,
+                    scope: Scope { hub: &self.hub, source: &message.source },
                     key: &key,
                     sent: &sent,
                     secrets: &secrets,
-                    written_back: &open.control.parameters,
-                    scope: Scope { hub: &self.hub, source: &message.source },
-                    now: self.home.clock().now(),
+                    current: &open.control.parameters,
                 };
-                Outcome::of(answer, asked)
+                Outcome::of(answer, &asked, self.home.clock().now())
             }
         };
         self.conclude(endpoint, received, open, outcome, now).await

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crossdock_core::{
-    answer::{Answer, FollowUp, GivenObject, Notification},
+    answer::{Answer, FollowUp, Notification, Objects},
     id::{DeliveryKey, NotificationLevel, ObjectKey},
     port::{
         Attempt, Delivery, DeliveryState, EndpointControl, Ledger, Next, Outbox, Paused, Settled, Settlement, Timers,
@@ -73,7 +73,7 @@ pub async fn a_delivery_comes_back_whole<F: StoreFixture>(fixture: &F) {
         next_attempt_at: Some(at(20)),
         reason: Some("gone".to_owned()),
         answer: Some(Answer {
-            objects: vec![given("R1", Some(delicate())), given("R2", None)],
+            objects: vec![given(Some(delicate())), given(None)],
             since: [("my-store/orders/R1".to_owned(), u64::MAX)].into(),
             messages: vec![FollowUp { place: 2, message: message_type("order:booked"), payload: delicate() }],
             parameters: vec![("token".to_owned(), delicate()), ("none".to_owned(), Value::Null)],
@@ -336,7 +336,7 @@ pub async fn deliveries_in_a_state_are_latest_first<F: StoreFixture>(fixture: &F
 
 pub async fn what_is_tracked_is_tracked_once<F: StoreFixture>(fixture: &F) {
     let store = fixture.store();
-    let given = |item: Option<Value>| Answer { objects: vec![given("R1", item)], ..Answer::default() };
+    let given = |item: Option<Value>| Answer { objects: vec![given(item)], ..Answer::default() };
     let mut marked = delivery(delivery_key("m"), DeliveryState::Delivered);
     marked.untracked = true;
     marked.answer = Some(Answer { since: [("my-store/orders/R1".to_owned(), 7)].into(), ..given(Some(delicate())) });
@@ -355,9 +355,11 @@ pub async fn what_is_tracked_is_tracked_once<F: StoreFixture>(fixture: &F) {
     assert_eq!(read(fixture, &delivery_key("unknown")).await, None);
 }
 
-fn given(id: &str, item: Option<Value>) -> GivenObject {
-    let ObjectKey { collection, id } = order(id);
-    GivenObject { source: collection.source, collection: collection.collection, id, item }
+/// With its object before it is tracked, or with its id after.
+fn given(item: Option<Value>) -> Objects {
+    let ObjectKey { collection, id } = order("R1");
+    let ids = if item.is_none() { vec![id] } else { Vec::new() };
+    Objects { source: collection.source, collection: collection.collection, items: item.into_iter().collect(), ids }
 }
 
 pub async fn large_answers_are_kept<F: StoreFixture>(fixture: &F) {
