@@ -41,6 +41,7 @@ pub(super) const CALLS: &[&str] = &[
     "ledger.deliveries_of",
     "ledger.deliveries_in",
     "ledger.set_paused",
+    "claims.claim",
     "signing.signing_key",
     "signing.rotate",
     "bus.publish",
