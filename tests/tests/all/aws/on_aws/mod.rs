@@ -4,6 +4,7 @@ mod alarms;
 mod changes;
 mod commands;
 mod emulated;
+mod limits;
 mod operated;
 mod orders;
 mod permissions;
