@@ -11,6 +11,7 @@ use crossdock_core::{
     json::FieldPath,
 };
 use ipnet::IpNet;
+use jiff::SignedDuration;
 use url::Url;
 
 use crate::{redact, since::Since};
@@ -41,6 +42,7 @@ pub(crate) enum Command {
     Poll(Poll),
     Send(Send),
     Endpoint(Endpoint),
+    Secret(Secret),
     Gc(Gc),
     Sample(Sample),
 }
@@ -491,6 +493,67 @@ pub(crate) enum EndpointCommand {
         place: Where,
     },
 }
+
+/// Look at the secrets that deliveries are signed with, and rotate them.
+///
+/// Every delivery is signed (Standard Webhooks). An endpoint whose `signing` names no secrets has one of its own, which is
+/// derived from a key that the hub's store keeps: nothing has to be set up, and whoever runs the endpoint gets it from
+/// `crossdock secret show`. docs/signatures.md says how to verify.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  crossdock secret show ENDPOINT      for whoever verifies what this endpoint gets
+  crossdock secret rotate ENDPOINT    a new one; the one before it signs too for a day
+  crossdock secret new                for a secret that you keep yourself")]
+pub(crate) struct Secret {
+    #[command(subcommand)]
+    pub(crate) command: SecretCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretCommand {
+    /// Print a new random secret, for a name in an endpoint's `signing.secrets`; it is stored nowhere
+    New {
+        /// v1: a secret that both sides have (HMAC-SHA256); v1a: a private key, whose public key goes to the endpoint
+        /// (Ed25519)
+        #[arg(long, value_enum, default_value_t = SchemeArg::V1)]
+        scheme: SchemeArg,
+    },
+    /// List endpoints and what signs their deliveries; no secret is shown
+    List {
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Print the secret that an endpoint verifies with: whsec_… (v1) or the public key whpk_… (v1a)
+    Show {
+        endpoint: String,
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Give an endpoint a new secret; until the overlap is over, the one before it signs too
+    Rotate {
+        endpoint: String,
+        /// For how long both sign, such as 30m, 24h or 168h; 0s where the old one is known to others
+        #[arg(long, value_name = "TIME", default_value = "24h", value_parser = overlap)]
+        overlap: SignedDuration,
+        #[command(flatten)]
+        place: Where,
+    },
+}
+
+/// A scheme of signatures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum SchemeArg {
+    V1,
+    V1a,
+}
+
+fn overlap(text: &str) -> Result<SignedDuration, &'static str> {
+    let read = text.parse().ok().filter(|overlap| (SignedDuration::ZERO..=MOST_OVERLAP).contains(overlap));
+    read.ok_or("expected a time such as 30m, 24h or 168h, at most 2160h")
+}
+
+/// 90 days: longer than any receiver should need.
+const MOST_OVERLAP: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Show what the hub need not remember any more, and remove it.
 ///

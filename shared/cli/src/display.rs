@@ -91,6 +91,10 @@ pub(crate) fn line(event: &HubEvent) -> Option<String> {
             let status = event.status.map(|status| status.to_string()).unwrap_or_default();
             format!("{} {message}  {way} {status}{attempt}", paint(AnsiColor::Green, "✓"))
         }
+        EventName::DeliveryWaiting => {
+            let wait = event.next_attempt_at?.duration_since(event.time).as_secs();
+            format!("{} {message}  {way}, asked again in {wait} s", paint(AnsiColor::Cyan, "…"))
+        }
         EventName::DeliveryDeadLettered => {
             format!("{} {message}  {way}{attempt}{reason}", paint(AnsiColor::Red, "✗ dead letter"))
         }

@@ -24,6 +24,7 @@ mod redact;
 mod remote;
 mod render;
 mod sample;
+mod secret;
 mod send;
 mod show;
 mod since;
@@ -73,6 +74,7 @@ async fn run(command: Command, environment: Environment) -> Result<ExitCode, Fai
         Command::Poll(args) => Box::pin(poll::run(args, environment)).await?,
         Command::Send(args) => send::run(args, environment).await?,
         Command::Endpoint(args) => endpoint::run(args, environment).await?,
+        Command::Secret(args) => secret::run(args, environment).await?,
         Command::Gc(args) => gc::run(args, environment).await?,
         Command::Sample(args) => sample::run(args).await?,
     }

@@ -32,6 +32,9 @@ pub enum EventName {
     DeliveryAttempted,
     #[serde(rename = "delivery.succeeded")]
     DeliverySucceeded,
+    /// An endpoint asked for more time: this is when it is asked again.
+    #[serde(rename = "delivery.waiting")]
+    DeliveryWaiting,
     #[serde(rename = "delivery.dead_lettered")]
     DeliveryDeadLettered,
     /// Another message had claimed it (`once_per`).

@@ -88,7 +88,7 @@ async fn a_trace_goes_with_its_message() {
         (200, json!({"Successful": [{"Id": "0", "MessageId": "m", "MD5OfMessageBody": "0"}], "Failed": []}))
     });
     let message = Carried::of(&message("m")).unwrap();
-    let body = QueueBody { route: "book".parse().unwrap(), round: 1, message };
+    let body = QueueBody { route: "book".parse().unwrap(), round: 1, message, remote: None };
     let sent = queues(&fake).send(&alpha(), vec![entry(serde_json::to_string(&body).unwrap())]).await;
     assert_eq!(sent, [Ok(())]);
     assert_eq!(trace_of("no message"), None);

@@ -34,8 +34,22 @@ pub(super) fn reader(item: &Item) -> Reader<'_> {
 }
 
 impl DynamoStore {
-    /// `beside` is the version that is stored in the same transaction.
+    /// With its pending mark. `beside` is the version that is stored in the same transaction.
     pub(super) fn new_message(
+        &self,
+        record: MessageRecord,
+        now: Timestamp,
+        beside: Option<&Version>,
+    ) -> Result<NewMessage, PortError> {
+        let mut mark = keys::pending(record.message.message_id).attributes();
+        mark.insert(STORED_AT.to_owned(), time(now));
+        let mut message = self.new_message_unmarked(record, now, beside)?;
+        message.parts.push(Part::put(built(self.put(mark).build())?));
+        Ok(message)
+    }
+
+    /// For one that goes over no bus.
+    pub(super) fn new_message_unmarked(
         &self,
         record: MessageRecord,
         now: Timestamp,
@@ -66,10 +80,6 @@ impl DynamoStore {
                 item.insert(TTL.to_owned(), ttl.clone());
             }
         }
-        let mut mark = keys::pending(id).attributes();
-        mark.insert(STORED_AT.to_owned(), time(now));
-        beside_it.push(mark);
-
         let absent = self.put(item).condition_expression("attribute_not_exists(pk) OR #ttl <= :now");
         let absent = absent.expression_attribute_names("#ttl", TTL);
         let absent = absent.expression_attribute_values(":now", number(now.as_second()));

@@ -28,6 +28,7 @@ mod pauses;
 mod signing;
 mod sweep;
 mod terms;
+mod timers;
 mod transact;
 mod versions;
 
@@ -54,7 +55,8 @@ const WRITES: usize = 16;
 
 /// The table of one hub: [`VersionStore`](crossdock_core::port::VersionStore),
 /// [`Collections`](crossdock_core::port::Collections), [`Outbox`](crossdock_core::port::Outbox),
-/// [`Ledger`](crossdock_core::port::Ledger) and [`Signing`](crossdock_core::port::Signing). Clones share it.
+/// [`Ledger`](crossdock_core::port::Ledger), [`Claims`](crossdock_core::port::Claims),
+/// [`Signing`](crossdock_core::port::Signing) and [`Timers`](crossdock_core::port::Timers). Clones share it.
 #[derive(Clone)]
 pub struct DynamoStore(Arc<Inner>);
 

@@ -104,9 +104,9 @@ impl Outcome {
         let (mut left, lost) = match less {
             Less::FollowUps => {
                 let Answer { messages, notifications, .. } = answer;
-                (Answer { messages, notifications, ..Answer::default() }, "parameters and events")
+                (Answer { messages, notifications, ..Answer::default() }, "objects, parameters and events")
             }
-            Less::Nothing => (Answer::default(), "messages and notifications, parameters and events"),
+            Less::Nothing => (Answer::default(), "messages and notifications, objects, parameters and events"),
         };
         let fault = format!("the store does not take this answer; its {lost} are left out: {why}");
         // To ask again without what the answer changed would be to ask the same.

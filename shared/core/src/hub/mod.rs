@@ -18,6 +18,7 @@ mod alternatives;
 mod compiled;
 mod decode;
 mod description;
+pub mod edit;
 mod expand;
 mod fault;
 mod model;
@@ -33,7 +34,6 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::fault::did_you_mean;
 use self::{
     decode::Decode,
     description::HubFile,
@@ -41,7 +41,7 @@ use self::{
     fault::{Place, Report},
 };
 pub use self::{
-    fault::{Fault, Faults},
+    fault::{Fault, Faults, did_you_mean},
     model::*,
     places::Places,
 };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::PortError;
 use crate::{
     Timestamp,
-    id::{DeliveryKey, EndpointName, RouteName},
+    id::{DeliveryKey, EndpointName, MessageId, RouteName},
     message::Carried,
 };
 
@@ -19,6 +19,21 @@ pub struct QueueBody {
     #[serde(default = "first_round")]
     pub round: u32,
     pub message: Carried,
+    /// Where a `remote:poll` goes. No rule of a bus writes this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<Remote>,
+}
+
+/// An endpoint's question put off: what it accepted without finishing it, and where to ask for the rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remote {
+    /// As the answer gave it: absolute, or relative to the endpoint's URL.
+    pub update_url: String,
+    /// How often it is asked with this one, counted from 1.
+    pub poll: u32,
+    /// The delivery whose answer began it.
+    pub of: MessageId,
+    pub of_round: u32,
 }
 
 fn first_round() -> u32 {

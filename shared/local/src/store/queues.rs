@@ -100,10 +100,12 @@ impl LocalQueues {
         reading.await
     }
 
-    /// The endpoints that have anything in their queue or their dead-letter queue, in the hub or not.
+    /// The endpoints that have anything in their queue or their dead-letter queue, or waiting to be put there, in the hub
+    /// or not.
     pub async fn endpoints(&self) -> Result<BTreeSet<EndpointName>, PortError> {
         let reading = self.0.database.read(|connection| {
-            let mut statement = connection.prepare_cached("SELECT DISTINCT queue FROM entries")?;
+            let mut statement =
+                connection.prepare_cached("SELECT queue FROM entries UNION SELECT endpoint FROM timers")?;
             let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
             Ok(names)
         });

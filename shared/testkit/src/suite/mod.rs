@@ -12,13 +12,14 @@ pub mod ledger;
 pub mod outbox;
 pub mod queues;
 pub mod signing;
+pub mod timers;
 pub mod versions;
 
 use std::{future::Future, time::Duration};
 
 use crossdock_core::{
     Timestamp,
-    port::{Bus, Claims, Collections, Ledger, Outbox, QueueName, Queues, Received, Signing, VersionStore},
+    port::{Bus, Claims, Collections, Ledger, Outbox, QueueName, Queues, Received, Signing, Timers, VersionStore},
 };
 
 use serde_json::Value;
@@ -27,7 +28,7 @@ use crate::{build::endpoint, clock::TestClock};
 
 /// An empty store and the clock it was made with.
 pub trait StoreFixture: Sync {
-    type Store: VersionStore + Collections + Outbox + Ledger + Claims + Signing;
+    type Store: VersionStore + Collections + Outbox + Ledger + Claims + Signing + Timers;
 
     fn store(&self) -> &Self::Store;
     fn clock(&self) -> &TestClock;
@@ -123,6 +124,7 @@ mod tests {
             include_str!("outbox.rs"),
             include_str!("queues.rs"),
             include_str!("signing.rs"),
+            include_str!("timers.rs"),
             include_str!("versions.rs"),
         ] {
             check(suite);

@@ -45,13 +45,19 @@ fn delivery(key: DeliveryKey) -> Delivery {
         reason: None,
         answer: None,
         next_round: false,
+        untracked: false,
     }
 }
 
 fn answer() -> Answer {
     let order =
         |place| FollowUp { place, message: MessageType::new("order:paid").unwrap(), payload: json!({"p": place}) };
-    let note = |level| Notification { level, subject: "stock".to_owned(), description: Some("low".to_owned()) };
+    let note = |level| Notification {
+        level,
+        subject: "stock".to_owned(),
+        description: Some("low".to_owned()),
+        occurrences: 1,
+    };
     Answer {
         messages: vec![order(0), order(4)],
         notifications: vec![note(NotificationLevel::Error), note(NotificationLevel::Error)],
@@ -96,15 +102,18 @@ fn outcome(route: usize, round: u32, sent: &Value, status: u16, body: &str) -> O
     let sent = sent.as_object().unwrap().iter().map(|(name, value)| (name.as_str(), value)).collect();
     let response = EndpointResponse { status, headers: Vec::new(), body: body.as_bytes().to_vec(), truncated: false };
     let endpoint = &hub.endpoints[&hub.routes[route].to];
-    Outcome::of(
-        Ok(response),
+    let source = parent().source;
+    let none = BTreeMap::new();
+    let asked = Asked {
         endpoint,
-        &key(route, round),
-        &sent,
-        &BTreeMap::new(),
-        &BTreeMap::new(),
-        Timestamp::UNIX_EPOCH,
-    )
+        key: &key(route, round),
+        sent: &sent,
+        secrets: &none,
+        written_back: &BTreeMap::new(),
+        scope: Scope { hub: &hub, source: &source },
+        now: Timestamp::UNIX_EPOCH,
+    };
+    Outcome::of(Ok(response), asked)
 }
 
 fn check_206(round: u32, sent: &Value, body: &str, expected: Result<(), &str>) {
@@ -158,15 +167,18 @@ fn without_an_answer_the_attempt_failed() {
     let hub = hub();
     let endpoint = &hub.endpoints[&hub.routes[0].to];
     let refused = Err(HttpError::Refused("10.0.0.1:80".to_owned()));
-    let found = Outcome::of(
-        refused,
+    let source = parent().source;
+    let none = BTreeMap::new();
+    let asked = Asked {
         endpoint,
-        &key(0, 1),
-        &BTreeMap::new(),
-        &BTreeMap::new(),
-        &BTreeMap::new(),
-        Timestamp::UNIX_EPOCH,
-    );
+        key: &key(0, 1),
+        sent: &BTreeMap::new(),
+        secrets: &none,
+        written_back: &BTreeMap::new(),
+        scope: Scope { hub: &hub, source: &source },
+        now: Timestamp::UNIX_EPOCH,
+    };
+    let found = Outcome::of(refused, asked);
     let why = "connection refused by 10.0.0.1:80".to_owned();
     assert_eq!(found.verdict, Verdict::Failed { why, retry_after: None });
     assert_eq!((found.status, found.answer), (None, None));
@@ -189,8 +201,17 @@ fn a_secret_parameter_is_not_written_back() {
         let response =
             EndpointResponse { status: 206, headers: Vec::new(), body: body.as_bytes().to_vec(), truncated: false };
         let endpoint = &hub.endpoints[&hub.routes[0].to];
-        let found =
-            Outcome::of(Ok(response), endpoint, &key(0, 1), &sent, &secrets, &BTreeMap::new(), Timestamp::UNIX_EPOCH);
+        let source = parent().source;
+        let asked = Asked {
+            endpoint,
+            key: &key(0, 1),
+            sent: &sent,
+            secrets: &secrets,
+            written_back: &BTreeMap::new(),
+            scope: Scope { hub: &hub, source: &source },
+            now: Timestamp::UNIX_EPOCH,
+        };
+        let found = Outcome::of(Ok(response), asked);
         assert_eq!(found.verdict == Verdict::AskAgain, again, "{body}");
         let answer = found.answer.unwrap();
         assert!(!serde_json::to_string(&answer).unwrap().contains("hush"), "{body}");

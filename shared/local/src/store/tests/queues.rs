@@ -230,7 +230,7 @@ async fn a_copy_reads_the_same_whether_its_message_is_stored_or_not() {
     assert_eq!(bus.publish(std::slice::from_ref(&message)).await, [Ok(())]);
 
     let message = Carried::of(&message).unwrap();
-    let expected = QueueBody { route: "book-2_x".parse().unwrap(), round: 1, message };
+    let expected = QueueBody { route: "book-2_x".parse().unwrap(), round: 1, message, remote: None };
     let received = fixture.queues.receive(&alpha(), 10, MINUTE).await.unwrap();
     assert_eq!(received.len(), 2);
     for entry in received {

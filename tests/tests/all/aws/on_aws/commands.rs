@@ -182,6 +182,9 @@ async fn an_operator_needs_what_is_written_of_each_command() {
     called("endpoint drained", &["endpoint", "drained", "leaving"]).await;
     called("endpoint pause", &["endpoint", "pause", "email"]).await;
     called("endpoint resume", &["endpoint", "resume", "email"]).await;
+    called("secret list", &["secret", "list"]).await;
+    called("secret show", &["secret", "show", "email"]).await;
+    called("secret rotate", &["secret", "rotate", "email"]).await;
     assert_eq!(told, found, "infra/iam.md (left), and what the commands called");
 }
 
