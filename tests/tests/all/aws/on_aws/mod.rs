@@ -5,6 +5,7 @@ mod changes;
 mod commands;
 mod conversation;
 mod emulated;
+mod limits;
 mod operated;
 mod orders;
 mod permissions;
