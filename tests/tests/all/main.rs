@@ -50,3 +50,5 @@ mod support;
 mod template;
 #[cfg(test)]
 mod told;
+#[cfg(test)]
+mod waiting;

@@ -13,6 +13,7 @@ use crossdock_core::{
     port::{Home, LeaseError, LeaseOwner, PortError},
     publish::{Published, publish_stale},
     sweep::{Swept, sweep},
+    timer,
 };
 use crossdock_stack::limits::RESERVE;
 use serde::{Deserialize, Serialize};
@@ -28,8 +29,11 @@ use super::{
 #[serde(rename_all = "snake_case")]
 pub enum Done {
     Polled(Polled),
-    /// So many messages.
-    Published(usize),
+    /// What was left pending, and what had waited for its time.
+    Published {
+        messages: usize,
+        due: usize,
+    },
     Swept {
         messages: u64,
         missing: u64,
@@ -71,11 +75,17 @@ pub async fn handle<H: Home>(
             polled(&key, poller.poll_until(&key, time_is_up).await).map(Done::Polled)
         }
         Task::Publish => {
-            let Some(published) = until(time_is_up, publish_stale(&*work.home, &work.router)).await? else {
-                return Err(Failure::Trouble("the time was up before all that is pending was published".to_owned()));
+            // Trouble with the one is none of the other's.
+            let both = async {
+                let due = timer::fire(&*work.home, &work.hub).await;
+                Ok((publish_stale(&*work.home, &work.router).await?, due?))
             };
-            let Published { accepted, refused } = published;
-            refused.map_or(Ok(Done::Published(accepted)), |error| Err(error.into()))
+            let Some((published, due)) = until(time_is_up, both).await? else {
+                let what = "the time was up before all that is pending was published, and all that is due sent";
+                return Err(Failure::Trouble(what.to_owned()));
+            };
+            let Published { accepted: messages, refused } = published;
+            refused.map_or(Ok(Done::Published { messages, due }), |error| Err(error.into()))
         }
         Task::Sweep => {
             let Some(swept) = until(time_is_up, sweep(&*work.home, &work.hub)).await? else {

@@ -41,6 +41,8 @@ pub(super) const CALLS: &[&str] = &[
     "ledger.set_paused",
     "signing.signing_key",
     "signing.rotate",
+    "timers.take",
+    "timers.remove",
     "bus.publish",
     "queues.send",
     "queues.receive",

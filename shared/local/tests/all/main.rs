@@ -12,3 +12,4 @@ mod restarting;
 mod stage;
 mod sweeping;
 mod too_large;
+mod waiting;

@@ -14,3 +14,4 @@ mod scene;
 mod schedules;
 mod town;
 mod trouble;
+mod waiting;
