@@ -55,4 +55,6 @@ mod template;
 #[cfg(test)]
 mod told;
 #[cfg(test)]
+mod waiting;
+#[cfg(test)]
 mod webhooks;

@@ -13,6 +13,7 @@ use crossdock_core::{
     port::{Home, LeaseError, LeaseOwner},
     publish::{Published, publish_stale},
     sweep::{Swept, sweep},
+    timer,
 };
 use crossdock_stack::limits::RESERVE;
 use serde::{Deserialize, Serialize};
@@ -28,8 +29,11 @@ use super::{
 #[serde(rename_all = "snake_case")]
 pub enum Done {
     Polled(Polled),
-    /// So many messages.
-    Published(usize),
+    /// What was left pending, and what had waited for its time.
+    Published {
+        messages: usize,
+        due: usize,
+    },
     Swept {
         messages: u64,
         missing: u64,
@@ -73,10 +77,13 @@ pub async fn handle<H: Home>(
             polled(&key, poller.poll_until(&key, time_is_up).await).map(Done::Polled)
         }
         Task::Publish => {
+            // Trouble with the one is none of the other's.
+            let due = timer::fire(&*work.home, &work.hub).await;
             let (published, ended) = publish_stale(&*work.home, &work.router, &owner, time_is_up).await?;
-            let Published { accepted, given_up, refused } = published;
-            tracing::info!(accepted, given_up, ended = ?ended, "published what was pending");
-            refused.map_or(Ok(Done::Published(accepted)), |error| Err(error.into()))
+            let Published { accepted: messages, given_up, refused } = published;
+            let due = due?;
+            tracing::info!(messages, given_up, due, ended = ?ended, "published what was pending, sent what was due");
+            refused.map_or(Ok(Done::Published { messages, due }), |error| Err(error.into()))
         }
         Task::Sweep => {
             let (swept, ended) = sweep(&*work.home, &work.hub, &owner, time_is_up).await?;

@@ -44,6 +44,8 @@ pub(super) const CALLS: &[&str] = &[
     "claims.claim",
     "signing.signing_key",
     "signing.rotate",
+    "timers.take",
+    "timers.remove",
     "bus.publish",
     "queues.send",
     "queues.receive",

@@ -16,3 +16,4 @@ mod restarting;
 mod stage;
 mod sweeping;
 mod too_large;
+mod waiting;

@@ -19,7 +19,7 @@ use crossdock_core::{
     poll::{PollError, PollReport, Poller},
     port::{
         Clock, EndpointClient, EndpointRequest, EndpointResponse, Home, HttpError, LeaseOwner, PortError, QueueName,
-        Queues, Random, Secrets, SourceClient, SourceRequest, SourceResponse,
+        Queues, Random, Secrets, SourceClient, SourceRequest, SourceResponse, UrlOrigin,
     },
     publish::publish_stale,
     route::Router,
@@ -73,6 +73,11 @@ impl TestClock {
     pub(crate) fn advance(&self, by: Duration) {
         let mut now = self.0.lock().unwrap();
         *now = now.checked_add(by).unwrap();
+    }
+
+    pub(crate) fn set_back(&self, by: Duration) {
+        let mut now = self.0.lock().unwrap();
+        *now = now.checked_sub(by).unwrap();
     }
 }
 
@@ -149,12 +154,17 @@ pub(crate) struct Endpoint {
     pub(crate) answers: VecDeque<Result<EndpointResponse, HttpError>>,
     /// What it says to each type of message once `answers` are used up; nothing said is 200.
     pub(crate) habits: BTreeMap<String, Value>,
+    /// What it says where that depends on more than the type.
+    pub(crate) says: Option<fn(&Seen) -> Value>,
     pub(crate) seen: Vec<Seen>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) webhook_id: String,
+    pub(crate) url: String,
+    /// The address came from an answer, and is none of the hub file's.
+    pub(crate) stranger: bool,
     pub(crate) body: Value,
 }
 
@@ -195,8 +205,12 @@ impl EndpointClient for World {
         let crossdock_core::port::HeaderValue::Plain(webhook_id) = webhook_id else { panic!("an id is no secret") };
         let body = serde_json::from_str(&request.body).unwrap();
         let mut endpoint = self.endpoint.lock().unwrap();
-        let seen = Seen { webhook_id, body };
-        let habit = endpoint.habits.get(seen.message()).cloned().unwrap_or_default();
+        let stranger = request.origin == UrlOrigin::Answer;
+        let seen = Seen { webhook_id, url: request.url.to_string(), stranger, body };
+        let habit = match endpoint.says {
+            Some(says) => says(&seen),
+            None => endpoint.habits.get(seen.message()).cloned().unwrap_or_default(),
+        };
         // Not while the lock is held: a poisoned lock would fail the neighbours too.
         let panics = seen.message() == "order:panic";
         endpoint.seen.push(seen);

@@ -16,3 +16,4 @@ mod scene;
 mod schedules;
 mod town;
 mod trouble;
+mod waiting;
