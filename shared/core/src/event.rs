@@ -25,6 +25,9 @@ pub enum EventName {
     VersionStored,
     #[serde(rename = "message.emitted")]
     MessageEmitted,
+    /// No bus will ever take it: its deliveries are dead-lettered, and no dead-letter queue has a copy.
+    #[serde(rename = "message.refused")]
+    MessageRefused,
     #[serde(rename = "delivery.attempted")]
     DeliveryAttempted,
     #[serde(rename = "delivery.succeeded")]

@@ -34,6 +34,7 @@ fn message(hub: &Hub) -> Message {
         created_at: now(),
         trace_id: id.trace_id(),
         parent_id: None,
+        parent_route: None,
         hops: 0,
         object: Some(ObjectRef {
             object_type: "order".parse().unwrap(),
@@ -130,7 +131,7 @@ fn the_headers_of_a_delivery() {
 fn follow_ups(hub: &Hub, body: &Value, now: Timestamp) -> Vec<Message> {
     let response =
         EndpointResponse { status: 200, headers: Vec::new(), body: body.to_string().into_bytes(), truncated: false };
-    let (answer, _) = answer::read(&response);
+    let (answer, _) = answer::read(&response, answer::Scope { hub, source: &hub.sources["my-store"].name });
     assert_eq!(answer.faults, Vec::<String>::new());
     let message = message(hub);
     let delivery = Delivery {
@@ -144,6 +145,7 @@ fn follow_ups(hub: &Hub, body: &Value, now: Timestamp) -> Vec<Message> {
         reason: None,
         answer: None,
         next_round: false,
+        untracked: false,
     };
     outcome::follow_ups(context(hub).epoch, &Carried::of(&message).unwrap().envelope, &delivery, &answer, now)
 }

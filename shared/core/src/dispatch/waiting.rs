@@ -150,6 +150,7 @@ fn question(epoch: Epoch, asked: &Envelope, key: &DeliveryKey, remote: &Remote, 
         created_at: now,
         trace_id: asked.trace_id.clone(),
         parent_id: Some(remote.of),
+        parent_route: Some(key.route.clone()),
         // It goes nowhere that its parent has not been.
         hops: asked.hops,
         object: None,

@@ -89,6 +89,22 @@ pub struct Received {
     pub sent_at: Timestamp,
 }
 
+/// The entries of one queue, for looking.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueueCounts {
+    pub visible: u64,
+    /// Received, and neither deleted nor visible again.
+    pub hidden: u64,
+    /// Sent with a delay that still runs.
+    pub delayed: u64,
+}
+
+impl QueueCounts {
+    pub fn total(self) -> u64 {
+        self.visible + self.hidden + self.delayed
+    }
+}
+
 pub trait Queues: Send + Sync {
     /// One answer per entry, in order.
     fn send(&self, queue: &QueueName, entries: Vec<Entry>) -> impl Future<Output = Vec<Result<(), PortError>>> + Send;

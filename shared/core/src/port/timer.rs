@@ -40,6 +40,8 @@ impl Timer {
             reason: None,
             answer: None,
             next_round: false,
+            untracked: false,
+            untracked: false,
         }
     }
 }

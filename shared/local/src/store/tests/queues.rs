@@ -2,13 +2,13 @@ use std::time::Duration;
 
 use crossdock_core::{
     message::Carried,
-    port::{Bus, Entry, Outbox, PublishError, QueueBody, QueueName, Queues},
+    port::{Bus, Entry, Outbox, PublishError, QueueBody, QueueCounts, QueueName, Queues},
 };
 use crossdock_testkit::build::{at, delicate, endpoint, entry, message, record};
 use futures_util::{FutureExt, future::join_all};
 
 use super::suites::Fixture;
-use crate::store::{LocalBus, QueueCounts};
+use crate::store::LocalBus;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
