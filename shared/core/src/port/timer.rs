@@ -41,6 +41,7 @@ impl Timer {
             answer: None,
             next_round: false,
             untracked: false,
+            untracked: false,
         }
     }
 }
