@@ -11,6 +11,7 @@ mod delivering;
 mod dying;
 mod every_fault;
 mod polling;
+mod publishing;
 mod pushing;
 mod restarting;
 mod stage;
