@@ -103,15 +103,17 @@ impl Outcome {
         let answer = answer.unwrap_or_default();
         let (mut left, lost) = match less {
             Less::FollowUps => {
-                let Answer { messages, notifications, .. } = answer;
-                (Answer { messages, notifications, ..Answer::default() }, "objects, parameters and events")
+                let Answer { messages, notifications, delay, update_url, .. } = answer;
+                let left = Answer { messages, notifications, delay, update_url, ..Answer::default() };
+                (left, "objects, parameters and events")
             }
             Less::Nothing => (Answer::default(), "messages and notifications, objects, parameters and events"),
         };
         let fault = format!("the store does not take this answer; its {lost} are left out: {why}");
-        // To ask again without what the answer changed would be to ask the same.
+        // To ask again without what the answer changed would be to ask the same; without the wait, nobody would ask.
         let verdict = match verdict {
             Verdict::AskAgain => Verdict::Failed { why: fault.clone(), retry_after: None },
+            Verdict::NotFinished if left.delay.is_none() => Verdict::Failed { why: fault.clone(), retry_after: None },
             verdict => verdict,
         };
         left.faults.push(fault);

@@ -97,4 +97,14 @@ fn what_no_store_takes_is_recorded_in_part() {
     check(Less::Nothing, &Answer::default(), fault);
     let asked = Outcome { verdict: Verdict::AskAgain, ..outcome() };
     assert!(matches!(asked.lesser(Less::FollowUps, "too large").verdict, Verdict::Failed { retry_after: None, .. }));
+
+    let waits = Answer { delay: Some(60), update_url: Some("/jobs/1".to_owned()), ..answer.clone() };
+    let waiting = || Outcome { verdict: Verdict::NotFinished, status: Some(200), answer: Some(waits.clone()) };
+    let lesser = waiting().lesser(Less::FollowUps, "too large");
+    let left = lesser.answer.unwrap();
+    assert_eq!(
+        (lesser.verdict, left.delay, left.update_url.as_deref()),
+        (Verdict::NotFinished, Some(60), Some("/jobs/1"))
+    );
+    assert!(matches!(waiting().lesser(Less::Nothing, "too large").verdict, Verdict::Failed { retry_after: None, .. }));
 }
