@@ -90,11 +90,21 @@ fn what_no_store_takes_is_recorded_in_part() {
         assert_eq!((verdict, status), (Verdict::Delivered, Some(200)));
         assert_eq!(answer, Some(Answer { faults: vec![fault.to_owned()], ..expected.clone() }));
     };
-    let fault = "the store does not take this answer; its objects, parameters and events are left out: too large";
+    let fault = "the store does not take this answer; its parameters, objects and events are left out: too large";
     check(Less::FollowUps, &large(0, 1, 1), fault);
-    let fault = "the store does not take this answer; its messages and notifications, objects, parameters and events are left out: \
+    let fault = "the store does not take this answer; its messages and notifications, parameters, objects and events are left out: \
                  too large";
     check(Less::Nothing, &Answer::default(), fault);
     let asked = Outcome { verdict: Verdict::AskAgain, ..outcome() };
     assert!(matches!(asked.lesser(Less::FollowUps, "too large").verdict, Verdict::Failed { retry_after: None, .. }));
+
+    let waits = Answer { delay: Some(60), update_url: Some("/jobs/1".to_owned()), ..answer.clone() };
+    let waiting = || Outcome { verdict: Verdict::NotFinished, status: Some(200), answer: Some(waits.clone()) };
+    let lesser = waiting().lesser(Less::FollowUps, "too large");
+    let left = lesser.answer.unwrap();
+    assert_eq!(
+        (lesser.verdict, left.delay, left.update_url.as_deref()),
+        (Verdict::NotFinished, Some(60), Some("/jobs/1"))
+    );
+    assert!(matches!(waiting().lesser(Less::Nothing, "too large").verdict, Verdict::Failed { retry_after: None, .. }));
 }
