@@ -34,6 +34,7 @@ pub(crate) enum Command {
     Dev(Dev),
     Listen(Listen),
     Check(Check),
+    Add(Add),
     Render(Render),
     Show(Show),
     Audit(Audit),
@@ -292,6 +293,45 @@ pub(crate) enum Target {
     Local,
     /// The stack of template.yaml
     Aws,
+}
+
+/// Add an endpoint to the hub file, as it describes itself.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Add {
+    #[command(subcommand)]
+    pub(crate) command: AddCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AddCommand {
+    Endpoint(AddEndpoint),
+}
+
+/// Add an endpoint and its routes, from what it says of itself.
+///
+/// Asks URL/endpoint.json what the endpoint does, which messages it wants and which parameters it takes, and shows what that
+/// makes of the hub file as a diff. Once you say yes it is written; comments, order and all else stay as they are. Nothing is
+/// written that `crossdock check` would refuse.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  crossdock add endpoint https://mailer.example.com
+  crossdock add endpoint http://127.0.0.1:3000 --name mailer --yes")]
+pub(crate) struct AddEndpoint {
+    /// The endpoint's URL
+    #[arg(value_parser = web_address)]
+    pub(crate) url: Url,
+
+    /// What the endpoint is called in the hub [default: what it calls itself]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<EndpointName>,
+
+    /// The hub file [default: hub.yaml in this folder]
+    #[arg(long, alias = "file", value_name = "FILE")]
+    pub(crate) hub: Option<PathBuf>,
+
+    /// Write without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// Write the CloudFormation stacks of a hub: queues, rules, schedules, alarms.

@@ -17,6 +17,8 @@ mod disk;
 #[cfg(test)]
 mod draining;
 #[cfg(test)]
+mod endpoints;
+#[cfg(test)]
 mod expiry;
 #[cfg(test)]
 mod first_minutes;
@@ -52,3 +54,7 @@ mod support;
 mod template;
 #[cfg(test)]
 mod told;
+#[cfg(test)]
+mod waiting;
+#[cfg(test)]
+mod webhooks;

@@ -112,13 +112,12 @@ impl Outcome {
     /// `why` is what the store said to more of it.
     pub(super) fn lesser(self, less: Less, why: &str) -> Self {
         let Self { verdict, status, answer } = self;
-        let answer = answer.unwrap_or_default();
+        let Answer { messages, notifications, delay, update_url, .. } = answer.unwrap_or_default();
+        // When it is to be asked again is little to keep, and without it nobody would.
+        let bare = Answer { delay, update_url, ..Answer::default() };
         let (mut left, lost) = match less {
-            Less::FollowUps => {
-                let Answer { messages, notifications, .. } = answer;
-                (Answer { messages, notifications, ..Answer::default() }, "parameters, objects and events")
-            }
-            Less::Nothing => (Answer::default(), "messages and notifications, parameters, objects and events"),
+            Less::FollowUps => (Answer { messages, notifications, ..bare }, "parameters, objects and events"),
+            Less::Nothing => (bare, "messages and notifications, parameters, objects and events"),
         };
         let fault = format!("the store does not take this answer; its {lost} are left out: {why}");
         // To ask again without what the answer changed would be to ask the same.

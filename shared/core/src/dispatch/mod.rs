@@ -28,3 +28,4 @@ mod waiting;
 
 pub(crate) use dispatcher::UNKNOWN_ROUTE_PATIENCE;
 pub use dispatcher::{Dispatcher, Disposition, Job};
+pub use waiting::MOST_POLLS;

@@ -19,7 +19,7 @@ use crate::{
     id::{ContentHash, ObjectKey, ObjectType},
     json::content_hash,
     message::{Lineage, MessageRecord},
-    port::{CommitError, Home, PortError, VersionStore},
+    port::{CommitError, Home, PortError, VersionStore, whole},
     route::{RouteError, Router},
     version::{Head, ObjectCommit, Version, VersionRef},
 };
@@ -331,7 +331,7 @@ impl<'a, H: Home> Tracker<'a, H> {
         if refs.is_empty() {
             return Ok(HashSet::new());
         }
-        let versions = self.home.store().versions(&refs).await?;
+        let versions = whole(self.home.store().versions(&refs).await?)?;
         let found = wanted.iter().zip(versions).filter(|(one, version)| {
             version.as_ref().is_some_and(|version| (version.hash, version.deleted) == (one.hash, one.deleted))
         });
@@ -340,7 +340,7 @@ impl<'a, H: Home> Tracker<'a, H> {
 
     async fn heads(&self, seen: &Seen<'_>) -> Result<BTreeMap<ObjectKey, Head>, TrackError> {
         let keys: Vec<ObjectKey> = seen.0.iter().map(|one| one.key.clone()).collect();
-        let heads = self.home.store().heads(&keys).await?;
+        let heads = whole(self.home.store().heads(&keys).await?)?;
         Ok(keys.into_iter().zip(heads).filter_map(|(key, head)| Some((key, head?))).collect())
     }
 
@@ -363,7 +363,7 @@ impl<'a, H: Home> Tracker<'a, H> {
         if refs.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let versions = self.home.store().versions(&refs).await?;
+        let versions = whole(self.home.store().versions(&refs).await?)?;
         refs.into_iter()
             .zip(versions)
             .map(|(wanted, version)| match version {

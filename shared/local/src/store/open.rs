@@ -30,6 +30,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("signing.sql"),
     include_str!("timers.sql"),
     include_str!("answers.sql"),
+    include_str!("cursors.sql"),
 ];
 
 /// "xdoc", in the header of the file at byte 68 (<https://www.sqlite.org/fileformat2.html>).

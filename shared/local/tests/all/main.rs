@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what went wrong by failing")]
 
 mod answering;
+mod auditing;
+mod claiming;
 mod conversation;
 mod delivering;
 mod dying;
@@ -14,3 +16,4 @@ mod restarting;
 mod stage;
 mod sweeping;
 mod too_large;
+mod waiting;

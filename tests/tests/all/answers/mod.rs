@@ -6,6 +6,7 @@
 //! closer look, is in [`stories`].
 
 mod interrupted;
+mod manners;
 mod stories;
 mod table;
 

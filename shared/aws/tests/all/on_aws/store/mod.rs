@@ -10,6 +10,9 @@ mod versions {
 mod collections {
     crossdock_testkit::collections_suite!(crate::support::Fixture::new());
 }
+mod jobs {
+    crossdock_testkit::jobs_suite!(crate::support::Fixture::new());
+}
 mod outbox {
     crossdock_testkit::outbox_suite!(crate::support::Fixture::new());
 }
