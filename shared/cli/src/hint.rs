@@ -219,6 +219,10 @@ mod tests {
                     {
                       "name": "token",
                       "value": "(redacted)"
+                    },
+                    {
+                      "name": "pin",
+                      "value": "(redacted)"
                     }
                   ]
                 }
@@ -248,19 +252,19 @@ mod tests {
             false,
             &expect![[r#"
 
-            Nobody listens at https://far.example/, which is the endpoint far. What it would have got (told once; it is tried again):
+                Nobody listens at https://far.example/, which is the endpoint far. What it would have got (told once; it is tried again):
 
-            POST https://far.example/a
-            webhook-id: 5f0c
-            x-api-key: (redacted)
-            x-hub-token: (redacted)
+                POST https://far.example/a
+                webhook-id: 5f0c
+                x-api-key: (redacted)
+                x-hub-token: (redacted)
 
-            (72 bytes; the body is shown only where the error output is a terminal)
+                (104 bytes; the body is shown only where the error output is a terminal)
 
-            To see what arrives here, let the url of far be http://127.0.0.1:7421 and run this in another terminal:
+                To see what arrives here, let the url of far be http://127.0.0.1:7421 and run this in another terminal:
 
-              crossdock listen
-        "#]],
+                  crossdock listen
+            "#]],
         );
     }
 
