@@ -50,7 +50,7 @@ routes:
     assert_eq!([of("delivered"), of("dead_lettered"), of("missing")], [json!(2), json!(1), Value::Null]);
     assert_eq!(done["deliveries"]["dead_lettered"]["named"][0]["route"], "bury");
     let text = bench.run(&["audit", "--since", "1h"]).await.ok().stdout;
-    for expected in ["5 messages since", "delivered      2", "dead lettered  1", "bury → dead: status 422"] {
+    for expected in ["5 messages since", "delivered      2", "dead lettered  1", "bury → dead: answered 422"] {
         assert!(text.contains(expected), "{expected:?} is not in:\n{text}");
     }
 
