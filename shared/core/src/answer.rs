@@ -1,5 +1,7 @@
 //! What an endpoint's answer means (contract §5).
 
+mod delay;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -7,12 +9,18 @@ use serde_json::{Map, Value};
 
 use crate::{
     Timestamp,
-    id::{MessageType, NotificationLevel},
+    id::MessageType,
     json::{DEEPEST, is_too_deep, without_byte_order_mark},
-    object::record_kind,
+    object::{Since, record_kind},
     port::EndpointResponse,
     retry::retry_after,
 };
+
+mod objects;
+mod telling;
+
+pub use objects::{GivenObject, Scope};
+pub use telling::Notification;
 
 /// What an answer carried, as the ledger keeps it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -20,11 +28,23 @@ pub struct Answer {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<FollowUp>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<GivenObject>,
+    /// The heads of those objects when the answer came, until they are tracked.
+    #[serde(default, skip_serializing_if = "Since::is_empty")]
+    pub since: Since,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parameters: Vec<(String, Value)>,
+    /// All that the answers of the round said so far, each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notifications: Vec<Notification>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<Value>,
+    /// Ask again after so many seconds: what was accepted is not finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay: Option<u32>,
+    /// Where to ask; `None`: deliver the same again. Only with a delay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_url: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
     /// A body that is not a JSON object, kept as text.
@@ -46,20 +66,14 @@ pub struct FollowUp {
     pub payload: Value,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Notification {
-    pub level: NotificationLevel,
-    pub subject: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-}
-
 /// What an HTTP answer amounts to for the delivery.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     Delivered,
     /// Delivered, and the endpoint asks for the same message once more, if its answer changed a parameter.
     AskAgain,
+    /// Delivered, and there is more to come: ask after the answer's `delay`.
+    NotFinished,
     /// To be tried again; `retry_after` only ever delays.
     Failed {
         why: String,
@@ -73,6 +87,13 @@ pub enum Verdict {
     Gone {
         why: String,
     },
+}
+
+impl Verdict {
+    /// Nothing of it will be said again.
+    pub fn is_success(&self) -> bool {
+        matches!(self, Self::Delivered | Self::AskAgain | Self::NotFinished)
+    }
 }
 
 /// What decides a verdict besides the answer itself.
@@ -101,6 +122,7 @@ pub fn verdict(response: &EndpointResponse, answer: &Answer, acknowledged: &[Str
                 };
                 failed(format!("answered {status} with {found}, expected message_id {expected}"), None)
             }
+            _ if answer.delay.is_some() => Verdict::NotFinished,
             _ if status == 206 && answer.parameters.is_empty() => {
                 failed("answered 206 without a parameter to go on with".to_owned(), None)
             }
@@ -120,7 +142,7 @@ pub fn verdict(response: &EndpointResponse, answer: &Answer, acknowledged: &[Str
 /// An answer's body, read as far as it can be, and the ids it acknowledges: a mail service may have a `message_id` of its
 /// own and echo ours as `request_id`. Nothing in a body is an error of the delivery: what cannot be read is named among
 /// the faults.
-pub fn read(response: &EndpointResponse) -> (Answer, Vec<String>) {
+pub fn read(response: &EndpointResponse, scope: Scope<'_>) -> (Answer, Vec<String>) {
     let mut answer = Answer { truncated: response.truncated, ..Answer::default() };
     let bytes = without_byte_order_mark(&response.body);
     let body = match serde_json::from_slice::<Value>(bytes) {
@@ -131,7 +153,7 @@ pub fn read(response: &EndpointResponse) -> (Answer, Vec<String>) {
             if let Err(error) = read
                 && bytes.trim_ascii_start().starts_with(b"{")
             {
-                answer.faults.push(format!("the body is no whole JSON object: {error}"));
+                answer.fault(format!("the body is no whole JSON object: {error}"));
             }
             return (answer, Vec::new());
         }
@@ -141,20 +163,41 @@ pub fn read(response: &EndpointResponse) -> (Answer, Vec<String>) {
         match (name.as_str(), value) {
             ("messages", value) if success => messages(value, &mut answer),
             ("messages", value) if !each(value).is_empty() => {
-                answer.faults.push("messages: taken from a 2xx answer only".to_owned());
+                answer.fault("messages: taken from a 2xx answer only".to_owned());
             }
             ("parameters", value) => parameters(value, &mut answer),
-            ("notifications", value) => notifications(value, &mut answer),
+            ("notifications", value) => telling::notifications(value, &mut answer),
             ("events", value) => events(value, &mut answer),
             ("summary", Value::String(summary)) => answer.summary = Some(shortened(summary)),
             ("summary", Value::Null) => {}
-            ("summary", other) => answer.faults.push(unexpected("summary", other, "text")),
+            ("summary", other) => answer.fault(unexpected("summary", other, "text")),
+            (ECHO | ECHO_WOMBAT | "delay" | "update_url", _) => {}
+            (name, value) => objects::objects(name, value, success, scope, &mut answer),
+        }
+    }
+    delay::read(&body, success, &mut answer);
+    let acknowledged = [ECHO, ECHO_WOMBAT].iter().filter_map(|name| body.get(*name)?.as_str());
+    let acknowledged = acknowledged.map(str::to_owned).collect();
+    (answer, acknowledged)
+}
+
+/// Where an answer says which message it is to.
+const ECHO: &str = "message_id";
+const ECHO_WOMBAT: &str = "request_id";
+
+/// How many faults the ledger keeps of one answer: a list of a hundred thousand numbers has as many, and none of them says
+/// more than the first ones.
+const KEPT_FAULTS: usize = 50;
+
+impl Answer {
+    /// Something that could not be read or stored; what is around it goes on.
+    pub(crate) fn fault(&mut self, fault: String) {
+        match self.faults.len() {
+            0..KEPT_FAULTS => self.faults.push(fault),
+            KEPT_FAULTS => self.faults.push("and more".to_owned()),
             _ => {}
         }
     }
-    let acknowledged = ["message_id", "request_id"].iter().filter_map(|name| body.get(*name)?.as_str());
-    let acknowledged = acknowledged.map(str::to_owned).collect();
-    (answer, acknowledged)
 }
 
 /// How much of a text answer or summary the ledger keeps, in characters.
@@ -192,7 +235,7 @@ fn messages(value: &Value, answer: &mut Answer) {
     for (place, item) in each(value).iter().enumerate() {
         match follow_up(place, item) {
             Ok(follow_up) => answer.messages.push(follow_up),
-            Err(fault) => answer.faults.push(format!("messages[{place}]: {fault}")),
+            Err(fault) => answer.fault(format!("messages[{place}]: {fault}")),
         }
     }
 }
@@ -229,9 +272,9 @@ fn parameters(value: &Value, answer: &mut Answer) {
                     Some(Value::String(name)) => {
                         parameter(&at, name, item.get("value").cloned().unwrap_or(Value::Null), answer);
                     }
-                    Some(other) => answer.faults.push(unexpected(&format!("{at}.name"), other, "text")),
-                    None if item.is_object() => answer.faults.push(format!("{at}: found no name")),
-                    None => answer.faults.push(unexpected(&at, item, "{\"name\", \"value\"}")),
+                    Some(other) => answer.fault(unexpected(&format!("{at}.name"), other, "text")),
+                    None if item.is_object() => answer.fault(format!("{at}: found no name")),
+                    None => answer.fault(unexpected(&at, item, "{\"name\", \"value\"}")),
                 }
             }
         }
@@ -240,9 +283,9 @@ fn parameters(value: &Value, answer: &mut Answer) {
 
 fn parameter(at: &str, name: &str, value: Value, answer: &mut Answer) {
     if name.is_empty() {
-        answer.faults.push(format!("{at}: the name is \"\""));
+        answer.fault(format!("{at}: the name is \"\""));
     } else if is_too_deep(&value) {
-        answer.faults.push(deep(at));
+        answer.fault(deep(at));
     } else {
         answer.parameters.push((name.to_owned(), value));
     }
@@ -251,32 +294,8 @@ fn parameter(at: &str, name: &str, value: Value, answer: &mut Answer) {
 fn events(value: &Value, answer: &mut Answer) {
     for (place, event) in each(value).iter().enumerate() {
         match is_too_deep(event) {
-            true => answer.faults.push(deep(&format!("events[{place}]"))),
+            true => answer.fault(deep(&format!("events[{place}]"))),
             false => answer.events.push(event.clone()),
-        }
-    }
-}
-
-fn notifications(value: &Value, answer: &mut Answer) {
-    for (place, item) in each(value).iter().enumerate() {
-        let level = match item.get("level") {
-            None | Some(Value::Null) => NotificationLevel::Info,
-            Some(Value::String(level)) if level == "info" => NotificationLevel::Info,
-            Some(Value::String(level)) if level == "warn" || level == "warning" => NotificationLevel::Warn,
-            Some(Value::String(level)) if level == "error" => NotificationLevel::Error,
-            Some(other) => {
-                let found = other.as_str().map_or_else(|| record_kind(other).to_owned(), |text| format!("{text:?}"));
-                let fault = format!("notifications[{place}]: found level {found}, expected info, warn or error");
-                answer.faults.push(fault);
-                NotificationLevel::Error
-            }
-        };
-        let field = |name: &str| item.get(name).and_then(Value::as_str).map(shortened);
-        match field("subject").or_else(|| item.as_str().map(shortened)) {
-            Some(subject) => {
-                answer.notifications.push(Notification { level, subject, description: field("description") });
-            }
-            None => answer.faults.push(format!("notifications[{place}]: found no subject")),
         }
     }
 }

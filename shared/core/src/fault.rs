@@ -11,6 +11,7 @@ use secrecy::SecretString;
 
 use crate::{
     Timestamp,
+    answer::Answer,
     id::{CollectionKey, DeliveryKey, EndpointName, Epoch, MessageId, ObjectKey, SecretName},
     message::{Message, MessageRecord},
     port::*,
@@ -205,6 +206,9 @@ impl<P: Ledger> Ledger for Guarded<P> {
     async fn settle(&self, settlement: Settlement) -> Result<Settled, PortError> {
         self.guard("ledger.settle", self.port.settle(settlement)).await
     }
+    async fn tracked(&self, key: &DeliveryKey, answer: &Answer) -> Result<(), PortError> {
+        self.guard("ledger.tracked", self.port.tracked(key, answer)).await
+    }
     async fn deliveries_of(&self, message: MessageId) -> Result<Vec<Delivery>, PortError> {
         self.guard("ledger.deliveries_of", self.port.deliveries_of(message)).await
     }
@@ -218,6 +222,36 @@ impl<P: Ledger> Ledger for Guarded<P> {
     }
     async fn set_paused(&self, endpoint: &EndpointName, paused: Option<Paused>) -> Result<(), PortError> {
         self.guard("ledger.set_paused", self.port.set_paused(endpoint, paused)).await
+    }
+}
+
+impl<P: Signing> Signing for Guarded<P> {
+    async fn signing_key(&self) -> Result<SigningKey, PortError> {
+        self.guard("signing.signing_key", self.port.signing_key()).await
+    }
+    async fn rotate(&self, endpoint: &EndpointName, from: Generations, to: Generations) -> Result<bool, PortError> {
+        self.guard("signing.rotate", self.port.rotate(endpoint, from, to)).await
+    }
+}
+
+impl<P: Claims> Claims for Guarded<P> {
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, PortError> {
+        self.guard("claims.claim", self.port.claim(claim)).await
+    }
+}
+
+impl<P: Timers> Timers for Guarded<P> {
+    async fn take(
+        &self,
+        before: Timestamp,
+        now: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Timer>, PortError> {
+        self.guard("timers.take", self.port.take(before, now, until, limit)).await
+    }
+    async fn remove(&self, timers: &[Timer]) -> Result<(), PortError> {
+        self.guard("timers.remove", self.port.remove(timers)).await
     }
 }
 

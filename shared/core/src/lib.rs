@@ -8,6 +8,7 @@
 //! Deliberately absent: tokio, any HTTP client, any AWS crate, the clock, randomness, the environment.
 
 pub mod answer;
+pub mod audit;
 pub mod claim;
 pub mod dispatch;
 pub mod event;
@@ -28,7 +29,9 @@ pub mod push;
 pub mod redrive;
 pub mod retry;
 pub mod route;
+pub mod signature;
 pub mod sweep;
+pub mod timer;
 pub mod url;
 pub mod version;
 

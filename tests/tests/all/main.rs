@@ -7,6 +7,8 @@ mod aws;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod conversation;
+#[cfg(test)]
 mod cost;
 #[cfg(test)]
 mod dependencies;
@@ -52,3 +54,5 @@ mod support;
 mod template;
 #[cfg(test)]
 mod told;
+#[cfg(test)]
+mod webhooks;

@@ -66,7 +66,9 @@ pub async fn handle<H: Home>(
     let time_is_up = invocation.only_left(RESERVE, work.home.clock());
     match task::read(event)? {
         Task::Poll(key) => {
-            let owner = LeaseOwner(invocation.request_id.clone());
+            // Lambda may run an asynchronous event twice, and both have its id.
+            let drawn = u128::from_be_bytes(work.home.random().bytes());
+            let owner = LeaseOwner(format!("{} {drawn:032x}", invocation.request_id));
             let poller = Poller::new(&*work.home, &work.hub, &work.router, owner).sharing(tokens);
             polled(&key, poller.poll_until(&key, time_is_up).await).map(Done::Polled)
         }

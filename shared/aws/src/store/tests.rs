@@ -108,9 +108,8 @@ async fn a_lost_answer_to_a_commit_is_no_conflict() {
 /// How a cancelled transaction is told.
 #[tokio::test(start_paused = true)]
 async fn why_a_commit_was_cancelled() {
-    let permanent = |codes: &str| {
-        Err(CommitError::Port(PortError::permanent(format!("dynamodb:TransactWriteItems was cancelled: {codes}"))))
-    };
+    let permanent =
+        |codes: &str| Err(CommitError::Impossible(format!("dynamodb:TransactWriteItems was cancelled: {codes}")));
     for (codes, expected) in [
         (vec!["ConditionalCheckFailed", "None"], Err(CommitError::Conflict)),
         (vec!["ConditionalCheckFailed", "TransactionConflict"], Err(CommitError::Conflict)),

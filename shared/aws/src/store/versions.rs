@@ -45,7 +45,7 @@ impl VersionStore for DynamoStore {
     async fn commit(&self, commits: Vec<ObjectCommit>) -> Vec<Result<(), CommitError>> {
         let now = self.now();
         let committing: Vec<_> = commits.into_iter().map(|commit| self.commit_one(commit, now)).collect();
-        stream::iter(committing).buffered(WRITES).collect().await
+        stream::iter(committing).buffered(WRITES).map(|answer| answer.map_err(for_good)).collect().await
     }
 
     async fn versions(&self, refs: &[VersionRef]) -> Result<Vec<Option<Version>>, PortError> {
@@ -126,6 +126,14 @@ impl DynamoStore {
             tracing::warn!(error = %error, "a version that was replaced got no term and stays");
         }
         Ok(())
+    }
+}
+
+/// What is found fault with for good is this very write: too many items or bytes, or a value that DynamoDB does not take.
+fn for_good(error: CommitError) -> CommitError {
+    match error {
+        CommitError::Port(error) if !error.transient => CommitError::Impossible(error.what),
+        error => error,
     }
 }
 

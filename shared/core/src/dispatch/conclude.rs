@@ -5,6 +5,7 @@
 //! it once more ([`Dispatcher::clear`]), and a crash in between loses nothing.
 
 use super::{
+    bounds::{Less, kept},
     dispatcher::{Dispatcher, Disposition, Open},
     outcome::{Outcome, follow_ups},
 };
@@ -28,7 +29,8 @@ struct End {
 }
 
 impl<H: Home> Dispatcher<H> {
-    /// An attempt was made: record it and all that follows.
+    /// An attempt was made: record it and all that follows. An outcome that the store will never take would be an
+    /// endpoint that is asked for ever: then less of the answer is recorded, and that it is less.
     pub(super) async fn conclude(
         &self,
         endpoint: &Endpoint,
@@ -37,22 +39,61 @@ impl<H: Home> Dispatcher<H> {
         outcome: Outcome,
         started: Timestamp,
     ) -> Result<Disposition, PortError> {
+        let mut outcome = outcome.to(&open.body);
+        if outcome.gives_objects()
+            && let Some(answer) = &mut outcome.answer
+        {
+            self.look_at(answer).await?;
+        }
+        let mut less = [Less::FollowUps, Less::Nothing].into_iter();
+        loop {
+            let error = match self.conclude_with(endpoint, received, open, &outcome, started).await {
+                Err(error) if !error.transient => error,
+                concluded => return concluded,
+            };
+            let Some(less) = less.next().filter(|_| outcome.answer.is_some()) else {
+                return Err(error);
+            };
+            let id = open.body.message.envelope.message_id;
+            tracing::error!(endpoint = %endpoint.name, message.id = %id, error = %error, "an answer is recorded in part");
+            outcome = outcome.lesser(less, &error.what);
+        }
+    }
+
+    async fn conclude_with(
+        &self,
+        endpoint: &Endpoint,
+        received: &Received,
+        open: &Open,
+        outcome: &Outcome,
+        started: Timestamp,
+    ) -> Result<Disposition, PortError> {
         let now = self.home.clock().now();
         let mut delivery = self.delivery(&endpoint.name, received, open, now);
-        let End { disposition, pause } = self.record(endpoint, &mut delivery, &outcome, started, now);
+        let End { disposition, pause } = self.record(endpoint, &mut delivery, outcome, started, now);
         let messages = self.follow_ups(&open.body.message.envelope, &delivery, outcome.answer.as_ref(), now).await?;
+        let next = self.next(endpoint, &open.body, outcome, now).await?;
         let parameters = outcome.answer.as_ref().map(|answer| answer.parameters.clone()).unwrap_or_default();
+        delivery.untracked = outcome.gives_objects();
         // Without an answer, the last one stays.
-        delivery.answer = outcome.answer.or(delivery.answer);
+        delivery.answer = match outcome.answer.clone() {
+            Some(answer) => Some(kept(answer.after(delivery.answer.as_ref()))),
+            None => delivery.answer,
+        };
 
         self.observe_attempt(&delivery, &open.body.message.envelope);
         if delivery.state == DeliveryState::DeadLettered {
             self.send_dead_letter(received, &delivery).await?;
         }
-        let settlement =
-            Settlement { delivery: delivery.clone(), parameters, pause: pause.clone(), messages: messages.clone() };
+        let settlement = Settlement {
+            delivery: delivery.clone(),
+            parameters,
+            pause: pause.clone(),
+            messages: messages.clone(),
+            next: next.clone(),
+        };
         let fresh: Vec<MessageRecord> = match self.home.store().settle(settlement).await? {
-            Settled::AlreadyEnded(known) => return self.clear(&endpoint.name, received, &known).await,
+            Settled::AlreadyEnded(known) => return self.clear(&endpoint.name, received, open, &known).await,
             // What an earlier attempt's answer said already was published then.
             Settled::Recorded { new } => {
                 messages.into_iter().zip(new).filter_map(|(message, new)| new.then_some(message)).collect()
@@ -66,9 +107,10 @@ impl<H: Home> Dispatcher<H> {
         if let Err(error) = publish(&*self.home, &self.router, &fresh).await {
             tracing::warn!(error = %error, "follow-ups stay pending");
         }
-        if delivery.next_round {
-            self.send_next_round(&endpoint.name, &received.body).await?;
+        if let Some(next) = next {
+            self.put_off_until_due(&open.body.message.envelope, next, now).await;
         }
+        self.clear(&endpoint.name, received, open, &delivery).await?;
         Ok(disposition)
     }
 
@@ -82,7 +124,7 @@ impl<H: Home> Dispatcher<H> {
         now: Timestamp,
     ) -> End {
         let failure = match &outcome.verdict {
-            Verdict::Delivered | Verdict::AskAgain => None,
+            Verdict::Delivered | Verdict::AskAgain | Verdict::NotFinished => None,
             Verdict::Failed { why, .. } | Verdict::DeadLetter { why } | Verdict::Gone { why } => Some(why.clone()),
         };
         delivery.attempts.push(Attempt {
@@ -94,7 +136,7 @@ impl<H: Home> Dispatcher<H> {
         let attempts = u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX);
         let mut pause = None;
         let disposition = match &outcome.verdict {
-            Verdict::Delivered => {
+            Verdict::Delivered | Verdict::NotFinished => {
                 delivery.state = DeliveryState::Delivered;
                 Disposition::Delete
             }
@@ -131,13 +173,18 @@ impl<H: Home> Dispatcher<H> {
         End { disposition, pause }
     }
 
-    /// The round has ended before: what is left is the queue.
+    /// What the record asks for beside itself is done, once more where it may have been done before; then what is left
+    /// is the queue.
     pub(super) async fn clear(
         &self,
         endpoint: &EndpointName,
         received: &Received,
+        open: &Open,
         known: &Delivery,
     ) -> Result<Disposition, PortError> {
+        if known.untracked {
+            self.track(&open.body.message.envelope, known).await?;
+        }
         if known.next_round {
             self.send_next_round(endpoint, &received.body).await?;
         }

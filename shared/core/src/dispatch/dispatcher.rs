@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     fmt,
     future::{Future, pending},
     panic::AssertUnwindSafe,
@@ -14,25 +15,28 @@ use futures_util::{
 use serde_json::Value;
 
 use super::{
-    outcome::{Outcome, paused_wait},
+    destination::destination,
+    outcome::{Asked, Outcome, paused_wait},
     outgoing,
     poison::{finished, is_poison, is_suspect, would_be_suspect},
+    signing::Signed,
 };
 use crate::{
     Timestamp,
+    answer::Scope,
     hub::{Hub, Route},
     id::{DeliveryKey, EndpointName},
     message::Envelope,
     port::{
         Delivery, DeliveryState, EndpointClient, EndpointControl, Home, Ledger, PortError, QueueBody, Received,
-        Settled, VersionStore,
+        Settled, Signing, VersionStore,
     },
     route::Router,
     version::{Head, VersionRef},
 };
 
 /// How long an entry for a route that the hub does not have is kept for a deploy to catch up.
-const UNKNOWN_ROUTE_PATIENCE: Duration = Duration::from_secs(3600);
+pub(crate) const UNKNOWN_ROUTE_PATIENCE: Duration = Duration::from_secs(3600);
 const UNKNOWN_ROUTE_WAIT: Duration = Duration::from_secs(60);
 /// How long an entry is hidden when our own store could not be reached.
 const TROUBLE_WAIT: Duration = Duration::from_secs(5);
@@ -74,7 +78,7 @@ pub(super) struct Open {
 
 pub struct Dispatcher<H: Home> {
     pub(super) home: Arc<H>,
-    hub: Arc<Hub>,
+    pub(super) hub: Arc<Hub>,
     pub(super) router: Arc<Router>,
 }
 
@@ -245,7 +249,7 @@ impl<H: Home> Dispatcher<H> {
         let now = self.home.clock().now();
         let key = open.body.key();
         if let Some(known) = open.known.as_ref().filter(|known| known.state.ended()) {
-            return self.clear(name, received, known).await;
+            return self.clear(name, received, open, known).await;
         }
         let (Some(route), Some(endpoint)) = (self.route(name, &key), self.hub.endpoints.get(name)) else {
             return self.unknown_route(name, received, open, now).await;
@@ -255,7 +259,7 @@ impl<H: Home> Dispatcher<H> {
         }
         let message = &open.body.message.envelope;
         if message.hops > self.hub.limits.hops {
-            let why = format!("loop: {} answers led here, the limit is {}", message.hops, self.hub.limits.hops);
+            let why = self.loop_of(&key, message).await?;
             return self.dead_letter(name, received, open, &why, now).await;
         }
         if let Some(paused) = &open.control.paused {
@@ -268,16 +272,39 @@ impl<H: Home> Dispatcher<H> {
         if is_suspect(received, open.known.as_ref())
             && let Settled::AlreadyEnded(known) = self.begin(name, received, open, now).await?
         {
-            return self.clear(name, received, &known).await;
+            return self.clear(name, received, open, &known).await;
         }
 
-        let sent = outgoing::parameters(route, &open.control.parameters);
-        let target = outgoing::Target { hub: &self.hub, endpoint, route };
-        let request = match outgoing::body(&open.body.message, open.current.as_ref(), &sent) {
-            Ok(body) => outgoing::request(target, &key, message, body, now, self.home.secrets()).await,
-            Err(error) => Err(PortError::permanent(format!("the message cannot be shown: {}", unreadable(&error)))),
+        if let Some(first) = self.claimed_before(route, open, now).await? {
+            return self.suppress(name, received, open, first, now).await;
+        }
+        let to = match destination(endpoint, route, open.body.remote.as_ref()) {
+            Ok(to) => to,
+            Err(why) => return self.conclude(endpoint, received, open, Outcome::failed(why), now).await,
         };
-        let outcome = match request {
+        let secrets = match to.is_endpoint() {
+            true => outgoing::secret_parameters(route, self.home.secrets()).await,
+            false => Ok(BTreeMap::new()),
+        };
+        let secrets = match secrets {
+            Ok(secrets) => secrets,
+            Err(error) => {
+                return self.conclude(endpoint, received, open, Outcome::failed(error.to_string()), now).await;
+            }
+        };
+        let sent = match to.is_endpoint() {
+            true => outgoing::parameters(route, &open.control.parameters, &secrets),
+            false => BTreeMap::new(),
+        };
+        let target = outgoing::Target { hub: &self.hub, endpoint, to };
+        let bring = outgoing::Sent {
+            key: &key,
+            message: &open.body.message,
+            current: open.current.as_ref(),
+            parameters: &sent,
+            signed: Signed { key: &self.home.store().signing_key().await?, generations: open.control.signing, at: now },
+        };
+        let outcome = match outgoing::request(target, bring, self.home.secrets()).await {
             // A secret that is not there is the operator's to mend; the schedule gives them time.
             Err(error) => Outcome::failed(error.to_string()),
             Ok(request) => {
@@ -285,7 +312,16 @@ impl<H: Home> Dispatcher<H> {
                     Either::Left((answer, _)) => answer,
                     Either::Right(_) => return self.put_off(name, received, open, Duration::ZERO, now).await,
                 };
-                Outcome::of(answer, endpoint, &key, &sent, self.home.clock().now())
+                let asked = Asked {
+                    endpoint,
+                    key: &key,
+                    sent: &sent,
+                    secrets: &secrets,
+                    written_back: &open.control.parameters,
+                    scope: Scope { hub: &self.hub, source: &message.source },
+                    now: self.home.clock().now(),
+                };
+                Outcome::of(answer, asked)
             }
         };
         self.conclude(endpoint, received, open, outcome, now).await
@@ -343,6 +379,7 @@ impl<H: Home> Dispatcher<H> {
             reason: None,
             answer: open.known.as_ref().and_then(|known| known.answer.clone()),
             next_round: false,
+            untracked: false,
         }
     }
 

@@ -4,9 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, json};
 
+use super::bounds::bound_parameters;
 use crate::{
     Timestamp,
-    answer::{self, Answer, FollowUp, Notification, Terms, Verdict},
+    answer::{self, Answer, FollowUp, Notification, Scope, Terms, Verdict},
     hub::Endpoint,
     id::{ContentHash, DeliveryKey, Epoch, MessageId, MessageType},
     message::{Envelope, Message},
@@ -16,7 +17,7 @@ use crate::{
 /// Places of notifications among an answer's messages start here, so that they never share an id with a follow-up.
 const NOTIFICATIONS_FROM: u32 = 1 << 31;
 /// How often one message may be asked for again.
-const MOST_ROUNDS: u32 = 1_000;
+pub(super) const MOST_ROUNDS: u32 = 1_000;
 
 /// What an attempt came to.
 #[derive(Debug)]
@@ -26,18 +27,39 @@ pub(super) struct Outcome {
     pub answer: Option<Answer>,
 }
 
+/// What an answer is an answer to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub endpoint: &'a Endpoint,
+    pub key: &'a DeliveryKey,
+    /// The parameters of the request.
+    pub sent: &'a BTreeMap<&'a str, &'a Value>,
+    /// Those of them that are secrets.
+    pub secrets: &'a BTreeMap<&'a str, Value>,
+    /// What the endpoint's answers have written back until now.
+    pub written_back: &'a BTreeMap<String, Value>,
+    pub scope: Scope<'a>,
+    pub now: Timestamp,
+}
+
 impl Outcome {
+    /// Whether there are objects in it that are to be tracked.
+    pub(super) fn gives_objects(&self) -> bool {
+        self.verdict.is_success() && self.answer.as_ref().is_some_and(|answer| !answer.objects.is_empty())
+    }
+
     pub(super) fn of(
         result: Result<EndpointResponse, HttpError>,
-        endpoint: &Endpoint,
-        key: &DeliveryKey,
-        sent: &BTreeMap<&str, &Value>,
-        now: Timestamp,
+        Asked { endpoint, key, sent, secrets, written_back, scope, now }: Asked<'_>,
     ) -> Self {
         match result {
             Err(error) => Self::failed(error.to_string()),
             Ok(response) => {
-                let (answer, acknowledged) = answer::read(&response);
+                let (mut answer, acknowledged) = answer::read(&response, scope);
+                // Whoever answers with all that was sent must not have a secret stored.
+                answer.parameters.retain(|(name, _)| !secrets.contains_key(name.as_str()));
+                bound_parameters(&mut answer, written_back);
+                answer.check_update_url(endpoint);
                 let id = key.message.to_string();
                 let terms = Terms {
                     dead_letter_on: &endpoint.dead_letter_on,
@@ -90,15 +112,17 @@ pub(super) fn follow_ups(
     now: Timestamp,
 ) -> Vec<Message> {
     let key = &delivery.key;
+    let lineage = parent.answered(&key.route);
     let follow = |place: u32, message: MessageType, payload: Value| Message {
         message_id: MessageId::of_follow_up(epoch, parent.message_id, &key.route, key.round, place, &message),
         message,
         hub: parent.hub.clone(),
         source: parent.source.clone(),
         created_at: now,
-        trace_id: parent.trace_id.clone(),
-        parent_id: Some(parent.message_id),
-        hops: parent.hops.saturating_add(1),
+        trace_id: lineage.trace_id.clone(),
+        parent_id: Some(lineage.parent),
+        parent_route: Some(lineage.route.clone()),
+        hops: lineage.hops,
         object: None,
         keys: BTreeMap::new(),
         payload,
@@ -111,7 +135,7 @@ pub(super) fn follow_ups(
     let asked: &[FollowUp] = if failed { &[] } else { &answer.messages };
     let messages = asked.iter().map(|asked| follow(asked.place, asked.message.clone(), asked.payload.clone()));
     let notifications = answer.notifications.iter().enumerate().map(|(index, notification)| {
-        let before = answer.notifications[..index].iter().filter(|other| *other == notification).count();
+        let before = answer.notifications[..index].iter().filter(|other| other.says_the_same(notification)).count();
         let place = NOTIFICATIONS_FROM | said(notification, before);
         let payload = json!({"notification": {
             "level": notification.level,

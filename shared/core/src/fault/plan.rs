@@ -39,6 +39,8 @@ pub(super) const CALLS: &[&str] = &[
     "ledger.deliveries_of",
     "ledger.deliveries_in",
     "ledger.set_paused",
+    "signing.signing_key",
+    "signing.rotate",
     "bus.publish",
     "queues.send",
     "queues.receive",

@@ -4,11 +4,11 @@
 use super::{
     address::{BaseUrl, Network, RequestPath, ServicePath},
     alternatives::{
-        AuthPart, BodyPart, CursorStyle, LinkStyle, NumberStyle, OffsetStyle, PagesPart, PathOr, Pattern, RetriesPart,
-        Rule, Status206Style, TermPart,
+        AuthPart, BodyPart, CursorStyle, LinkStyle, NumberStyle, OffsetStyle, PagesPart, ParameterPart, PathOr,
+        Pattern, RetriesPart, Rule, Status206Style, TermPart,
     },
     decode::{At, AtLeastOne, Named, described},
-    model::{ClientAuth, KeyKind, Start, TimeFormat},
+    model::{ClientAuth, Format, KeyKind, Schemes, Start, TimeFormat},
     presets::{Preset, SourceOrPreset},
     values::{Count, Field, Flag, Json, Literal, Size, Span},
 };
@@ -36,6 +36,8 @@ described! {
         optional "endpoints" endpoints: Named<EndpointPart>,
         /// Which messages go where.
         optional "routes" routes: Vec<At<RoutePart>>,
+        /// Other names of message types: a message that comes in as the one before the colon is known as the one behind it.
+        optional "aliases" aliases: Named<At<MessageType>>,
     }
 
     /// Bounds on what one request or message may cost.
@@ -303,6 +305,10 @@ described! {
         optional "headers" headers: Named<Literal>,
         /// The secret sent as x-hub-token.
         optional "token" token: SecretPart,
+        /// What a delivery looks like: crossdock (default), wombat or cloudevents.
+        optional "format" format: Format,
+        /// How deliveries are signed; by default v1 with a secret of the endpoint's own (crossdock secret show).
+        optional "signing" signing: SigningPart,
         /// Waits between attempts, each at most 10h, or `none`. By default 5s, 30s, 2m, 10m, 30m, 1h, 2h, 4h, 8h.
         optional "retries" retries: At<RetriesPart>,
         /// Requests at a time; 4 by default, at most 1000.
@@ -316,6 +322,14 @@ described! {
         /// No new messages go to it, while what waits is still sent: to be set before an endpoint is removed. false by
         /// default.
         optional "drain" drain: Flag,
+    }
+
+    /// How deliveries are signed (Standard Webhooks).
+    SigningPart {
+        /// v1 (HMAC-SHA256, default), v1a (Ed25519), or both while a receiver moves from one to the other.
+        optional "scheme" scheme: Schemes,
+        /// Names of secrets, each a whsec_… or whsk_…, in place of the endpoint's own; all of them sign.
+        optional "secrets" secrets: AtLeastOne<SecretName>,
     }
 
     /// Which messages go to which endpoint.
@@ -337,7 +351,24 @@ described! {
         /// An EventBridge event pattern, in place of filters.
         optional "pattern" pattern: Pattern,
         /// Values sent with every message of the route.
-        optional "parameters" parameters: Named<Json>,
+        optional "parameters" parameters: Named<ParameterPart>,
+        /// Only the first message with certain values is sent; later ones are recorded as suppressed.
+        optional "once_per" once_per: OncePerPart,
+    }
+
+    /// Which messages count as the same, and for how long.
+    OncePerPart {
+        /// The values that make messages the same: keys of a collection, by name, or dotted paths from the message's root,
+        /// such as object.id. A message without one of them is always sent.
+        required "keys" keys: AtLeastOne<At<String>>,
+        /// For how long after the first one, from 1s to 366d; 30d by default.
+        optional "window" window: At<Span>,
+    }
+
+    /// A parameter's value as it is, where it would be taken for a secret otherwise.
+    LiteralPart {
+        /// The value.
+        required "literal" literal: Json,
     }
 
     /// A condition on a message.

@@ -126,7 +126,8 @@ fn sorted(mut faults: Vec<Fault>) -> Vec<Fault> {
 }
 
 /// "did you mean …?", when one of the candidates is nearly the word.
-pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+/// `did you mean …?`, where a name is nearly one of these.
+pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(word, candidates).map(|near| format!("did you mean {near:?}?"))
 }
 

@@ -18,9 +18,11 @@ mod alternatives;
 mod compiled;
 mod decode;
 mod description;
+pub mod edit;
 mod expand;
 mod fault;
 mod model;
+pub mod offer;
 mod outline;
 mod parse;
 mod places;
@@ -34,7 +36,6 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::fault::did_you_mean;
 use self::{
     decode::Decode,
     description::HubFile,
@@ -42,7 +43,7 @@ use self::{
     fault::{Place, Report},
 };
 pub use self::{
-    fault::{Fault, Faults},
+    fault::{Fault, Faults, did_you_mean},
     model::*,
     places::Places,
 };

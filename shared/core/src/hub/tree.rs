@@ -45,6 +45,26 @@ pub(crate) struct Key {
 }
 
 impl Node {
+    /// A tree of values that were not written in a hub file; its places are still to be given.
+    pub(crate) fn of_json(value: &Value) -> Self {
+        let scalar = |text: String, quoted| Content::Scalar { text, written: None, quoted };
+        let content = match value {
+            Value::String(text) => scalar(text.clone(), true),
+            Value::Null | Value::Bool(_) | Value::Number(_) => scalar(value.to_string(), false),
+            Value::Array(items) => Content::List(items.iter().map(Self::of_json).collect()),
+            Value::Object(fields) => Content::Map(
+                fields
+                    .iter()
+                    .map(|(name, value)| Entry {
+                        key: Key { place: Place::default(), text: name.clone() },
+                        value: Self::of_json(value),
+                    })
+                    .collect(),
+            ),
+        };
+        Self { place: Place::default(), content }
+    }
+
     pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         match &self.content {
             Content::Map(entries) => entries.iter().find(|entry| entry.key.text == key).map(|entry| &entry.value),

@@ -49,6 +49,11 @@ pub enum PollError {
     Page(#[from] PageError),
     #[error(transparent)]
     Walk(#[from] WalkError),
+    #[error(
+        "its time was up before the bookmark could move: one poll has to read more than there is time for; give polls \
+         more time, ask for larger pages, or let the source filter by time (since) or hand out cursors to come back to (resume)"
+    )]
+    CutOff,
     #[error("no record could be read: all {count} were set aside, the first: {first}")]
     AllSetAside { count: usize, first: SetAside },
     #[error(transparent)]
@@ -88,6 +93,7 @@ impl PollError {
             | Self::Redirect(_)
             | Self::Page(_)
             | Self::Walk(_)
+            | Self::CutOff
             | Self::AllSetAside { .. }
             | Self::Lease(LeaseError::Lost) => false,
         }
@@ -220,7 +226,8 @@ impl<'a, H: Home> Poller<'a, H> {
     }
 
     /// The same, reading only until `cut_off`. What is stored by then stays, the bookmark is where everything before it
-    /// is stored, and the lease is let go: the next poll goes on from there. Neither a success nor a failure is counted.
+    /// is stored, and the lease is let go: the next poll goes on from there. One after which the bookmark is where it was
+    /// is counted as a failure, though it is no error: where each is cut off there, the collection is never read.
     pub async fn poll_until(
         &self,
         key: &CollectionKey,
@@ -241,7 +248,7 @@ impl<'a, H: Home> Poller<'a, H> {
         let outcome = read.and_then(|whole| run.check_readable().map(|()| whole));
         if let Err(PollError::AllSetAside { .. }) = outcome {
             // What could not be read is yet to be read.
-            run.state.bookmark = began_at;
+            run.state.bookmark.clone_from(&began_at);
         } else {
             self.tell_of_set_aside(&run);
         }
@@ -251,7 +258,10 @@ impl<'a, H: Home> Poller<'a, H> {
                 Ok(run.report)
             }
             Ok(false) => {
-                self.save(&run, self.now(), None).await?;
+                match run.state.bookmark == began_at {
+                    true => self.fail(&mut run, &PollError::CutOff).await,
+                    false => self.succeed(&mut run).await?,
+                }
                 Ok(PollReport { cut_off: true, ..run.report })
             }
             // Whoever has the lease now also has the state.
@@ -346,6 +356,7 @@ impl<'a, H: Home> Poller<'a, H> {
             let tracker = Tracker::new(self.home, self.hub, self.router);
             let tracked = tracker.track(run.collection, read.records, &news).await?;
 
+            run.report.set_aside.extend(tracked.set_aside);
             run.report.stored += tracked.stored;
             run.report.emitted += tracked.messages.len() as u64;
             run.state.baseline_objects += tracked.baseline;
@@ -457,19 +468,25 @@ impl<'a, H: Home> Poller<'a, H> {
         }
     }
 
-    async fn finish(&self, run: &mut Run<'_>) -> Result<(), PollError> {
+    /// Saves where the poll has come to; failures before it are over.
+    async fn succeed(&self, run: &mut Run<'_>) -> Result<(), PollError> {
         let now = self.now();
         let failures = run.state.failures;
         let epoch = self.home.store().epoch().await?;
         let news = health::recovered(self.hub, epoch, &run.collection.key, &mut run.state, now);
-        if !run.state.baseline_done {
-            run.state.baseline_done = true;
-            run.report.baseline = Some(std::mem::take(&mut run.state.baseline_objects));
-        }
         self.save(run, now, news).await?;
         if failures > 0 {
             self.observe(run.collection, EventName::SourceRecovered, |event| event.counting(failures));
         }
+        Ok(())
+    }
+
+    async fn finish(&self, run: &mut Run<'_>) -> Result<(), PollError> {
+        if !run.state.baseline_done {
+            run.state.baseline_done = true;
+            run.report.baseline = Some(std::mem::take(&mut run.state.baseline_objects));
+        }
+        self.succeed(run).await?;
         if let Some(objects) = run.report.baseline.filter(|_| run.collection.start != Start::All) {
             let what = run.collection.key.collection.as_str();
             let emitted = match run.report.emitted {

@@ -4,16 +4,22 @@
 //! Batch calls answer item by item and in order, as the batch calls of AWS do: one bad item harms no other.
 
 mod bus;
+mod claims;
 mod http;
 mod outside;
 mod queue;
+mod signing;
 mod store;
+mod timer;
 
 pub use bus::*;
+pub use claims::*;
 pub use http::*;
 pub use outside::*;
 pub use queue::*;
+pub use signing::*;
 pub use store::*;
+pub use timer::*;
 
 /// A call to the outside failed. What it says is for operators; nothing in it is a payload or a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +42,7 @@ impl PortError {
 
 /// Everything a home provides. The use cases are generic over this one trait.
 pub trait Home: Send + Sync + 'static {
-    type Store: VersionStore + Collections + Outbox + Ledger;
+    type Store: VersionStore + Collections + Outbox + Ledger + Signing + Claims + Timers;
     type Bus: Bus;
     type Queues: Queues;
     type Source: SourceClient;

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use serde_json::Value;
 
-use super::PortError;
+use super::{Generations, Next, PortError};
 use crate::{
     Timestamp,
     answer::Answer,
@@ -43,6 +43,9 @@ pub enum CommitError {
     /// Someone else stored a version first: read the head again and decide anew.
     #[error("the object's head is no longer the expected version")]
     Conflict,
+    /// What the commit holds is more than the store ever takes in one transaction: to try again is of no use.
+    #[error("{0}")]
+    Impossible(String),
     #[error(transparent)]
     Port(#[from] PortError),
 }
@@ -58,7 +61,7 @@ pub struct CollectionState {
     pub baseline_done: bool,
     /// Objects stored as baseline so far, until the first complete run reports and forgets them.
     pub baseline_objects: u64,
-    /// Failed polls in a row.
+    /// Failed polls in a row, and such as were cut off before the bookmark moved.
     pub failures: u64,
     /// How many streaks of failures there have been; part of the notification's id.
     pub streak: u64,
@@ -153,6 +156,8 @@ pub struct StoredPage {
 /// How a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryState {
+    /// Put off by an answer; its first attempt is due at `next_attempt_at`.
+    Waiting,
     /// Failed so far; will be tried again.
     Retrying,
     Delivered,
@@ -164,8 +169,12 @@ pub enum DeliveryState {
 }
 
 impl DeliveryState {
+    pub const ALL: [Self; 6] =
+        [Self::Waiting, Self::Retrying, Self::Delivered, Self::DeadLettered, Self::Superseded, Self::Suppressed];
+
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Waiting => "waiting",
             Self::Retrying => "retrying",
             Self::Delivered => "delivered",
             Self::DeadLettered => "dead_lettered",
@@ -176,7 +185,7 @@ impl DeliveryState {
 
     /// Nothing more happens to it in this round.
     pub fn ended(self) -> bool {
-        self != Self::Retrying
+        !matches!(self, Self::Waiting | Self::Retrying)
     }
 }
 
@@ -210,6 +219,8 @@ pub struct Delivery {
     pub answer: Option<Answer>,
     /// The answer asked for another round, which must be in the queue before this one's entry is deleted.
     pub next_round: bool,
+    /// The answer gave objects that are still to be tracked, from what is stored of it here.
+    pub untracked: bool,
 }
 
 /// One record per endpoint: what its answers wrote back, and whether it is paused.
@@ -218,6 +229,8 @@ pub struct EndpointControl {
     /// Sent with every delivery to the endpoint; the last writer wins by name.
     pub parameters: std::collections::BTreeMap<String, Value>,
     pub paused: Option<Paused>,
+    /// Which of its derived secrets sign.
+    pub signing: Generations,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -245,6 +258,15 @@ pub struct Settlement {
     pub pause: Option<Paused>,
     /// Follow-ups and notifications, stored pending; an id that is there already is left as it is.
     pub messages: Vec<MessageRecord>,
+    /// What the answer put off.
+    pub next: Option<Next>,
+}
+
+impl Settlement {
+    /// Of which nothing follows.
+    pub fn alone(delivery: Delivery) -> Self {
+        Self { delivery, parameters: Vec::new(), pause: None, messages: Vec::new(), next: None }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -265,6 +287,10 @@ pub trait Ledger: Send + Sync {
 
     /// One write; a round that has ended never changes again.
     fn settle(&self, settlement: Settlement) -> impl Future<Output = Result<Settled, PortError>> + Send;
+
+    /// The objects that a delivery's answer gave are tracked: takes back [`Delivery::untracked`], and keeps the answer as
+    /// it is now. Where the mark is gone already, nothing happens.
+    fn tracked(&self, key: &DeliveryKey, answer: &Answer) -> impl Future<Output = Result<(), PortError>> + Send;
 
     /// All rounds for all routes of one message.
     fn deliveries_of(&self, message: MessageId) -> impl Future<Output = Result<Vec<Delivery>, PortError>> + Send;

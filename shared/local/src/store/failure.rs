@@ -9,6 +9,9 @@ use rusqlite::ErrorCode;
 /// What errors begin with that tell of damage.
 const DAMAGED: &str = "the store's file is damaged";
 
+/// And those that tell of a value that SQLite never takes.
+const TOO_LARGE: &str = "more than the store's file takes";
+
 /// A [`PortError`] that `?` makes from SQLite's errors.
 #[derive(Debug)]
 pub(super) struct Failure(pub(super) PortError);
@@ -48,9 +51,15 @@ pub(super) fn port_error(error: &rusqlite::Error) -> PortError {
                 "{DAMAGED}: {error}; stop whatever works on it and put a backup in its place"
             ));
         }
+        ErrorCode::TooBig => return PortError::permanent(format!("{TOO_LARGE}: {error}")),
         _ => return PortError::permanent(format!("the store: {error}")),
     };
     PortError::transient(format!("the store: {error}{hint}"))
+}
+
+/// Whether it is this very write that will always be refused.
+pub(super) fn is_too_large(error: &PortError) -> bool {
+    !error.transient && error.what.starts_with(TOO_LARGE)
 }
 
 /// Whether this file should not be written to any more.

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::{
     Database,
     codec::{from_json, micros, name, object_key, text, time, to_json},
-    failure::Failure,
+    failure::{Failure, is_too_large},
     outbox::{MessageRow, store_pending},
 };
 
@@ -33,9 +33,11 @@ impl VersionStore for Database {
         let outcomes = self.writer().write_each(rows, move |connection, row| store_commit(connection, &row, now)).await;
         outcomes
             .into_iter()
-            .map(|outcome| match outcome? {
-                true => Ok(()),
-                false => Err(CommitError::Conflict),
+            .map(|outcome| match outcome {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(CommitError::Conflict),
+                Err(error) if is_too_large(&error) => Err(CommitError::Impossible(error.what)),
+                Err(error) => Err(error.into()),
             })
             .collect()
     }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -21,6 +22,7 @@ use crossdock_core::{
     },
     publish::publish_stale,
     route::Router,
+    timer,
 };
 use crossdock_local::{Database, LocalBus, LocalQueues, QueueSettings};
 use secrecy::SecretString;
@@ -58,6 +60,10 @@ routes:
 pub(crate) struct TestClock(Arc<Mutex<Timestamp>>);
 
 impl TestClock {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new("2026-03-01T12:00:00Z".parse().unwrap())))
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
         let mut now = self.0.lock().unwrap();
         *now = now.checked_add(by).unwrap();
@@ -126,9 +132,14 @@ fn time(row: &Value) -> Timestamp {
     row["updated_at"].as_str().unwrap().parse().unwrap()
 }
 
+/// What an endpoint says to a request, if it is none of the scripted [`Endpoint::answers`]' business.
+pub(crate) type Role = Arc<dyn Fn(&EndpointRequest) -> Result<EndpointResponse, HttpError> + Send + Sync>;
+
 /// What the endpoint was sent, and what it says.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Endpoint {
+    /// Answers everything, and nothing is written down here.
+    pub(crate) role: Option<Role>,
     pub(crate) answers: VecDeque<Result<EndpointResponse, HttpError>>,
     /// What it says to each type of message once `answers` are used up; nothing said is 200.
     pub(crate) habits: BTreeMap<String, Value>,
@@ -152,7 +163,7 @@ pub(crate) fn answer(status: u16, body: &Value) -> Result<EndpointResponse, Http
     Ok(EndpointResponse { status, headers: Vec::new(), body, truncated: false })
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct World {
     pub(crate) shop: Arc<Mutex<Shop>>,
     pub(crate) endpoint: Arc<Mutex<Endpoint>>,
@@ -170,6 +181,10 @@ impl SourceClient for World {
 
 impl EndpointClient for World {
     async fn post(&self, request: EndpointRequest) -> Result<EndpointResponse, HttpError> {
+        let role = self.endpoint.lock().unwrap().role.clone();
+        if let Some(role) = role {
+            return role(&request);
+        }
         let webhook_id = request.headers.iter().find(|(name, _)| name == "webhook-id").unwrap().1.clone();
         let crossdock_core::port::HeaderValue::Plain(webhook_id) = webhook_id else { panic!("an id is no secret") };
         let body = serde_json::from_str(&request.body).unwrap();
@@ -261,9 +276,27 @@ impl Stage {
     }
 
     pub(crate) async fn with_hub(text: &str) -> Self {
-        let start = "2026-03-01T12:00:00Z".parse().unwrap();
-        let clock = TestClock(Arc::new(Mutex::new(start)));
+        let clock = TestClock::new();
         let database = Database::in_memory(Arc::new(clock.clone()), &TestRandom::default()).await.unwrap();
+        Self::of(text, clock, database)
+    }
+
+    /// On a store that takes no object, no parameter and no message with "huge" in it, as it takes none of a gigabyte.
+    pub(crate) async fn without_room(file: &Path) -> Self {
+        let clock = TestClock::new();
+        let database = Database::open(file, Arc::new(clock.clone()), &TestRandom::default()).await.unwrap();
+        let connection = rusqlite::Connection::open(file).unwrap();
+        for (table, column) in [("versions", "body"), ("parameters", "value"), ("messages", "body")] {
+            let trigger = format!(
+                "CREATE TRIGGER no_room_in_{table} BEFORE INSERT ON {table} WHEN instr(NEW.{column}, 'huge')
+                 BEGIN SELECT zeroblob(2000000000); END"
+            );
+            connection.execute_batch(&trigger).unwrap();
+        }
+        Self::of(HUB, clock, database)
+    }
+
+    fn of(text: &str, clock: TestClock, database: Database) -> Self {
         let hub = match hub::load("hub.yaml", text, &|_| None) {
             Ok(loaded) => Arc::new(loaded.hub),
             Err(faults) => panic!("{faults}"),
@@ -306,11 +339,16 @@ impl Stage {
 
     /// One batch through the dispatcher, its entries settled as the loop would.
     pub(crate) async fn dispatch_once(&self) -> usize {
-        let queue = QueueName::Endpoint(self.endpoint());
+        self.dispatch_for(&self.endpoint()).await
+    }
+
+    /// The same for any endpoint of the hub.
+    pub(crate) async fn dispatch_for(&self, endpoint: &EndpointName) -> usize {
+        let queue = QueueName::Endpoint(endpoint.clone());
         let Ok(received) = self.home.queues().receive(&queue, 10, Duration::from_secs(60)).await else { return 0 };
         let receipts: Vec<String> = received.iter().map(|one| one.receipt.clone()).collect();
         let dispatcher = Dispatcher::new(self.home.clone(), self.hub.clone(), self.router.clone());
-        let dispositions = dispatcher.dispatch(&self.endpoint(), received).await;
+        let dispositions = dispatcher.dispatch(endpoint, received).await;
         for (receipt, disposition) in receipts.iter().zip(dispositions) {
             // A call that fails leaves the entry to its visibility.
             let _ = match disposition {
@@ -328,8 +366,9 @@ impl Stage {
             self.clock.advance(Duration::from_secs(61));
             let stored = self.poll().await.map_or(0, |report| report.stored);
             let published = publish_stale(&*self.home, &self.router).await.map_or(0, |published| published.accepted);
+            let fired = timer::fire(&*self.home, &self.hub).await.unwrap_or(0);
             let dispatched = self.dispatch_once().await;
-            idle = if stored == 0 && published == 0 && dispatched == 0 { idle + 1 } else { 0 };
+            idle = if stored == 0 && published == 0 && fired == 0 && dispatched == 0 { idle + 1 } else { 0 };
         }
     }
 

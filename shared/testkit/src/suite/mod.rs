@@ -6,17 +6,20 @@
 //! ```
 
 pub mod bus;
+pub mod claims;
 pub mod collections;
 pub mod ledger;
 pub mod outbox;
 pub mod queues;
+pub mod signing;
+pub mod timers;
 pub mod versions;
 
 use std::{future::Future, time::Duration};
 
 use crossdock_core::{
     Timestamp,
-    port::{Bus, Collections, Ledger, Outbox, QueueName, Queues, Received, VersionStore},
+    port::{Bus, Claims, Collections, Ledger, Outbox, QueueName, Queues, Received, Signing, Timers, VersionStore},
 };
 
 use serde_json::Value;
@@ -25,7 +28,7 @@ use crate::{build::endpoint, clock::TestClock};
 
 /// An empty store and the clock it was made with.
 pub trait StoreFixture: Sync {
-    type Store: VersionStore + Collections + Outbox + Ledger;
+    type Store: VersionStore + Collections + Outbox + Ledger + Claims + Signing + Timers;
 
     fn store(&self) -> &Self::Store;
     fn clock(&self) -> &TestClock;
@@ -115,10 +118,13 @@ mod tests {
     fn every_case_is_listed() {
         for suite in [
             include_str!("bus.rs"),
+            include_str!("claims.rs"),
             include_str!("collections.rs"),
             include_str!("ledger.rs"),
             include_str!("outbox.rs"),
             include_str!("queues.rs"),
+            include_str!("signing.rs"),
+            include_str!("timers.rs"),
             include_str!("versions.rs"),
         ] {
             check(suite);

@@ -3,6 +3,7 @@
 mod alarms;
 mod changes;
 mod commands;
+mod conversation;
 mod emulated;
 mod operated;
 mod orders;

@@ -13,6 +13,15 @@ mod collections {
 mod outbox {
     crossdock_testkit::outbox_suite!(crate::support::Fixture::new());
 }
+mod claims {
+    crossdock_testkit::claims_suite!(crate::support::Fixture::new());
+}
+mod signing {
+    crossdock_testkit::signing_suite!(crate::support::Fixture::new());
+}
+mod timers {
+    crossdock_testkit::timers_suite!(crate::support::Fixture::new());
+}
 mod ledger {
     crossdock_testkit::ledger_suite!(crate::support::Fixture::new());
 }
