@@ -41,7 +41,6 @@ impl Timer {
             answer: None,
             next_round: false,
             untracked: false,
-            untracked: false,
         }
     }
 }
