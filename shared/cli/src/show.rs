@@ -107,7 +107,7 @@ async fn with_polls<H: Home>(opened: &Opened<H>, deliveries: &[Delivery]) -> Res
     for one in deliveries {
         let mut shown = delivery(one);
         let mut polls = Vec::new();
-        for (poll, message, deliveries) in polls::of(&*opened.home, one).await? {
+        for (poll, message, deliveries) in polls::of(&opened.home, one).await? {
             let deliveries: Vec<Value> = deliveries.iter().map(delivery).collect();
             polls.push(json!({"poll": poll, "message_id": message, "deliveries": deliveries}));
         }
@@ -343,7 +343,7 @@ mod text {
         for poll in list(delivery, "polls") {
             out::line(&format!("{indent}  remote:poll {} {}", of(poll, "poll"), of(poll, "message_id")));
             for one in list(poll, "deliveries") {
-                self::delivery(one, &format!("{indent}    "));
+                delivery(one, &format!("{indent}    "));
             }
         }
     }

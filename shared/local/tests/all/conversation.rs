@@ -121,7 +121,7 @@ impl Theatre {
             };
             let key = ObjectKey { collection, id: words.next().unwrap().to_owned() };
             let history = store.history(&key).await.unwrap();
-            objects.insert(name.clone(), history.into_iter().map(|version| version.body).collect());
+            objects.insert(name.clone(), history.into_iter().map(|version| version.unwrap().body).collect());
         }
         let mut dead_letters = Vec::new();
         // What goes round goes to the sink too, and ends there as it does here.
