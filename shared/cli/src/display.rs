@@ -80,6 +80,7 @@ pub(crate) fn line(event: &HubEvent) -> Option<String> {
             };
             format!("{} {message}  {routes}", paint(AnsiColor::Cyan, "◆"))
         }
+        EventName::MessageRefused => format!("{} {message}{reason}", paint(AnsiColor::Red, "✗ no bus takes it")),
         EventName::DeliveryAttempted => {
             // What went well is told by its success.
             event.next_attempt_at?;
@@ -89,6 +90,10 @@ pub(crate) fn line(event: &HubEvent) -> Option<String> {
         EventName::DeliverySucceeded => {
             let status = event.status.map(|status| status.to_string()).unwrap_or_default();
             format!("{} {message}  {way} {status}{attempt}", paint(AnsiColor::Green, "✓"))
+        }
+        EventName::DeliveryWaiting => {
+            let wait = event.next_attempt_at?.duration_since(event.time).as_secs();
+            format!("{} {message}  {way}, asked again in {wait} s", paint(AnsiColor::Cyan, "…"))
         }
         EventName::DeliveryDeadLettered => {
             format!("{} {message}  {way}{attempt}{reason}", paint(AnsiColor::Red, "✗ dead letter"))
@@ -134,6 +139,10 @@ mod tests {
         check(&event(EventName::PollFinished), None);
         check(&event(EventName::MessageEmitted).counting(0), Some("◆ thing:new T1  no route"));
         check(&event(EventName::MessageEmitted).counting(2), Some("◆ thing:new T1  2 routes"));
+        check(
+            &event(EventName::MessageRefused).because("too large"),
+            Some("✗ no bus takes it thing:new T1: too large"),
+        );
         let mut delivered = event(EventName::DeliverySucceeded);
         (delivered.status, delivered.attempt) = (Some(200), Some(1));
         check(&delivered, Some("✓ thing:new T1  tell → ear 200"));

@@ -11,6 +11,7 @@ use secrecy::SecretString;
 
 use crate::{
     Timestamp,
+    answer::Answer,
     id::{CollectionKey, DeliveryKey, EndpointName, Epoch, MessageId, ObjectKey, SecretName},
     message::{Message, MessageRecord},
     port::*,
@@ -220,6 +221,9 @@ impl<P: Ledger> Ledger for Guarded<P> {
     async fn settle(&self, settlement: Settlement) -> Result<Settled, PortError> {
         self.guard("ledger.settle", self.port.settle(settlement)).await
     }
+    async fn tracked(&self, key: &DeliveryKey, answer: &Answer) -> Result<(), PortError> {
+        self.guard("ledger.tracked", self.port.tracked(key, answer)).await
+    }
     async fn deliveries_of(&self, message: MessageId) -> Result<Vec<Delivery>, PortError> {
         self.guard("ledger.deliveries_of", self.port.deliveries_of(message)).await
     }
@@ -248,6 +252,21 @@ impl<P: Signing> Signing for Guarded<P> {
 impl<P: Claims> Claims for Guarded<P> {
     async fn claim(&self, claim: &Claim) -> Result<Claimed, PortError> {
         self.guard("claims.claim", self.port.claim(claim)).await
+    }
+}
+
+impl<P: Timers> Timers for Guarded<P> {
+    async fn take(
+        &self,
+        before: Timestamp,
+        now: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Timer>, PortError> {
+        self.guard("timers.take", self.port.take(before, now, until, limit)).await
+    }
+    async fn remove(&self, timers: &[Timer]) -> Result<(), PortError> {
+        self.guard("timers.remove", self.port.remove(timers)).await
     }
 }
 

@@ -32,6 +32,7 @@ pub mod retry;
 pub mod route;
 pub mod signature;
 pub mod sweep;
+pub mod timer;
 pub mod url;
 pub mod version;
 

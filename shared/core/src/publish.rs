@@ -185,6 +185,7 @@ async fn give_up<H: Home>(
     why: &str,
 ) -> Result<Option<MessageRecord>, PortError> {
     let (message, now) = (&record.message, home.clock().now());
+    home.observer().observe(HubEvent::new(now, EventName::MessageRefused).about(message).because(why));
     // What cannot even be matched was promised to nobody that could be found now.
     for (route, endpoint) in router.targets(message).unwrap_or_default() {
         let delivery = Delivery {
@@ -198,13 +199,13 @@ async fn give_up<H: Home>(
             reason: Some(why.to_owned()),
             answer: None,
             next_round: false,
+            untracked: false,
         };
         let event = HubEvent::new(now, EventName::DeliveryDeadLettered)
             .about(message)
             .delivering(&delivery.key, &delivery.endpoint)
             .because(why);
-        let settlement = Settlement { delivery, parameters: Vec::new(), pause: None, messages: Vec::new() };
-        if let Settled::Recorded { .. } = home.store().settle(settlement).await? {
+        if let Settled::Recorded { .. } = home.store().settle(Settlement::alone(delivery)).await? {
             home.observer().observe(event);
         }
     }
@@ -236,6 +237,7 @@ fn told(epoch: Epoch, about: &Message, why: &str, now: Timestamp) -> Message {
         created_at: now,
         trace_id: about.trace_id.clone(),
         parent_id: Some(about.message_id),
+        parent_route: None,
         hops: about.hops,
         object: None,
         keys: BTreeMap::new(),

@@ -77,7 +77,7 @@ impl Promise<'_> {
         let failed = |error: serde_json::Error| PortError::permanent(error.to_string());
         // Whatever its size: the dispatcher fetches it.
         let message = claim::reference(self.message).map_err(failed)?;
-        let body = QueueBody { route: self.route.clone(), round: 1, message };
+        let body = QueueBody { route: self.route.clone(), round: 1, message, remote: None };
         let body = serde_json::to_string(&body).map_err(failed)?;
         Ok(Entry { body, attributes: BTreeMap::new(), delay: Duration::ZERO })
     }

@@ -13,6 +13,7 @@ use crossdock_core::{
     publish::{STALE_AFTER, publish, publish_stale},
     route::Router,
     sweep::{self, Swept},
+    timer,
 };
 use futures_util::FutureExt;
 use tokio::{
@@ -25,7 +26,7 @@ use crate::{home::LocalHome, store::Collector};
 
 /// Of all leases. One process per state folder: that of a run that a crash cut short is the next run's own.
 const OWNER: &str = "local";
-/// How often what a crash left pending is looked for.
+/// How often what a crash left pending is looked for, and what has waited for its time.
 const SWEEP: Duration = Duration::from_secs(1);
 /// How long a queue is left alone when nothing has announced itself: another process may have sent something.
 const IDLE: Duration = Duration::from_millis(500);
@@ -138,6 +139,21 @@ pub(crate) async fn sweep(home: Arc<LocalHome>, router: Arc<Router>, mut stopped
         let published = publish_stale(&*home, &router, &owner, stopping(&mut stopped.clone())).await;
         if let Err(error) = published {
             tracing::warn!(error = %error, "pending messages could not be published");
+        }
+    }
+}
+
+/// Puts what has waited into its queue when its time comes.
+pub(crate) async fn send_due(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stopping(&mut stopped) => return,
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = timer::fire(&*home, &hub).await {
+            tracing::warn!(error = %error, "what has waited for its time could not be sent; it is tried again");
         }
     }
 }

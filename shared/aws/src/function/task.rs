@@ -5,7 +5,7 @@
 //! `SourceFailing`, and no error of the function. An error of the function is what the hub itself could not do; Lambda
 //! tries it again, and then it lies in the queue for failed invocations.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use crossdock_core::{
     id::CollectionKey,
@@ -13,6 +13,7 @@ use crossdock_core::{
     port::{Home, LeaseError, LeaseOwner},
     publish::{Published, publish_stale},
     sweep::{Swept, sweep},
+    timer,
 };
 use crossdock_stack::limits::RESERVE;
 use serde::{Deserialize, Serialize};
@@ -28,8 +29,11 @@ use super::{
 #[serde(rename_all = "snake_case")]
 pub enum Done {
     Polled(Polled),
-    /// So many messages.
-    Published(usize),
+    /// What was left pending, and what had waited for its time.
+    Published {
+        messages: usize,
+        due: usize,
+    },
     Swept {
         messages: u64,
         missing: u64,
@@ -64,17 +68,28 @@ pub async fn handle<H: Home>(
     event: Value,
 ) -> Result<Done, Failure> {
     let time_is_up = invocation.only_left(RESERVE, work.home.clock());
-    let owner = LeaseOwner(invocation.request_id.clone());
+    // Lambda may run an asynchronous event twice, and both have its id.
+    let drawn = u128::from_be_bytes(work.home.random().bytes());
+    let owner = LeaseOwner(format!("{} {drawn:032x}", invocation.request_id));
     match task::read(event)? {
         Task::Poll(key) => {
             let poller = Poller::new(&*work.home, &work.hub, &work.router, owner).sharing(tokens);
             polled(&key, poller.poll_until(&key, time_is_up).await).map(Done::Polled)
         }
         Task::Publish => {
+            let mut time_is_up = pin!(time_is_up);
+            // Trouble with the one is none of the other's.
+            let due = tokio::select! {
+                due = timer::fire(&*work.home, &work.hub) => due,
+                () = &mut time_is_up => {
+                    return Err(Failure::Trouble("the time was up before all that is due was sent".to_owned()));
+                }
+            };
             let (published, ended) = publish_stale(&*work.home, &work.router, &owner, time_is_up).await?;
-            let Published { accepted, given_up, refused } = published;
-            tracing::info!(accepted, given_up, ended = ?ended, "published what was pending");
-            refused.map_or(Ok(Done::Published(accepted)), |error| Err(error.into()))
+            let Published { accepted: messages, given_up, refused } = published;
+            let due = due?;
+            tracing::info!(accepted = messages, given_up, due, ended = ?ended, "published what was pending, sent what was due");
+            refused.map_or(Ok(Done::Published { messages, due }), |error| Err(error.into()))
         }
         Task::Sweep => {
             let (swept, ended) = sweep(&*work.home, &work.hub, &owner, time_is_up).await?;

@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use crossdock_core::{
     Timestamp,
+    answer::Answer,
     id::{DeliveryKey, EndpointName},
     port::{Attempt, Delivery, DeliveryState, EndpointControl, Paused, PortError, Read},
 };
@@ -21,9 +22,11 @@ const RECEIVES: &str = "receives";
 const UPDATED_AT: &str = "at";
 const NEXT_ATTEMPT_AT: &str = "next_attempt_at";
 const NEXT_ROUND: &str = "next_round";
+/// There while the objects of its answer are still to be tracked.
+pub(super) const UNTRACKED: &str = "untracked";
 const REASON: &str = "reason";
 const ATTEMPTS: &str = "attempts";
-const ANSWER: &str = "answer";
+pub(super) const ANSWER: &str = "answer";
 
 pub(super) fn delivery_item(delivery: &Delivery) -> Result<Item, PortError> {
     let attempts: Vec<StoredAttempt> = delivery.attempts.iter().map(StoredAttempt::of).collect();
@@ -40,17 +43,24 @@ pub(super) fn delivery_item(delivery: &Delivery) -> Result<Item, PortError> {
     if delivery.next_round {
         put(NEXT_ROUND, flag(true));
     }
+    if delivery.untracked {
+        put(UNTRACKED, flag(true));
+    }
     if let Some(reason) = &delivery.reason {
         put(REASON, text(reason));
     }
     if let Some(answer) = &delivery.answer {
-        put(ANSWER, packed(to_json("answer", answer)?)?);
+        put(ANSWER, packed_answer(answer)?);
     }
     if delivery.state != DeliveryState::Delivered {
         keys::delivery_indexed(&delivery.key, &delivery.endpoint, delivery.state, delivery.updated_at)
             .put_into(&mut item);
     }
     Ok(item)
+}
+
+pub(super) fn packed_answer(answer: &Answer) -> Result<AttributeValue, PortError> {
+    packed(to_json("answer", answer)?)
 }
 
 /// With the key that it says itself.
@@ -75,19 +85,12 @@ pub(super) fn delivery(item: &Item, key: DeliveryKey) -> Read<Delivery> {
         reason: reader.optional_text(REASON)?.map(str::to_owned),
         answer: json(ANSWER)?.map(|answer| from_json("answer", &answer)).transpose()?,
         next_round: reader.flag(NEXT_ROUND)?,
+        untracked: reader.flag(UNTRACKED)?,
     })
 }
 
 fn state(text: &str) -> Option<DeliveryState> {
-    [
-        DeliveryState::Retrying,
-        DeliveryState::Delivered,
-        DeliveryState::DeadLettered,
-        DeliveryState::Superseded,
-        DeliveryState::Suppressed,
-    ]
-    .into_iter()
-    .find(|state| state.as_str() == text)
+    DeliveryState::ALL.into_iter().find(|state| state.as_str() == text)
 }
 
 #[derive(Serialize, Deserialize)]

@@ -10,6 +10,8 @@
 //! | message | `m#<message>` | `m` |
 //! | delivery | the message's | `d#<route>#<round>` |
 //! | pending mark | `p#<shard>` | `<message>` |
+//! | timer | `t#<minute>#<shard>` | `<message>#<route>#<round>` |
+//! | minute in which timers are due | `t` | `<minute>` |
 //! | lease and mark of a job | `hub` | `job#<job>` |
 //! | bookmark and lease of a collection | `c#<source>/<collection>` | `state` |
 //! | control record of an endpoint | `e#<endpoint>` | `control` |
@@ -45,6 +47,8 @@ use super::item::{Item, text};
 
 /// Of the pending marks: each read of what is pending asks them all.
 pub(super) const PENDING_SHARDS: u8 = 8;
+/// Of the timers that are due in one minute.
+pub(super) const TIMER_SHARDS: u8 = 4;
 /// Of an hour's messages, and of an endpoint's deliveries in one state.
 pub(super) const INDEX_SHARDS: u8 = 4;
 
@@ -115,7 +119,11 @@ pub(super) fn version(key: &ObjectKey, number: u64) -> Key {
 }
 
 pub(super) fn mention(key: &ObjectKey, stored_at: Timestamp, message: MessageId) -> Key {
-    Key::new(object(key), format!("{MENTIONS}{}#{message}", sortable(stored_at)))
+    mention_in(object(key), stored_at, message)
+}
+
+pub(super) fn mention_in(partition: String, stored_at: Timestamp, message: MessageId) -> Key {
+    Key::new(partition, format!("{MENTIONS}{}#{message}", sortable(stored_at)))
 }
 
 /// The message that a mention names.
@@ -144,6 +152,35 @@ pub(super) fn pending(id: MessageId) -> Key {
 
 pub(super) fn pending_shard(shard: u8) -> String {
     format!("p#{shard}")
+}
+
+pub(super) const MINUTES: &str = "t";
+
+pub(super) fn minute(due: Timestamp) -> Key {
+    Key::new(MINUTES, minute_of(due))
+}
+
+/// `2026-11-21T10:00`, in the order of the times.
+pub(super) fn minute_of(time: Timestamp) -> String {
+    let mut name = sortable(time);
+    name.truncate(16);
+    name
+}
+
+pub(super) fn timers(minute: &str, shard: u8) -> String {
+    format!("{MINUTES}#{minute}#{shard}")
+}
+
+pub(super) fn timer(key: &DeliveryKey, due: Timestamp) -> Key {
+    let pk = timers(&minute_of(due), shard(key.message, TIMER_SHARDS));
+    Key::new(pk, format!("{}#{}#{:010}", key.message, key.route, key.round))
+}
+
+/// What the key of a timer says.
+pub(super) fn timed(key: &Key) -> Option<DeliveryKey> {
+    let mut parts = key.sk.splitn(3, '#');
+    let (message, route, round) = (parts.next()?, parts.next()?, parts.next()?);
+    Some(DeliveryKey { message: message.parse().ok()?, route: route.parse().ok()?, round: round.parse().ok()? })
 }
 
 pub(super) fn collection(key: &CollectionKey) -> Key {
@@ -247,6 +284,10 @@ mod tests {
         check(delivery(&of_delivery("m")), &format!("m#{id}"), "d#book#0000000001");
         check(collection(&collection_key("my-store/orders.lines")), "c#my-store/orders.lines", "state");
         check(control(&endpoint("alpha")), "e#alpha", "control");
+        check(minute(at(59)), "t", "2026-11-21T10:00");
+        let of = timer(&of_delivery("m"), at(60));
+        let shard = id.as_bytes()[0] % TIMER_SHARDS;
+        check(of, &format!("t#2026-11-21T10:01#{shard}"), &format!("{id}#book#0000000001"));
         check(mention(&order, at(0), id), "o#my-store/orders/R1/2#3", &format!("m#2026-11-21T10:00:00.000000Z#{id}"));
         assert_eq!(by_hour(at(3599), 2), "s#2026-11-21T10#2");
         assert_eq!(by_id("R1"), "i#R1");
@@ -255,6 +296,7 @@ mod tests {
     #[test]
     fn keys_can_be_read_again() {
         let (id, key) = (message_id("m"), of_delivery("m"));
+        assert_eq!(timed(&timer(&key, at(0))), Some(key.clone()));
         assert_eq!(delivery_key(&delivery(&key)), Some(key));
         assert_eq!(mentioned(&mention(&order("R1"), at(0), id).sk), Some(id));
         assert_eq!(message_of(&message(id)), Some(id));

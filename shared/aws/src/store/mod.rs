@@ -30,6 +30,7 @@ mod pending;
 mod signing;
 mod sweep;
 mod terms;
+mod timers;
 mod transact;
 mod versions;
 
@@ -56,8 +57,9 @@ const WRITES: usize = 16;
 
 /// The table of one hub: [`VersionStore`](crossdock_core::port::VersionStore),
 /// [`Collections`](crossdock_core::port::Collections), [`Jobs`](crossdock_core::port::Jobs),
-/// [`Outbox`](crossdock_core::port::Outbox), [`Ledger`](crossdock_core::port::Ledger) and
-/// [`Signing`](crossdock_core::port::Signing). Clones share it.
+/// [`Outbox`](crossdock_core::port::Outbox), [`Ledger`](crossdock_core::port::Ledger),
+/// [`Claims`](crossdock_core::port::Claims), [`Signing`](crossdock_core::port::Signing) and
+/// [`Timers`](crossdock_core::port::Timers). Clones share it.
 #[derive(Clone)]
 pub struct DynamoStore(Arc<Inner>);
 

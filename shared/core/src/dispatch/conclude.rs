@@ -36,9 +36,10 @@ impl<H: Home> Dispatcher<H> {
         endpoint: &Endpoint,
         received: &Received,
         open: &Open,
-        mut outcome: Outcome,
+        outcome: Outcome,
         started: Timestamp,
     ) -> Result<Disposition, PortError> {
+        let mut outcome = outcome.to(&open.body);
         let mut less = [Less::FollowUps, Less::Nothing].into_iter();
         loop {
             let error = match self.conclude_with(endpoint, received, open, &outcome, started).await {
@@ -66,18 +67,34 @@ impl<H: Home> Dispatcher<H> {
         let mut delivery = self.delivery(&endpoint.name, received, open, now);
         let End { disposition, pause } = self.record(endpoint, &mut delivery, outcome, started, now);
         let messages = self.follow_ups(&open.body.message.envelope, &delivery, outcome.answer.as_ref(), now).await?;
+        let next = self.next(endpoint, &open.body, outcome, now).await?;
         let parameters = outcome.answer.as_ref().map(|answer| answer.parameters.clone()).unwrap_or_default();
         // Without an answer, the last one stays.
-        delivery.answer = outcome.answer.clone().map(kept).or(delivery.answer);
+        delivery.answer = match &outcome.answer {
+            Some(answer) => {
+                let mut answer = kept(answer.clone().after(delivery.answer.as_ref()));
+                if outcome.verdict.is_success() && !answer.objects.is_empty() {
+                    self.look_at(&mut answer).await?;
+                    delivery.untracked = true;
+                }
+                Some(answer)
+            }
+            None => delivery.answer,
+        };
 
         self.observe_attempt(&delivery, &open.body.message.envelope);
         if delivery.state == DeliveryState::DeadLettered {
             self.send_dead_letter(received, &delivery).await?;
         }
-        let settlement =
-            Settlement { delivery: delivery.clone(), parameters, pause: pause.clone(), messages: messages.clone() };
+        let settlement = Settlement {
+            delivery: delivery.clone(),
+            parameters,
+            pause: pause.clone(),
+            messages: messages.clone(),
+            next: next.clone(),
+        };
         let fresh: Vec<MessageRecord> = match self.home.store().settle(settlement).await? {
-            Settled::AlreadyEnded(known) => return self.clear(&endpoint.name, received, &known).await,
+            Settled::AlreadyEnded(known) => return self.clear(&endpoint.name, received, open, &known).await,
             // What an earlier attempt's answer said already was published then.
             Settled::Recorded { new } => {
                 messages.into_iter().zip(new).filter_map(|(message, new)| new.then_some(message)).collect()
@@ -91,9 +108,10 @@ impl<H: Home> Dispatcher<H> {
         if let Err(error) = publish(&*self.home, &self.router, &fresh).await {
             tracing::warn!(error = %error, "follow-ups stay pending");
         }
-        if delivery.next_round {
-            self.send_next_round(&endpoint.name, &received.body).await?;
+        if let Some(next) = next {
+            self.put_off_until_due(&open.body.message.envelope, next, now).await;
         }
+        self.clear(&endpoint.name, received, open, &delivery).await?;
         Ok(disposition)
     }
 
@@ -107,7 +125,7 @@ impl<H: Home> Dispatcher<H> {
         now: Timestamp,
     ) -> End {
         let failure = match &outcome.verdict {
-            Verdict::Delivered | Verdict::AskAgain => None,
+            Verdict::Delivered | Verdict::AskAgain | Verdict::NotFinished => None,
             Verdict::Failed { why, .. } | Verdict::DeadLetter { why } | Verdict::Gone { why } => Some(why.clone()),
         };
         delivery.attempts.push(Attempt {
@@ -119,7 +137,7 @@ impl<H: Home> Dispatcher<H> {
         let attempts = u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX);
         let mut pause = None;
         let disposition = match &outcome.verdict {
-            Verdict::Delivered => {
+            Verdict::Delivered | Verdict::NotFinished => {
                 delivery.state = DeliveryState::Delivered;
                 Disposition::Delete
             }
@@ -156,13 +174,18 @@ impl<H: Home> Dispatcher<H> {
         End { disposition, pause }
     }
 
-    /// The round has ended before: what is left is the queue.
+    /// What the record asks for beside itself is done, once more where it may have been done before; then what is left
+    /// is the queue.
     pub(super) async fn clear(
         &self,
         endpoint: &EndpointName,
         received: &Received,
+        open: &Open,
         known: &Delivery,
     ) -> Result<Disposition, PortError> {
+        if known.untracked {
+            self.track(&open.body.message.envelope, known).await?;
+        }
         if known.next_round {
             self.send_next_round(endpoint, &received.body).await?;
         }

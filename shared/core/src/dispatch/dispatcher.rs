@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     fmt,
     future::{Future, pending},
     panic::AssertUnwindSafe,
@@ -14,13 +15,15 @@ use futures_util::{
 use serde_json::Value;
 
 use super::{
-    outcome::{Outcome, paused_wait},
+    destination::destination,
+    outcome::{Asked, Outcome, paused_wait},
     outgoing,
     poison::{finished, is_poison, is_suspect, would_be_suspect},
     signing::Signed,
 };
 use crate::{
     Timestamp,
+    answer::Scope,
     hub::{Hub, Route},
     id::{DeliveryKey, EndpointName},
     message::Envelope,
@@ -33,7 +36,7 @@ use crate::{
 };
 
 /// How long an entry for a route that the hub does not have is kept for a deploy to catch up.
-const UNKNOWN_ROUTE_PATIENCE: Duration = Duration::from_secs(3600);
+pub(crate) const UNKNOWN_ROUTE_PATIENCE: Duration = Duration::from_secs(3600);
 const UNKNOWN_ROUTE_WAIT: Duration = Duration::from_secs(60);
 /// How long an entry is hidden when our own store could not be reached.
 const TROUBLE_WAIT: Duration = Duration::from_secs(5);
@@ -75,7 +78,7 @@ pub(super) struct Open {
 
 pub struct Dispatcher<H: Home> {
     pub(super) home: Arc<H>,
-    hub: Arc<Hub>,
+    pub(super) hub: Arc<Hub>,
     pub(super) router: Arc<Router>,
 }
 
@@ -263,7 +266,7 @@ impl<H: Home> Dispatcher<H> {
         let now = self.home.clock().now();
         let key = open.body.key();
         if let Some(known) = open.known.as_ref().filter(|known| known.state.ended()) {
-            return self.clear(name, received, known).await;
+            return self.clear(name, received, open, known).await;
         }
         let (Some(route), Some(endpoint)) = (self.route(name, &key), self.hub.endpoints.get(name)) else {
             return self.unknown_route(name, received, open, now).await;
@@ -273,7 +276,7 @@ impl<H: Home> Dispatcher<H> {
         }
         let message = &open.body.message.envelope;
         if message.hops > self.hub.limits.hops {
-            let why = format!("loop: {} answers led here, the limit is {}", message.hops, self.hub.limits.hops);
+            let why = self.loop_of(&key, message).await?;
             return self.dead_letter(name, received, open, &why, now).await;
         }
         if let Some(paused) = &open.control.paused {
@@ -286,20 +289,31 @@ impl<H: Home> Dispatcher<H> {
         if is_suspect(received, open.known.as_ref())
             && let Settled::AlreadyEnded(known) = self.begin(name, received, open, now).await?
         {
-            return self.clear(name, received, &known).await;
+            return self.clear(name, received, open, &known).await;
         }
 
         if let Some(first) = self.claimed_before(route, open, now).await? {
             return self.suppress(name, received, open, first, now).await;
         }
-        let secrets = match outgoing::secret_parameters(route, self.home.secrets()).await {
+        let to = match destination(endpoint, route, open.body.remote.as_ref()) {
+            Ok(to) => to,
+            Err(why) => return self.conclude(endpoint, received, open, Outcome::failed(why), now).await,
+        };
+        let secrets = match to.is_endpoint() {
+            true => outgoing::secret_parameters(route, self.home.secrets()).await,
+            false => Ok(BTreeMap::new()),
+        };
+        let secrets = match secrets {
             Ok(secrets) => secrets,
             Err(error) => {
                 return self.conclude(endpoint, received, open, Outcome::failed(error.to_string()), now).await;
             }
         };
-        let sent = outgoing::parameters(route, &open.control.parameters, &secrets);
-        let target = outgoing::Target { hub: &self.hub, endpoint, route };
+        let sent = match to.is_endpoint() {
+            true => outgoing::parameters(route, &open.control.parameters, &secrets),
+            false => BTreeMap::new(),
+        };
+        let target = outgoing::Target { hub: &self.hub, endpoint, to };
         let bring = outgoing::Sent {
             key: &key,
             message: &open.body.message,
@@ -315,8 +329,15 @@ impl<H: Home> Dispatcher<H> {
                     Either::Left((answer, _)) => answer,
                     Either::Right(_) => return self.put_off(name, received, open, Duration::ZERO, now).await,
                 };
-                let written_back = &open.control.parameters;
-                Outcome::of(answer, endpoint, &key, &sent, &secrets, written_back, self.home.clock().now())
+                let asked = Asked {
+                    endpoint,
+                    scope: Scope { hub: &self.hub, source: &message.source },
+                    key: &key,
+                    sent: &sent,
+                    secrets: &secrets,
+                    current: &open.control.parameters,
+                };
+                Outcome::of(answer, &asked, self.home.clock().now())
             }
         };
         self.conclude(endpoint, received, open, outcome, now).await
@@ -374,6 +395,7 @@ impl<H: Home> Dispatcher<H> {
             reason: None,
             answer: open.known.as_ref().and_then(|known| known.answer.clone()),
             next_round: false,
+            untracked: false,
         }
     }
 

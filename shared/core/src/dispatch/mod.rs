@@ -9,17 +9,23 @@
 //! [`Dispatcher`] reads for a whole batch at once and settles entry by entry, so that no entry waits for its neighbours.
 
 mod bounds;
+mod chain;
 mod conclude;
+mod destination;
 mod dispatcher;
 mod ending;
 mod fetch;
 mod format;
 #[cfg(test)]
 mod golden;
+mod objects;
 mod once;
 mod outcome;
 mod outgoing;
 mod poison;
 mod signing;
+mod waiting;
 
+pub(crate) use dispatcher::UNKNOWN_ROUTE_PATIENCE;
 pub use dispatcher::{Dispatcher, Disposition, Job};
+pub use waiting::MOST_POLLS;

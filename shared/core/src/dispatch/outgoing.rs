@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use super::{
+    destination::Destination,
     format::{self, Told},
     signing::Signed,
 };
@@ -13,9 +14,8 @@ use crate::{
     hub::{self, Endpoint, Hub, Route},
     id::DeliveryKey,
     message::{Carried, Envelope},
-    port::{EndpointRequest, HeaderValue, PortError, Secrets, UrlOrigin},
+    port::{EndpointRequest, HeaderValue, PortError, Secrets},
     signature::signatures,
-    url::join,
 };
 
 /// The route's parameters that are secrets, looked up for this attempt. They are sent, and go nowhere else.
@@ -51,11 +51,11 @@ pub(super) fn parameters<'a>(
 }
 
 /// Where an attempt goes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Target<'a> {
     pub hub: &'a Hub,
     pub endpoint: &'a Endpoint,
-    pub route: &'a Route,
+    pub to: Destination,
 }
 
 /// What it brings there.
@@ -72,7 +72,7 @@ pub(super) struct Sent<'a> {
 /// # Errors
 /// A secret is not there or of no use, or the message is not what it should be.
 pub(super) async fn request(
-    Target { hub, endpoint, route }: Target<'_>,
+    Target { hub, endpoint, to }: Target<'_>,
     sent: Sent<'_>,
     secrets: &impl Secrets,
 ) -> Result<EndpointRequest, PortError> {
@@ -81,28 +81,31 @@ pub(super) async fn request(
     let told = Told { key, message, current, parameters, traceparent: &traceparent };
     let body = told.body(endpoint.format).map_err(|error| PortError::permanent(unshowable(&error)))?;
     let webhook_id = key.webhook_id();
-    let signature = signatures(&signed.secrets(endpoint, secrets).await?, &webhook_id, signed.at, &body);
-
     let plain = |name: &str, value: String| (name.to_owned(), HeaderValue::Plain(value));
+    let own = to.is_endpoint();
+    let meant_for_it = endpoint.headers.iter().filter(|_| own);
     let mut headers: Vec<(String, HeaderValue)> =
-        endpoint.headers.iter().map(|(name, value)| plain(&name.to_ascii_lowercase(), value.clone())).collect();
+        meant_for_it.map(|(name, value)| plain(&name.to_ascii_lowercase(), value.clone())).collect();
     headers.push(plain("content-type", format::content_type(endpoint.format).to_owned()));
-    headers.push(plain("webhook-id", webhook_id));
+    headers.push(plain("webhook-id", webhook_id.clone()));
     headers.push(plain("webhook-timestamp", signed.at.as_second().to_string()));
-    // Not printed: whoever has it can send the same once more for five minutes.
-    headers.push(("webhook-signature".to_owned(), HeaderValue::Secret(signature)));
     headers.push(plain("traceparent", traceparent));
     headers.push(plain("x-hub-store", hub.name.to_string()));
-    if let Some(token) = &endpoint.token {
+    if own {
+        let signature = signatures(&signed.secrets(endpoint, secrets).await?, &webhook_id, signed.at, &body);
+        // Not printed: whoever has it can send the same once more for five minutes.
+        headers.push(("webhook-signature".to_owned(), HeaderValue::Secret(signature)));
+    }
+    if let Some(token) = endpoint.token.as_ref().filter(|_| own) {
         headers.push(("x-hub-token".to_owned(), HeaderValue::Secret(secrets.secret(token).await?)));
     }
     Ok(EndpointRequest {
-        url: join(&endpoint.url, &route.path),
+        url: to.url,
         headers,
         body,
         timeout: endpoint.timeout,
         max_body: hub.limits.response,
-        origin: UrlOrigin::HubFile,
+        origin: to.origin,
     })
 }
 

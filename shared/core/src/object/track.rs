@@ -10,22 +10,25 @@ use serde_json::Value;
 
 use super::{
     decide::{Context, Decision, Deriving, decide, deriving, trace_id},
+    news::News,
     record::{Record, SetAside},
 };
 use crate::{
     Timestamp,
     event::{EventName, HubEvent},
-    hub::{Collection, Hub, ObjectRules, Start},
+    hub::{Collection, Hub, ObjectRules},
     id::{ContentHash, ObjectKey, ObjectType},
     json::content_hash,
-    message::MessageRecord,
-    port::{CollectionState, CommitError, Home, PortError, VersionStore},
+    message::{Lineage, MessageRecord},
+    port::{CommitError, Home, PortError, VersionStore},
     route::{RouteError, Router},
     version::{Head, ObjectCommit, Version, VersionRef},
 };
 
 /// How often a record is looked at again before its collection is given up for this time.
 const TRIES: usize = 20;
+/// How many versions of an object are looked through for what an answer gave.
+const LOOKED_BACK: u64 = 100;
 
 #[derive(Debug, thiserror::Error)]
 pub enum TrackError {
@@ -37,33 +40,17 @@ pub enum TrackError {
     Contended { object: ObjectKey },
 }
 
-/// Whether an object that was never seen is news, or was old before the hub came.
-#[derive(Debug, Clone, Copy)]
-pub struct News {
-    pub start: Start,
-    pub started_at: Timestamp,
-    /// One complete run has been made.
-    pub baseline_done: bool,
-}
+/// The heads when an answer came, by the objects' names (`my-store/orders/R1`); of what was not there yet, nothing.
+///
+/// What an answer gave may be looked at again long after it was stored, by whoever takes up what a crash left. Versions
+/// that came since then tell whether that object has been there already.
+pub type Since = BTreeMap<String, u64>;
 
-impl News {
-    pub fn of(collection: &Collection, state: &CollectionState, now: Timestamp) -> Self {
-        Self {
-            start: collection.start,
-            started_at: state.started_at.unwrap_or(now),
-            baseline_done: state.baseline_done,
-        }
-    }
-
-    fn is(&self, created: Option<Timestamp>) -> bool {
-        let from = match self.start {
-            Start::All => return true,
-            Start::Now => self.started_at,
-            Start::At(from) => from,
-        };
-        // Many sources write whole seconds: what was made within the second of the start is news.
-        created.map_or(self.baseline_done, |created| created.as_second() >= from.as_second())
-    }
+/// Where objects come from that an answer gave.
+#[derive(Debug, Clone)]
+pub struct Given {
+    pub lineage: Lineage,
+    pub since: Since,
 }
 
 /// What would be, or was, stored for one object.
@@ -124,6 +111,7 @@ pub struct Tracker<'a, H: Home> {
     home: &'a H,
     hub: &'a Hub,
     router: &'a Router,
+    given: Option<Given>,
 }
 
 impl<H: Home> std::fmt::Debug for Tracker<'_, H> {
@@ -134,7 +122,14 @@ impl<H: Home> std::fmt::Debug for Tracker<'_, H> {
 
 impl<'a, H: Home> Tracker<'a, H> {
     pub fn new(home: &'a H, hub: &'a Hub, router: &'a Router) -> Self {
-        Self { home, hub, router }
+        Self { home, hub, router, given: None }
+    }
+
+    /// Of objects that an answer gave: their messages follow from it, and what has been stored of them since is left
+    /// alone.
+    #[must_use]
+    pub fn given(self, given: Given) -> Self {
+        Self { given: Some(given), ..self }
     }
 
     /// Stores what changed. A key that stands in `records` more than once is taken in the order given.
@@ -254,7 +249,9 @@ impl<'a, H: Home> Tracker<'a, H> {
             epoch: self.home.store().epoch().await?,
             hub: self.hub.name.clone(),
             now: self.home.clock().now(),
+            lineage: self.given.as_ref().map(|given| given.lineage.clone()),
         };
+        let stored = self.stored_since(&seen, &heads).await?;
         let mut decisions = Vec::with_capacity(seen.0.len());
         for one in &seen.0 {
             let head = heads.get(one.key);
@@ -267,7 +264,10 @@ impl<'a, H: Home> Tracker<'a, H> {
                     _ => true,
                 },
             };
-            decisions.push(decide(head, one.hash, one.deleted, is_news));
+            decisions.push(match stored.contains(one.key) {
+                true => Decision::Unchanged,
+                false => decide(head, one.hash, one.deleted, is_news),
+            });
         }
         let bodies = self.parent_bodies(&seen, &decisions, &heads, &mut unreadable).await?;
 
@@ -310,6 +310,46 @@ impl<'a, H: Home> Tracker<'a, H> {
             }
         }
         Ok(plan)
+    }
+
+    /// The heads of the objects and their children, for [`Given`].
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn since(&self, collection: &Collection, records: &[Record]) -> Result<Since, TrackError> {
+        let seen = Seen::of(collection, records);
+        let (heads, _) = self.heads(&seen).await?;
+        Ok(heads.into_iter().map(|(key, head)| (key.to_string(), head.version)).collect())
+    }
+
+    /// Which of the objects that were given have been stored as they are since then: by an earlier run that did not get
+    /// to its end, or because a poll came to know of them.
+    async fn stored_since(
+        &self,
+        seen: &Seen<'_>,
+        heads: &BTreeMap<ObjectKey, Head>,
+    ) -> Result<HashSet<ObjectKey>, TrackError> {
+        let Some(given) = &self.given else { return Ok(HashSet::new()) };
+        let mut refs = Vec::new();
+        let mut wanted = Vec::new();
+        for one in &seen.0 {
+            let Some(head) = heads.get(one.key) else { continue };
+            let since = given.since.get(&one.key.to_string()).copied().unwrap_or(1);
+            // The head itself is compared in any case.
+            for number in since.max(head.version.saturating_sub(LOOKED_BACK))..head.version {
+                refs.push(VersionRef { key: one.key.clone(), number });
+                wanted.push(one);
+            }
+        }
+        if refs.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let versions = self.home.store().versions(&refs).await?;
+        let found = wanted.iter().zip(versions).filter(|(one, version)| {
+            // One that cannot be read is taken for another one.
+            matches!(version, Ok(Some(version)) if (version.hash, version.deleted) == (one.hash, one.deleted))
+        });
+        Ok(found.map(|(one, _)| one.key.clone()).collect())
     }
 
     /// The heads that are there, and why others cannot be read.

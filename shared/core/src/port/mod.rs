@@ -10,6 +10,7 @@ mod outside;
 mod queue;
 mod signing;
 mod store;
+mod timer;
 
 pub use bus::*;
 pub use claims::*;
@@ -18,6 +19,7 @@ pub use outside::*;
 pub use queue::*;
 pub use signing::*;
 pub use store::*;
+pub use timer::*;
 
 /// A call to the outside failed. What it says is for operators; nothing in it is a payload or a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,7 +73,7 @@ pub fn whole<T>(read: Vec<Read<T>>) -> Result<Vec<T>, PortError> {
 
 /// Everything a home provides. The use cases are generic over this one trait.
 pub trait Home: Send + Sync + 'static {
-    type Store: VersionStore + Collections + Outbox + Ledger + Signing + Claims + Jobs;
+    type Store: VersionStore + Collections + Outbox + Ledger + Signing + Claims + Timers + Jobs;
     type Bus: Bus;
     type Queues: Queues;
     type Source: SourceClient;

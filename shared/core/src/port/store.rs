@@ -5,7 +5,7 @@ use std::future::Future;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Generations, PortError, Read, Unreadable};
+use super::{Generations, Next, PortError, Read, Unreadable};
 use crate::{
     Timestamp,
     answer::Answer,
@@ -223,6 +223,8 @@ pub struct StoredPage {
 /// How a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryState {
+    /// Put off by an answer; its first attempt is due at `next_attempt_at`.
+    Waiting,
     /// Failed so far; will be tried again.
     Retrying,
     Delivered,
@@ -234,8 +236,12 @@ pub enum DeliveryState {
 }
 
 impl DeliveryState {
+    pub const ALL: [Self; 6] =
+        [Self::Waiting, Self::Retrying, Self::Delivered, Self::DeadLettered, Self::Superseded, Self::Suppressed];
+
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Waiting => "waiting",
             Self::Retrying => "retrying",
             Self::Delivered => "delivered",
             Self::DeadLettered => "dead_lettered",
@@ -246,7 +252,7 @@ impl DeliveryState {
 
     /// Nothing more happens to it in this round.
     pub fn ended(self) -> bool {
-        self != Self::Retrying
+        !matches!(self, Self::Waiting | Self::Retrying)
     }
 }
 
@@ -280,6 +286,8 @@ pub struct Delivery {
     pub answer: Option<Answer>,
     /// The answer asked for another round, which must be in the queue before this one's entry is deleted.
     pub next_round: bool,
+    /// The answer gave objects that are still to be tracked, from what is stored of it here.
+    pub untracked: bool,
 }
 
 /// One record per endpoint: what its answers wrote back, and whether it is paused.
@@ -317,6 +325,15 @@ pub struct Settlement {
     pub pause: Option<Paused>,
     /// Follow-ups and notifications, stored pending; an id that is there already is left as it is.
     pub messages: Vec<MessageRecord>,
+    /// What the answer put off.
+    pub next: Option<Next>,
+}
+
+impl Settlement {
+    /// Of which nothing follows.
+    pub fn alone(delivery: Delivery) -> Self {
+        Self { delivery, parameters: Vec::new(), pause: None, messages: Vec::new(), next: None }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -337,6 +354,10 @@ pub trait Ledger: Send + Sync {
 
     /// One write; a round that has ended never changes again.
     fn settle(&self, settlement: Settlement) -> impl Future<Output = Result<Settled, PortError>> + Send;
+
+    /// The objects that a delivery's answer gave are tracked: takes back [`Delivery::untracked`], and keeps the answer as
+    /// it is now. Where the mark is gone already, nothing happens.
+    fn tracked(&self, key: &DeliveryKey, answer: &Answer) -> impl Future<Output = Result<(), PortError>> + Send;
 
     /// All rounds for all routes of one message.
     fn deliveries_of(&self, message: MessageId) -> impl Future<Output = Result<Vec<Delivery>, PortError>> + Send;

@@ -120,7 +120,8 @@ pub(super) fn old_message() -> String {
             AND CASE WHEN json_valid(e.body) THEN unhex(e.body ->> '$.message.message_id', '-') END = m.id
             AND NOT ({OLD_LETTER}))
          AND NOT EXISTS (SELECT * FROM deliveries d WHERE d.message = m.id
-            AND (d.state = '{retrying}' OR d.updated_at >= :deliveries))",
+            AND (d.state IN ('{waiting}', '{retrying}') OR d.updated_at >= :deliveries))",
+        waiting = DeliveryState::Waiting.as_str(),
         retrying = DeliveryState::Retrying.as_str(),
     )
 }

@@ -33,6 +33,7 @@ mod readers;
 mod signing;
 mod stats;
 mod sync;
+mod timers;
 mod versions;
 mod writer;
 
@@ -48,7 +49,7 @@ pub use self::{
     bus::{LocalBus, Targets},
     gc::{Collector, Expired, Lot},
     open::OpenError,
-    queues::{LocalQueues, QueueCounts, QueueSettings},
+    queues::{LocalQueues, QueueSettings},
     stats::{DeliveryCounts, Stats},
     writer::WriteCounts,
 };
@@ -62,7 +63,8 @@ use self::{
 
 /// An open store: [`VersionStore`](crossdock_core::port::VersionStore),
 /// [`Collections`](crossdock_core::port::Collections), [`Outbox`](crossdock_core::port::Outbox),
-/// [`Ledger`](crossdock_core::port::Ledger) and [`Signing`](crossdock_core::port::Signing). Clones share it.
+/// [`Ledger`](crossdock_core::port::Ledger), [`Claims`](crossdock_core::port::Claims),
+/// [`Signing`](crossdock_core::port::Signing) and [`Timers`](crossdock_core::port::Timers). Clones share it.
 ///
 /// When the last clone goes, what was handed over is still written and the file is closed, but nobody waits for it;
 /// [`Database::close`] does.

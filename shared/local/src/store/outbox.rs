@@ -166,17 +166,22 @@ impl MessageRow {
 
 /// `false`: a message of this id is there already and stays as it is, pending or not.
 pub(super) fn store_pending(connection: &Connection, row: &MessageRow, now: i64) -> Result<bool, Failure> {
-    let inserted = connection
-        .prepare_cached(
-            "INSERT INTO messages (id, object_group, disabled_routes, body, stored_at) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (id) DO NOTHING",
-        )?
-        .execute(params![row.id.as_bytes(), row.object_group, row.disabled_routes, row.body, now])?;
-    if inserted == 0 {
+    if !store_message(connection, row, now)? {
         return Ok(false);
     }
     connection
         .prepare_cached("INSERT INTO pending (message, stored_at) VALUES (?1, ?2)")?
         .execute(params![connection.last_insert_rowid(), now])?;
     Ok(true)
+}
+
+/// The same without a pending mark, for one that goes over no bus.
+pub(super) fn store_message(connection: &Connection, row: &MessageRow, now: i64) -> Result<bool, Failure> {
+    let inserted = connection
+        .prepare_cached(
+            "INSERT INTO messages (id, object_group, disabled_routes, body, stored_at) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (id) DO NOTHING",
+        )?
+        .execute(params![row.id.as_bytes(), row.object_group, row.disabled_routes, row.body, now])?;
+    Ok(inserted == 1)
 }

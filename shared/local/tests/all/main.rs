@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what went wrong by failing")]
 
+mod answering;
+mod auditing;
+mod claiming;
+mod conversation;
 mod delivering;
 mod dying;
 mod every_fault;
@@ -13,3 +17,4 @@ mod restarting;
 mod stage;
 mod sweeping;
 mod too_large;
+mod waiting;

@@ -27,7 +27,7 @@ async fn claim_only(stage: &Stage, ids: &[MessageId], lost: &[MessageId]) {
             message.message_id = MessageId::from_bytes([0x8f; 16]);
         }
         let message = claim::reference(&message).unwrap();
-        let body = QueueBody { route: "all".parse().unwrap(), round: 1, message };
+        let body = QueueBody { route: "all".parse().unwrap(), round: 1, message, remote: None };
         let body = serde_json::to_string(&body).unwrap();
         assert!(!body.contains("\"n\":1"), "{body}");
         let entry = Entry { body, attributes: BTreeMap::new(), delay: Duration::ZERO };

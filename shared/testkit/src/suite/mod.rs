@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod outbox;
 pub mod queues;
 pub mod signing;
+pub mod timers;
 pub mod versions;
 
 use std::{future::Future, time::Duration};
@@ -22,7 +23,7 @@ use crossdock_core::{
     message::MessageRecord,
     port::{
         Bus, Claims, Collections, Jobs, Ledger, Outbox, PendingPage, PortError, QueueName, Queues, Received, Signing,
-        VersionStore,
+        Timers, VersionStore,
     },
 };
 
@@ -32,7 +33,7 @@ use crate::{build::endpoint, clock::TestClock};
 
 /// An empty store and the clock it was made with.
 pub trait StoreFixture: Sync {
-    type Store: VersionStore + Collections + Outbox + Ledger + Claims + Signing + Jobs;
+    type Store: VersionStore + Collections + Outbox + Ledger + Claims + Signing + Timers + Jobs;
 
     fn store(&self) -> &Self::Store;
     fn clock(&self) -> &TestClock;
@@ -156,6 +157,7 @@ mod tests {
             include_str!("outbox.rs"),
             include_str!("queues.rs"),
             include_str!("signing.rs"),
+            include_str!("timers.rs"),
             include_str!("versions.rs"),
         ] {
             check(suite);

@@ -6,9 +6,10 @@ use serde_json::json;
 use super::*;
 use crate::{
     Timestamp,
+    dispatch::destination::destination,
     id::{MessageId, SecretName},
     message::Message,
-    port::{Generations, SigningKey},
+    port::{Generations, Remote, SigningKey, UrlOrigin},
 };
 
 fn hub() -> Hub {
@@ -76,9 +77,19 @@ fn now() -> Timestamp {
 }
 
 fn try_sent(route: &str, round: u32, generations: Generations) -> Result<EndpointRequest, PortError> {
+    try_sent_to(route, round, generations, None)
+}
+
+fn try_sent_to(
+    route: &str,
+    round: u32,
+    generations: Generations,
+    remote: Option<&Remote>,
+) -> Result<EndpointRequest, PortError> {
     let hub = hub();
     let route = hub.routes.iter().find(|known| known.name.as_str() == route).unwrap();
-    let target = Target { hub: &hub, endpoint: &hub.endpoints[&route.to], route };
+    let endpoint = &hub.endpoints[&route.to];
+    let target = Target { hub: &hub, endpoint, to: destination(endpoint, route, remote).unwrap() };
     let (nothing, no_secrets) = (BTreeMap::new(), BTreeMap::new());
     let sent = Sent {
         key: &DeliveryKey { message: message().message_id, route: route.name.clone(), round },
@@ -123,6 +134,26 @@ fn a_request_carries_the_headers_of_the_contract() {
     assert_eq!((request.timeout.as_secs(), request.max_body), (7, 256 * 1024));
     assert_eq!(request.origin, UrlOrigin::HubFile);
     assert_eq!(header(&sent("open", 1), "x-hub-token"), None);
+}
+
+/// What is meant for the endpoint goes to no address that an answer names elsewhere.
+#[test]
+fn a_stranger_gets_no_token_and_no_headers() {
+    let check = |update_url: &str, url: &str, token: Option<&str>, tenant: Option<&str>| {
+        let of = message().message_id;
+        let remote = Remote { update_url: update_url.to_owned(), poll: 1, of, of_round: 1 };
+        let request = try_sent_to("mail", 1, Generations::default(), Some(&remote)).unwrap();
+        assert_eq!(header(&request, "webhook-signature").is_some(), token.is_some(), "{update_url}");
+        assert_eq!(request.url.as_str(), url);
+        assert_eq!(header(&request, "x-hub-token").as_deref(), token, "{update_url}");
+        assert_eq!(header(&request, "x-tenant").as_deref(), tenant, "{update_url}");
+        assert_eq!(header(&request, "webhook-id"), Some(of.to_string()));
+        let expected = if token.is_some() { UrlOrigin::HubFile } else { UrlOrigin::Answer };
+        assert_eq!(request.origin, expected, "{update_url}");
+    };
+    check("jobs/7", "http://mail.test/jobs/7", Some("secret hush-mail-token"), Some("eu"));
+    check("http://jobs.test/7", "http://jobs.test/7", None, None);
+    check("https://mail.test/7", "https://mail.test/7", None, None);
 }
 
 #[test]

@@ -57,7 +57,12 @@ const LETTER: [(&str, &str); 2] = [("reason", "retries exhausted"), ("message_id
 
 /// An entry about a message, such as a further round, or with attributes a dead letter.
 fn about(name: &str, attributes: &[(&str, &str)]) -> Entry {
-    let body = QueueBody { route: "book".parse().unwrap(), round: 2, message: Carried::of(&message(name)).unwrap() };
+    let body = QueueBody {
+        route: "book".parse().unwrap(),
+        round: 2,
+        message: Carried::of(&message(name)).unwrap(),
+        remote: None,
+    };
     let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Entry { attributes, ..entry(serde_json::to_string(&body).unwrap()) }
 }

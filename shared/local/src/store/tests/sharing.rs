@@ -109,6 +109,7 @@ async fn stats_count_everything_once() {
         (3, DeliveryState::DeadLettered),
         (4, DeliveryState::Superseded),
         (5, DeliveryState::Suppressed),
+        (6, DeliveryState::Waiting),
     ]);
     for (count, state) in states {
         for n in 0..count {
@@ -119,7 +120,8 @@ async fn stats_count_everything_once() {
     // One goes on; a round is counted once.
     let delivered = Delivery { attempts: vec![], ..delivery(delivery_key("Retrying 0"), DeliveryState::Delivered) };
     assert_eq!(database.settle(settlement(delivered)).await, Ok(Settled::Recorded { new: Vec::new() }));
-    let deliveries = DeliveryCounts { retrying: 0, delivered: 3, dead_lettered: 3, superseded: 4, suppressed: 5 };
+    let deliveries =
+        DeliveryCounts { waiting: 6, retrying: 0, delivered: 3, dead_lettered: 3, superseded: 4, suppressed: 5 };
     let expected = Stats { objects: 2, versions: 4, messages: 4, pending: 1, deliveries };
     assert_eq!(database.stats().await, Ok(expected));
 }

@@ -116,6 +116,9 @@ macro_rules! suites {
             mod signing {
                 crossdock_testkit::signing_suite!(super::super::Fixture::$home());
             }
+            mod timers {
+                crossdock_testkit::timers_suite!(super::super::Fixture::$home());
+            }
             mod queues {
                 crossdock_testkit::queues_suite!(super::super::Fixture::$home());
             }

@@ -71,6 +71,25 @@ async fn a_message_is_forgotten_after_its_term_and_so_are_its_deliveries() {
     assert_eq!(store.messages(&[message_id("m")]).await.and_then(whole), Ok(vec![Some(record)]));
 }
 
+/// What is found by its object is found as long as it is there.
+#[tokio::test]
+async fn a_mention_is_renewed_with_its_message() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let record = record(message_about(&version(&order("R1"), 1, json!({"n": 1}))));
+    let id = record.message.message_id;
+    assert_eq!(store.put(vec![record.clone()]).await, [Ok(true)]);
+    fixture.clock.advance(10 * DAY);
+    let mut key = delivery_key("m");
+    key.message = id;
+    store.settle(settlement(delivery(key, DeliveryState::DeadLettered))).await.unwrap();
+    let later: Vec<i64> = terms(&fixture).await.into_iter().map(|(_, _, days)| days).collect();
+    assert_eq!(later, [60, 60, 60], "message, mention, delivery");
+    store.published(&[id]).await.unwrap();
+    fixture.clock.advance(TERM - SECOND);
+    assert_eq!(store.messages_of(&order("R1")).await.and_then(whole), Ok(vec![record]));
+}
+
 #[tokio::test]
 async fn what_is_not_over_is_never_forgotten() {
     let fixture = Fixture::new().await;

@@ -23,6 +23,9 @@ mod claims {
 mod signing {
     crossdock_testkit::signing_suite!(crate::support::Fixture::new());
 }
+mod timers {
+    crossdock_testkit::timers_suite!(crate::support::Fixture::new());
+}
 mod ledger {
     crossdock_testkit::ledger_suite!(crate::support::Fixture::new());
 }
