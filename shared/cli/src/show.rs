@@ -307,6 +307,12 @@ mod text {
             out::line(&format!("{indent}  {}{failure} in {} ms", of(attempt, "at"), of(attempt, "took_ms")));
         }
         answer(&delivery["answer"], &format!("{indent}  "));
+        for poll in list(delivery, "polls") {
+            out::line(&format!("{indent}  remote:poll {} {}", of(poll, "poll"), of(poll, "message_id")));
+            for one in list(poll, "deliveries") {
+                self::delivery(one, &format!("{indent}    "));
+            }
+        }
     }
 
     /// What was kept of the round's answers: what people look for line by line, whatever else there is as it is.
@@ -339,12 +345,6 @@ mod text {
             rest.into_iter().filter(|(name, _)| !told.contains(&name.as_str())).collect();
         if !rest.is_empty() {
             out::line(&format!("{indent}answer: {}", Value::Object(rest)));
-        }
-        for poll in list(delivery, "polls") {
-            out::line(&format!("{indent}  remote:poll {} {}", of(poll, "poll"), of(poll, "message_id")));
-            for one in list(poll, "deliveries") {
-                delivery(one, &format!("{indent}    "));
-            }
         }
     }
 

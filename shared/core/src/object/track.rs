@@ -346,8 +346,9 @@ impl<'a, H: Home> Tracker<'a, H> {
         }
         let versions = self.home.store().versions(&refs).await?;
         let found = wanted.iter().zip(versions).filter(|(one, version)| {
-            // One that cannot be read is taken for another one.
-            matches!(version, Ok(Some(version)) if (version.hash, version.deleted) == (one.hash, one.deleted))
+            // One that cannot be read tells nothing.
+            let version = version.as_ref().ok().and_then(Option::as_ref);
+            version.is_some_and(|version| (version.hash, version.deleted) == (one.hash, one.deleted))
         });
         Ok(found.map(|(one, _)| one.key.clone()).collect())
     }
