@@ -389,7 +389,7 @@ pub(crate) struct Show {
 ///
 /// With every message the hub stores which routes it will take. Counts what was delivered, waits, is dead, was suppressed
 /// or superseded, and names what the ledger knows nothing of an hour after it was stored. Exit code 1 where something is
-/// missing. Only looks; the hub itself looks daily, and sends what is missing again.
+/// missing. Only looks; the hub itself looks hourly, and sends what is missing again.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   crossdock audit                      the last day

@@ -19,6 +19,7 @@ mod listen;
 mod on_aws;
 mod out;
 mod poll;
+mod polls;
 mod printer;
 mod redact;
 #[cfg(feature = "aws")]

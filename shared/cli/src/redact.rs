@@ -56,8 +56,14 @@ pub(crate) fn target(target: &str) -> String {
 }
 
 /// A message or an answer as it may be shown: its `parameters` carry what endpoints ask to be sent back, tokens too. They
-/// are a list of names and values, or a map. `known` says which others are secrets of the hub, whatever they are called.
-pub(crate) fn parameters(body: &mut Value, known: impl Fn(&str) -> bool) {
+/// are a list of names and values, or a map; those of a CloudEvent are in its data. `known` says which others are secrets
+/// of the hub, whatever they are called.
+pub(crate) fn parameters(body: &mut Value, known: &dyn Fn(&str) -> bool) {
+    if body.get("specversion").is_some()
+        && let Some(data) = body.get_mut("data")
+    {
+        return parameters(data, known);
+    }
     let is_secret = |name: &str| is_secret(name) || known(name);
     match body.get_mut("parameters") {
         Some(Value::Array(list)) => {
@@ -122,7 +128,7 @@ mod tests {
     #[test]
     fn parameters_are_shown_without_credentials() {
         let check = |mut body: Value, expected: Value| {
-            parameters(&mut body, |name| name == "pin");
+            parameters(&mut body, &|name| name == "pin");
             assert_eq!(body, expected);
         };
         check(
@@ -132,6 +138,10 @@ mod tests {
         check(
             json!({"parameters": {"api_key": {"id": 1}, "page": 2}, "token": "not ours to judge"}),
             json!({"parameters": {"api_key": "(redacted)", "page": 2}, "token": "not ours to judge"}),
+        );
+        check(
+            json!({"specversion": "1.0", "data": {"parameters": {"token": "s3"}}}),
+            json!({"specversion": "1.0", "data": {"parameters": {"token": "(redacted)"}}}),
         );
         check(json!([1]), json!([1]));
         check(json!({"parameters": "none"}), json!({"parameters": "none"}));

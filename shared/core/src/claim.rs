@@ -17,8 +17,19 @@ use crate::{
 };
 
 /// What an entry is known by, besides what filters name: all of [`crate::message::Envelope`], and what people look for.
-const KEPT: [&str; 10] =
-    ["message_id", "message", "hub", "source", "created_at", "trace_id", "parent_id", "hops", "object", "routes"];
+const KEPT: [&str; 11] = [
+    "message_id",
+    "message",
+    "hub",
+    "source",
+    "created_at",
+    "trace_id",
+    "parent_id",
+    "parent_route",
+    "hops",
+    "object",
+    "routes",
+];
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimError {

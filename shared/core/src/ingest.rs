@@ -16,7 +16,7 @@ use crate::{
     json::{DEEPEST, is_too_deep},
     message::{Message, MessageRecord},
     object::{self, News, SetAside, TrackError, Tracker, record_kind},
-    port::{Collections, Home, LeaseError, LeaseOwner, Outbox, PortError, VersionStore},
+    port::{Home, Outbox, PortError, VersionStore},
     route::Router,
 };
 
@@ -49,8 +49,6 @@ pub enum IngestError {
     Bad(String),
     #[error(transparent)]
     Track(#[from] TrackError),
-    #[error(transparent)]
-    Lease(#[from] LeaseError),
     #[error(transparent)]
     Port(#[from] PortError),
 }
@@ -165,7 +163,7 @@ impl<'a, H: Home> Ingest<'a, H> {
                 }
             }
             let count = good.len();
-            let news = self.news(collection).await?;
+            let news = News::unasked(self.home, collection).await?;
             let tracked = Tracker::new(self.home, self.hub, self.router).track(collection, good, &news).await?;
             for aside in &tracked.set_aside {
                 if let Some(index) = places.get(&aside.at) {
@@ -182,33 +180,6 @@ impl<'a, H: Home> Ingest<'a, H> {
             self.home.store().flush().await?;
         }
         Ok((receipt, records))
-    }
-
-    /// A push is told apart from old stock as a poll is. What has no creation time is news: nobody pushes what did not
-    /// happen.
-    async fn news(&self, collection: &Collection) -> Result<News, IngestError> {
-        let now = self.home.clock().now();
-        let mut state = self.home.store().state(&collection.key).await?.unwrap_or_default();
-        if state.started_at.is_none() {
-            state.started_at = Some(now);
-            self.begin(collection, now).await?;
-        }
-        let news = News::of(collection, &state, now);
-        Ok(News { baseline_done: true, ..news })
-    }
-
-    /// The first contact with the collection is this push: the time is kept, unless a poll is just doing that.
-    async fn begin(&self, collection: &Collection, now: Timestamp) -> Result<(), IngestError> {
-        let owner = LeaseOwner("ingest".to_owned());
-        let until = now.checked_add(std::time::Duration::from_secs(10)).unwrap_or(now);
-        let Some(mut state) = self.home.store().lease(&collection.key, &owner, now, until).await? else {
-            return Ok(());
-        };
-        state.started_at.get_or_insert(now);
-        match self.home.store().save(&collection.key, &owner, now, &state, Vec::new()).await {
-            Ok(()) | Err(LeaseError::Lost) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
     }
 }
 
@@ -244,6 +215,7 @@ fn pushed(
         created_at: now,
         trace_id: message_id.trace_id(),
         parent_id: None,
+        parent_route: None,
         hops: 0,
         object: None,
         keys: BTreeMap::new(),

@@ -146,6 +146,7 @@ async fn end<H: Home>(
         reason: Some(letter.reason.clone()),
         answer: None,
         next_round: false,
+        untracked: false,
     };
     home.store().settle(Settlement::alone(delivery)).await.map(|_| ())
 }

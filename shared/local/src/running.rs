@@ -71,6 +71,7 @@ impl Running {
         let home = Arc::new(home);
         // Whoever had these in flight is gone: the lock is ours.
         home.local_queues().release_in_flight().await?;
+        home.database().release_timers().await?;
 
         let listener = listen(&options).await?;
         let address = listener.local_addr().map_err(|why| StartError::Listen { address: options.listen, why })?;

@@ -77,6 +77,7 @@ pub fn message(name: &str) -> Message {
         created_at: at(0),
         trace_id: "0af7651916cd43dd8448eb211c80319c".to_owned(),
         parent_id: None,
+        parent_route: None,
         hops: 0,
         object: None,
         keys: BTreeMap::from([("order_number".to_owned(), json!(name))]),
@@ -147,6 +148,7 @@ pub fn delivery(key: DeliveryKey, state: DeliveryState) -> Delivery {
         reason: None,
         answer: None,
         next_round: false,
+        untracked: false,
     }
 }
 

@@ -12,6 +12,7 @@
 //! | pending mark | `p#<shard>` | `<message>` |
 //! | timer | `t#<minute>#<shard>` | `<message>#<route>#<round>` |
 //! | minute in which timers are due | `t` | `<minute>` |
+//! | lease and mark of a job | `hub` | `job#<job>` |
 //! | bookmark and lease of a collection | `c#<source>/<collection>` | `state` |
 //! | control record of an endpoint | `e#<endpoint>` | `control` |
 //! | claim of a message on a route | `u#<route>#<hash>` | `claim` |
@@ -36,9 +37,10 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use crossdock_core::{
     Timestamp,
     id::{CollectionKey, ContentHash, DeliveryKey, EndpointName, MessageId, ObjectKey, RouteName},
-    port::DeliveryState,
+    port::{DeliveryState, JobName},
 };
 use crossdock_stack::table::{BY, BY_SK, PK, SK};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::item::{Item, text};
@@ -54,7 +56,7 @@ pub(super) const INDEX_SHARDS: u8 = 4;
 const LONGEST_ID: usize = 512;
 
 /// What names an item.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct Key {
     pub pk: String,
     pub sk: String,
@@ -84,6 +86,10 @@ impl Key {
 
 pub(super) fn epoch() -> Key {
     Key::new("hub", "epoch")
+}
+
+pub(super) fn job(name: JobName) -> Key {
+    Key::new("hub", format!("job#{}", name.as_str()))
 }
 
 pub(super) fn signing_key() -> Key {
@@ -229,9 +235,9 @@ pub(super) fn message_indexed(id: MessageId, stored_at: Timestamp) -> Indexed {
     Indexed { by, by_sk: format!("{}#{id}", sortable(stored_at)) }
 }
 
-/// The message whose place in the index this is.
-pub(super) fn indexed_message(by_sk: &str) -> Option<MessageId> {
-    by_sk.split_once('#')?.1.parse().ok()
+/// The message that a key names.
+pub(super) fn message_of(key: &Key) -> Option<MessageId> {
+    key.pk.strip_prefix("m#")?.parse().ok()
 }
 
 pub(super) fn by_state(endpoint: &EndpointName, state: DeliveryState, shard: u8) -> String {
@@ -293,7 +299,8 @@ mod tests {
         assert_eq!(timed(&timer(&key, at(0))), Some(key.clone()));
         assert_eq!(delivery_key(&delivery(&key)), Some(key));
         assert_eq!(mentioned(&mention(&order("R1"), at(0), id).sk), Some(id));
-        assert_eq!(indexed_message(&message_indexed(id, at(0)).by_sk), Some(id));
+        assert_eq!(message_of(&message(id)), Some(id));
+        assert_eq!(message_of(&pending(id)), None);
         assert_eq!(delivery_key(&message(id)), None);
         assert_eq!(mentioned(HEAD), None);
     }

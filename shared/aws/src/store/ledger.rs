@@ -1,8 +1,12 @@
 //! [`Ledger`] on DynamoDB. A delivery of which nothing follows is one write; what follows is written with it.
 
-use aws_sdk_dynamodb::types::{ConditionCheck, Update};
+use aws_sdk_dynamodb::{
+    operation::update_item::UpdateItemError,
+    types::{ConditionCheck, Update},
+};
 use crossdock_core::{
     Timestamp,
+    answer::Answer,
     id::{DeliveryKey, EndpointName, MessageId, ObjectKey},
     port::{Delivery, DeliveryState, Ledger, Opened, Paused, PortError, Settled, Settlement},
 };
@@ -11,7 +15,10 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
     DynamoStore,
-    delivery::{STATE, Setting, control, delivery, delivery_item, delivery_of, resuming, setting},
+    delivery::{
+        ANSWER, STATE, Setting, UNTRACKED, control, delivery, delivery_item, delivery_of, packed_answer, resuming,
+        setting,
+    },
     failure::failure,
     item::{Item, bytes, has_expired, number, text},
     keys::{self, DELIVERIES, INDEX_SHARDS, Key},
@@ -44,8 +51,8 @@ impl Ledger for DynamoStore {
             item.map(|item| delivery(item, key.clone())).transpose()
         };
         Ok(Opened {
-            deliveries: deliveries.iter().map(one).collect::<Result<_, _>>()?,
-            heads: heads_among(&found, objects)?,
+            deliveries: deliveries.iter().map(one).collect(),
+            heads: heads_among(&found, objects),
             control: found.get(&of_endpoint).map(control).transpose()?.unwrap_or_default(),
         })
     }
@@ -118,10 +125,27 @@ impl Ledger for DynamoStore {
         }
     }
 
+    async fn tracked(&self, key: &DeliveryKey, answer: &Answer) -> Result<(), PortError> {
+        let update = self
+            .client()
+            .update_item()
+            .table_name(self.table())
+            .set_key(Some(keys::delivery(key).attributes()))
+            .update_expression("SET #answer = :answer REMOVE #untracked")
+            .condition_expression("attribute_exists(#untracked)")
+            .expression_attribute_names("#answer", ANSWER)
+            .expression_attribute_names("#untracked", UNTRACKED)
+            .expression_attribute_values(":answer", packed_answer(answer)?);
+        let Err(error) = update.send().await else { return Ok(()) };
+        // Somebody else has taken it back, or a first try did of which only the answer was lost.
+        let gone = error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception);
+        if gone { Ok(()) } else { Err(failure("UpdateItem", &error)) }
+    }
+
     async fn deliveries_of(&self, message: MessageId) -> Result<Vec<Delivery>, PortError> {
         let now = self.now();
         let items = self.read_partition(&keys::message(message).pk, DELIVERIES).await?;
-        items.iter().filter(|item| !has_expired(item, now)).map(delivery_of).collect()
+        items.iter().filter(|item| !has_expired(item, now)).map(|item| Ok(delivery_of(item)?)).collect()
     }
 
     async fn deliveries_in(

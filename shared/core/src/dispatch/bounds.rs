@@ -50,7 +50,7 @@ pub(super) fn bound_parameters(answer: &mut Answer, current: &BTreeMap<String, V
     }
 }
 
-/// What the ledger keeps of an answer, all of which has been acted on.
+/// What the ledger keeps of an answer. All of it but its objects has been acted on.
 pub(super) fn kept(mut answer: Answer) -> Answer {
     for fault in &mut answer.faults {
         if let Some((end, _)) = fault.char_indices().nth(LONGEST_FAULT) {
@@ -80,6 +80,18 @@ pub(super) fn kept(mut answer: Answer) -> Answer {
                 .push(format!("{name}: the {count} are not kept here: an answer has {MOST_KEPT} bytes at most"));
         }
     }
+    // Not acted on yet where they came from an answer just now: as many as there is room for.
+    let (mut left_out, mut before) = (0, size(&answer));
+    while before > MOST_KEPT
+        && let Some(objects) = answer.objects.iter_mut().rev().find(|objects| !objects.items.is_empty())
+    {
+        let half = objects.items.len() / 2;
+        left_out += objects.items.split_off(half).len();
+        before = size(&answer);
+    }
+    if left_out > 0 {
+        answer.faults.push(format!("objects: {left_out} are left out: an answer has {MOST_KEPT} bytes at most"));
+    }
     answer
 }
 
@@ -100,13 +112,12 @@ impl Outcome {
     /// `why` is what the store said to more of it.
     pub(super) fn lesser(self, less: Less, why: &str) -> Self {
         let Self { verdict, status, answer } = self;
-        let answer = answer.unwrap_or_default();
+        let Answer { messages, notifications, delay, update_url, .. } = answer.unwrap_or_default();
+        // When it is to be asked again is little to keep, and without it nobody would.
+        let bare = Answer { delay, update_url, ..Answer::default() };
         let (mut left, lost) = match less {
-            Less::FollowUps => {
-                let Answer { messages, notifications, .. } = answer;
-                (Answer { messages, notifications, ..Answer::default() }, "parameters and events")
-            }
-            Less::Nothing => (Answer::default(), "messages and notifications, parameters and events"),
+            Less::FollowUps => (Answer { messages, notifications, ..bare }, "parameters, objects and events"),
+            Less::Nothing => (bare, "messages and notifications, parameters, objects and events"),
         };
         let fault = format!("the store does not take this answer; its {lost} are left out: {why}");
         // To ask again without what the answer changed would be to ask the same.

@@ -70,7 +70,17 @@ impl<H: Home> Dispatcher<H> {
         let next = self.next(endpoint, &open.body, outcome, now).await?;
         let parameters = outcome.answer.as_ref().map(|answer| answer.parameters.clone()).unwrap_or_default();
         // Without an answer, the last one stays.
-        delivery.answer = outcome.answer.clone().map(kept).or(delivery.answer);
+        delivery.answer = match &outcome.answer {
+            Some(answer) => {
+                let mut answer = kept(answer.clone().after(delivery.answer.as_ref()));
+                if outcome.verdict.is_success() && !answer.objects.is_empty() {
+                    self.look_at(&mut answer).await?;
+                    delivery.untracked = true;
+                }
+                Some(answer)
+            }
+            None => delivery.answer,
+        };
 
         self.observe_attempt(&delivery, &open.body.message.envelope);
         if delivery.state == DeliveryState::DeadLettered {
@@ -84,7 +94,7 @@ impl<H: Home> Dispatcher<H> {
             next: next.clone(),
         };
         let fresh: Vec<MessageRecord> = match self.home.store().settle(settlement).await? {
-            Settled::AlreadyEnded(known) => return self.clear(&endpoint.name, received, &known).await,
+            Settled::AlreadyEnded(known) => return self.clear(&endpoint.name, received, open, &known).await,
             // What an earlier attempt's answer said already was published then.
             Settled::Recorded { new } => {
                 messages.into_iter().zip(new).filter_map(|(message, new)| new.then_some(message)).collect()
@@ -101,9 +111,7 @@ impl<H: Home> Dispatcher<H> {
         if let Some(next) = next {
             self.put_off_until_due(&open.body.message.envelope, next, now).await;
         }
-        if delivery.next_round {
-            self.send_next_round(&endpoint.name, &received.body).await?;
-        }
+        self.clear(&endpoint.name, received, open, &delivery).await?;
         Ok(disposition)
     }
 
@@ -166,13 +174,18 @@ impl<H: Home> Dispatcher<H> {
         End { disposition, pause }
     }
 
-    /// The round has ended before: what is left is the queue.
+    /// What the record asks for beside itself is done, once more where it may have been done before; then what is left
+    /// is the queue.
     pub(super) async fn clear(
         &self,
         endpoint: &EndpointName,
         received: &Received,
+        open: &Open,
         known: &Delivery,
     ) -> Result<Disposition, PortError> {
+        if known.untracked {
+            self.track(&open.body.message.envelope, known).await?;
+        }
         if known.next_round {
             self.send_next_round(endpoint, &received.body).await?;
         }

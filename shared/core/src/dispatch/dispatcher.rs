@@ -16,18 +16,19 @@ use serde_json::Value;
 
 use super::{
     destination::destination,
-    outcome::{Outcome, paused_wait},
+    outcome::{Asked, Outcome, paused_wait},
     outgoing,
     poison::{finished, is_poison, is_suspect, would_be_suspect},
     signing::Signed,
 };
 use crate::{
     Timestamp,
+    answer::Scope,
     hub::{Hub, Route},
     id::{DeliveryKey, EndpointName},
     message::Envelope,
     port::{
-        Delivery, DeliveryState, EndpointClient, EndpointControl, Home, Ledger, PortError, QueueBody, Received,
+        Delivery, DeliveryState, EndpointClient, EndpointControl, Home, Ledger, PortError, QueueBody, Read, Received,
         Settled, Signing, VersionStore,
     },
     route::Router,
@@ -77,7 +78,7 @@ pub(super) struct Open {
 
 pub struct Dispatcher<H: Home> {
     pub(super) home: Arc<H>,
-    hub: Arc<Hub>,
+    pub(super) hub: Arc<Hub>,
     pub(super) router: Arc<Router>,
 }
 
@@ -123,7 +124,17 @@ impl<H: Home> Dispatcher<H> {
         let readable: Vec<&QueueBody> = bodies.iter().flatten().collect();
         let found = self.open(endpoint, &readable).await;
         let mut found = match found {
-            Ok((control, found)) => found.into_iter().map(|one| Some((control.clone(), one))).collect::<Vec<_>>(),
+            Ok((control, found)) => {
+                let known = found.into_iter().zip(&readable).map(|(one, body)| match one {
+                    Ok(one) => Some((control.clone(), one)),
+                    Err(error) => {
+                        let message = body.message.envelope.message_id;
+                        tracing::error!(endpoint = %endpoint, message.id = %message, error = %error, "an entry goes back to the queue");
+                        None
+                    }
+                });
+                known.collect::<Vec<_>>()
+            }
             Err(error) => {
                 tracing::error!(endpoint = %endpoint, error = %error, "the ledger could not be read; entries go back to the queue");
                 readable.iter().map(|_| None).collect()
@@ -158,29 +169,36 @@ impl<H: Home> Dispatcher<H> {
         &self,
         endpoint: &EndpointName,
         bodies: &[&QueueBody],
-    ) -> Result<(Arc<EndpointControl>, Vec<(Option<Delivery>, Option<Value>)>), PortError> {
+    ) -> Result<(Arc<EndpointControl>, Vec<Read<(Option<Delivery>, Option<Value>)>>), PortError> {
         let keys: Vec<DeliveryKey> = bodies.iter().map(|body| body.key()).collect();
         let objects: Vec<_> = bodies.iter().map(|body| body.message.envelope.object_key()).collect();
         let asked: Vec<_> = objects.iter().flatten().cloned().collect();
         let opened = self.home.store().open(endpoint, &keys, &asked).await?;
 
         let mut heads = opened.heads.into_iter();
-        let newer: Vec<Option<VersionRef>> = bodies
+        let newer: Vec<Read<Option<VersionRef>>> = bodies
             .iter()
             .zip(objects)
             .map(|(body, key)| {
-                let (key, head) = (key?, heads.next().flatten());
-                newer_than(&body.message.envelope, head).map(|number| VersionRef { key, number })
+                let Some(key) = key else { return Ok(None) };
+                let head = heads.next().transpose()?.flatten();
+                Ok(newer_than(&body.message.envelope, head).map(|number| VersionRef { key, number }))
             })
             .collect();
-        let refs: Vec<VersionRef> = newer.iter().flatten().cloned().collect();
+        let refs: Vec<VersionRef> = newer.iter().flatten().flatten().cloned().collect();
         let mut versions = match refs.is_empty() {
             true => Vec::new(),
             false => self.home.store().versions(&refs).await?,
         }
         .into_iter();
-        let currents = newer.into_iter().map(|newer| newer.and_then(|_| Some(versions.next()??.body)));
-        Ok((Arc::new(opened.control), opened.deliveries.into_iter().zip(currents).collect()))
+        let currents = newer.into_iter().map(|newer| {
+            Ok(match newer? {
+                Some(_) => versions.next().transpose()?.flatten().map(|version| version.body),
+                None => None,
+            })
+        });
+        let found = opened.deliveries.into_iter().zip(currents).map(|(known, current)| Ok((known?, current?)));
+        Ok((Arc::new(opened.control), found.collect()))
     }
 
     /// One entry, from request to recorded outcome. A panic on the way is this entry's failure and nobody else's.
@@ -248,7 +266,7 @@ impl<H: Home> Dispatcher<H> {
         let now = self.home.clock().now();
         let key = open.body.key();
         if let Some(known) = open.known.as_ref().filter(|known| known.state.ended()) {
-            return self.clear(name, received, known).await;
+            return self.clear(name, received, open, known).await;
         }
         let (Some(route), Some(endpoint)) = (self.route(name, &key), self.hub.endpoints.get(name)) else {
             return self.unknown_route(name, received, open, now).await;
@@ -258,7 +276,7 @@ impl<H: Home> Dispatcher<H> {
         }
         let message = &open.body.message.envelope;
         if message.hops > self.hub.limits.hops {
-            let why = format!("loop: {} answers led here, the limit is {}", message.hops, self.hub.limits.hops);
+            let why = self.loop_of(&key, message).await?;
             return self.dead_letter(name, received, open, &why, now).await;
         }
         if let Some(paused) = &open.control.paused {
@@ -271,7 +289,7 @@ impl<H: Home> Dispatcher<H> {
         if is_suspect(received, open.known.as_ref())
             && let Settled::AlreadyEnded(known) = self.begin(name, received, open, now).await?
         {
-            return self.clear(name, received, &known).await;
+            return self.clear(name, received, open, &known).await;
         }
 
         if let Some(first) = self.claimed_before(route, open, now).await? {
@@ -311,8 +329,15 @@ impl<H: Home> Dispatcher<H> {
                     Either::Left((answer, _)) => answer,
                     Either::Right(_) => return self.put_off(name, received, open, Duration::ZERO, now).await,
                 };
-                let written_back = &open.control.parameters;
-                Outcome::of(answer, endpoint, &key, &sent, &secrets, written_back, self.home.clock().now())
+                let asked = Asked {
+                    endpoint,
+                    scope: Scope { hub: &self.hub, source: &message.source },
+                    key: &key,
+                    sent: &sent,
+                    secrets: &secrets,
+                    current: &open.control.parameters,
+                };
+                Outcome::of(answer, &asked, self.home.clock().now())
             }
         };
         self.conclude(endpoint, received, open, outcome, now).await
@@ -370,6 +395,7 @@ impl<H: Home> Dispatcher<H> {
             reason: None,
             answer: open.known.as_ref().and_then(|known| known.answer.clone()),
             next_round: false,
+            untracked: false,
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::{destination, outcome, outgoing, signing::Signed};
+use super::{destination::destination, outcome, outgoing, signing::Signed};
 use crate::{
     Timestamp, answer,
     golden::{check, check_message, context, hub, now},
@@ -34,6 +34,7 @@ fn message(hub: &Hub) -> Message {
         created_at: now(),
         trace_id: id.trace_id(),
         parent_id: None,
+        parent_route: None,
         hops: 0,
         object: Some(ObjectRef {
             object_type: "order".parse().unwrap(),
@@ -78,7 +79,7 @@ fn request(format: Format, current: Option<&Value>) -> EndpointRequest {
     let carried = Carried::of(&message).unwrap();
     let mut endpoint = hub.endpoints[&route.to].clone();
     endpoint.format = format;
-    let to = destination::destination(&endpoint, route, None).unwrap();
+    let to = destination(&endpoint, route, None).unwrap();
     let target = outgoing::Target { hub: &hub, endpoint: &endpoint, to };
     let secrets = BTreeMap::new();
     let sent = outgoing::Sent {
@@ -130,7 +131,7 @@ fn the_headers_of_a_delivery() {
 fn follow_ups(hub: &Hub, body: &Value, now: Timestamp) -> Vec<Message> {
     let response =
         EndpointResponse { status: 200, headers: Vec::new(), body: body.to_string().into_bytes(), truncated: false };
-    let (answer, _) = answer::read(&response);
+    let (answer, _) = answer::read(&response, answer::Scope { hub, source: &hub.sources["my-store"].name });
     assert_eq!(answer.faults, Vec::<String>::new());
     let message = message(hub);
     let delivery = Delivery {
@@ -144,6 +145,7 @@ fn follow_ups(hub: &Hub, body: &Value, now: Timestamp) -> Vec<Message> {
         reason: None,
         answer: None,
         next_round: false,
+        untracked: false,
     };
     outcome::follow_ups(context(hub).epoch, &Carried::of(&message).unwrap().envelope, &delivery, &answer, now)
 }

@@ -9,6 +9,7 @@
 //! [`Dispatcher`] reads for a whole batch at once and settles entry by entry, so that no entry waits for its neighbours.
 
 mod bounds;
+mod chain;
 mod conclude;
 mod destination;
 mod dispatcher;
@@ -17,6 +18,7 @@ mod fetch;
 mod format;
 #[cfg(test)]
 mod golden;
+mod objects;
 mod once;
 mod outcome;
 mod outgoing;
@@ -26,3 +28,4 @@ mod waiting;
 
 pub(crate) use dispatcher::UNKNOWN_ROUTE_PATIENCE;
 pub use dispatcher::{Dispatcher, Disposition, Job};
+pub use waiting::MOST_POLLS;

@@ -60,7 +60,7 @@ impl<H: Home> Dispatcher<H> {
         delivery.state = DeliveryState::Suppressed;
         delivery.reason = Some(format!("once_per: message {first} came first"));
         match self.settle(delivery.clone()).await? {
-            Settled::AlreadyEnded(known) => self.clear(endpoint, received, &known).await,
+            Settled::AlreadyEnded(known) => self.clear(endpoint, received, open, &known).await,
             Settled::Recorded { .. } => {
                 self.observe_end(&delivery, &open.body.message.envelope);
                 Ok(Disposition::Delete)

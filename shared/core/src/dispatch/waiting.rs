@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How often an endpoint is asked whether it has finished.
-const MOST_POLLS: u32 = 100;
+pub const MOST_POLLS: u32 = 100;
 
 impl Answer {
     /// Takes back a wait for an answer at what is no URL.
@@ -150,6 +150,7 @@ fn question(epoch: Epoch, asked: &Envelope, key: &DeliveryKey, remote: &Remote, 
         created_at: now,
         trace_id: asked.trace_id.clone(),
         parent_id: Some(remote.of),
+        parent_route: Some(key.route.clone()),
         // It goes nowhere that its parent has not been.
         hops: asked.hops,
         object: None,

@@ -191,11 +191,15 @@ pub enum TimeFormat {
 pub struct Since {
     /// The query parameter that filters: everything changed at or after. `None`: the body has it.
     pub param: Option<String>,
+    /// The parameter's value, the time in place of `{bookmark}`. `None`: the time alone.
+    pub value: Option<Template>,
     /// The field of an item it filters by; pages come in its order, oldest first.
     pub field: FieldPath,
     pub format: TimeFormat,
     /// Read again this far behind the bookmark: open transactions commit late.
     pub overlap: Duration,
+    /// The source gives what changed after the time it is asked for, without what changed at it.
+    pub exclusive: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -240,6 +244,8 @@ pub enum End {
     Empty,
     /// The answer says how many there are.
     Total(FieldPath),
+    /// So does a header of it.
+    TotalHeader(String),
     /// Its status is not 206.
     Not206,
 }

@@ -1,7 +1,8 @@
 //! A page of records against the store: heads are read in one batch, what changed is stored object by object, each in a
 //! transaction of its own with its pending messages. Where someone else was
 //! faster, the record is looked at again from the new head, so that versions stay one chain. What no store takes in one
-//! transaction is set aside with its reason, as what cannot be read is: it is told of, and holds up nobody.
+//! transaction is set aside with its reason, and so is what is to be compared with something that cannot be read: it is
+//! told of, and holds up nobody.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -9,22 +10,25 @@ use serde_json::Value;
 
 use super::{
     decide::{Context, Decision, Deriving, decide, deriving, trace_id},
+    news::News,
     record::{Record, SetAside},
 };
 use crate::{
     Timestamp,
     event::{EventName, HubEvent},
-    hub::{Collection, Hub, ObjectRules, Start},
+    hub::{Collection, Hub, ObjectRules},
     id::{ContentHash, ObjectKey, ObjectType},
     json::content_hash,
-    message::MessageRecord,
-    port::{CollectionState, CommitError, Home, PortError, VersionStore},
+    message::{Lineage, MessageRecord},
+    port::{CommitError, Home, PortError, VersionStore},
     route::{RouteError, Router},
     version::{Head, ObjectCommit, Version, VersionRef},
 };
 
 /// How often a record is looked at again before its collection is given up for this time.
 const TRIES: usize = 20;
+/// How many versions of an object are looked through for what an answer gave.
+const LOOKED_BACK: u64 = 100;
 
 #[derive(Debug, thiserror::Error)]
 pub enum TrackError {
@@ -34,37 +38,19 @@ pub enum TrackError {
     Route(#[from] RouteError),
     #[error("{object} was changed by others {TRIES} times in a row while a change of it was to be stored")]
     Contended { object: ObjectKey },
-    #[error("version {number} of {object} is the head, but is not in the store")]
-    Missing { object: ObjectKey, number: u64 },
 }
 
-/// Whether an object that was never seen is news, or was old before the hub came.
-#[derive(Debug, Clone, Copy)]
-pub struct News {
-    pub start: Start,
-    pub started_at: Timestamp,
-    /// One complete run has been made.
-    pub baseline_done: bool,
-}
+/// The heads when an answer came, by the objects' names (`my-store/orders/R1`); of what was not there yet, nothing.
+///
+/// What an answer gave may be looked at again long after it was stored, by whoever takes up what a crash left. Versions
+/// that came since then tell whether that object has been there already.
+pub type Since = BTreeMap<String, u64>;
 
-impl News {
-    pub fn of(collection: &Collection, state: &CollectionState, now: Timestamp) -> Self {
-        Self {
-            start: collection.start,
-            started_at: state.started_at.unwrap_or(now),
-            baseline_done: state.baseline_done,
-        }
-    }
-
-    fn is(&self, created: Option<Timestamp>) -> bool {
-        let from = match self.start {
-            Start::All => return true,
-            Start::Now => self.started_at,
-            Start::At(from) => from,
-        };
-        // Many sources write whole seconds: what was made within the second of the start is news.
-        created.map_or(self.baseline_done, |created| created.as_second() >= from.as_second())
-    }
+/// Where objects come from that an answer gave.
+#[derive(Debug, Clone)]
+pub struct Given {
+    pub lineage: Lineage,
+    pub since: Since,
 }
 
 /// What would be, or was, stored for one object.
@@ -87,6 +73,10 @@ pub struct Plan {
     parents: Vec<Option<Planned>>,
     /// Each with the place of its parent's record.
     children: Vec<(usize, Planned)>,
+    /// What the store has of them cannot be read, so that nothing can be compared with it.
+    pub set_aside: Vec<SetAside>,
+    /// Records among them, without which their children are not planned either.
+    left_out: usize,
 }
 
 impl Plan {
@@ -121,6 +111,7 @@ pub struct Tracker<'a, H: Home> {
     home: &'a H,
     hub: &'a Hub,
     router: &'a Router,
+    given: Option<Given>,
 }
 
 impl<H: Home> std::fmt::Debug for Tracker<'_, H> {
@@ -131,7 +122,14 @@ impl<H: Home> std::fmt::Debug for Tracker<'_, H> {
 
 impl<'a, H: Home> Tracker<'a, H> {
     pub fn new(home: &'a H, hub: &'a Hub, router: &'a Router) -> Self {
-        Self { home, hub, router }
+        Self { home, hub, router, given: None }
+    }
+
+    /// Of objects that an answer gave: their messages follow from it, and what has been stored of them since is left
+    /// alone.
+    #[must_use]
+    pub fn given(self, given: Given) -> Self {
+        Self { given: Some(given), ..self }
     }
 
     /// Stores what changed. A key that stands in `records` more than once is taken in the order given.
@@ -161,6 +159,8 @@ impl<'a, H: Home> Tracker<'a, H> {
         for _ in 0..TRIES {
             let plan = self.plan(collection, &records, news).await?;
             tracked.only_read |= plan.is_empty();
+            tracked.set_aside.extend(plan.set_aside);
+            tracked.left_out += plan.left_out;
             let mut missed = Missed::default();
 
             // A baseline's children come before it: once the parent is known, an unknown child is news. Any other's
@@ -244,12 +244,14 @@ impl<'a, H: Home> Tracker<'a, H> {
     /// Reads heads and the bodies of changed objects, and works out what to store. Keys must be distinct.
     pub async fn plan(&self, collection: &Collection, records: &[Record], news: &News) -> Result<Plan, TrackError> {
         let seen = Seen::of(collection, records);
-        let heads = self.heads(&seen).await?;
+        let (heads, mut unreadable) = self.heads(&seen).await?;
         let context = Context {
             epoch: self.home.store().epoch().await?,
             hub: self.hub.name.clone(),
             now: self.home.clock().now(),
+            lineage: self.given.as_ref().map(|given| given.lineage.clone()),
         };
+        let stored = self.stored_since(&seen, &heads).await?;
         let mut decisions = Vec::with_capacity(seen.0.len());
         for one in &seen.0 {
             let head = heads.get(one.key);
@@ -262,14 +264,25 @@ impl<'a, H: Home> Tracker<'a, H> {
                     _ => true,
                 },
             };
-            decisions.push(decide(head, one.hash, one.deleted, is_news));
+            decisions.push(match stored.contains(one.key) {
+                true => Decision::Unchanged,
+                false => decide(head, one.hash, one.deleted, is_news),
+            });
         }
-        let bodies = self.parent_bodies(&seen, &decisions, &heads).await?;
+        let bodies = self.parent_bodies(&seen, &decisions, &heads, &mut unreadable).await?;
 
-        let mut plan = Plan { parents: records.iter().map(|_| None).collect(), children: Vec::new() };
+        let mut plan = Plan { parents: records.iter().map(|_| None).collect(), ..Plan::default() };
         let mut traces: HashMap<usize, String> = HashMap::new();
         for (place, (one, decision)) in seen.0.iter().zip(&decisions).enumerate() {
-            if *decision == Decision::Unchanged {
+            if let Some(why) = unreadable.get(one.key) {
+                tracing::error!(object = %one.key, why, "an object is set aside: what is stored of it cannot be read");
+                let reason = format!("{} cannot be compared: {why}", one.key);
+                plan.set_aside.push(SetAside { at: one.record.at.clone(), reason });
+                plan.left_out += usize::from(one.parent.is_none());
+                continue;
+            }
+            let is_left_out = one.parent.is_some_and(|parent| unreadable.contains_key(seen.0[parent].key));
+            if *decision == Decision::Unchanged || is_left_out {
                 continue;
             }
             let head = heads.get(one.key);
@@ -299,18 +312,72 @@ impl<'a, H: Home> Tracker<'a, H> {
         Ok(plan)
     }
 
-    async fn heads(&self, seen: &Seen<'_>) -> Result<BTreeMap<ObjectKey, Head>, TrackError> {
-        let keys: Vec<ObjectKey> = seen.0.iter().map(|one| one.key.clone()).collect();
-        let heads = self.home.store().heads(&keys).await?;
-        Ok(keys.into_iter().zip(heads).filter_map(|(key, head)| Some((key, head?))).collect())
+    /// The heads of the objects and their children, for [`Given`].
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn since(&self, collection: &Collection, records: &[Record]) -> Result<Since, TrackError> {
+        let seen = Seen::of(collection, records);
+        let (heads, _) = self.heads(&seen).await?;
+        Ok(heads.into_iter().map(|(key, head)| (key.to_string(), head.version)).collect())
     }
 
-    /// The bodies that updates follow.
+    /// Which of the objects that were given have been stored as they are since then: by an earlier run that did not get
+    /// to its end, or because a poll came to know of them.
+    async fn stored_since(
+        &self,
+        seen: &Seen<'_>,
+        heads: &BTreeMap<ObjectKey, Head>,
+    ) -> Result<HashSet<ObjectKey>, TrackError> {
+        let Some(given) = &self.given else { return Ok(HashSet::new()) };
+        let mut refs = Vec::new();
+        let mut wanted = Vec::new();
+        for one in &seen.0 {
+            let Some(head) = heads.get(one.key) else { continue };
+            let since = given.since.get(&one.key.to_string()).copied().unwrap_or(1);
+            // The head itself is compared in any case.
+            for number in since.max(head.version.saturating_sub(LOOKED_BACK))..head.version {
+                refs.push(VersionRef { key: one.key.clone(), number });
+                wanted.push(one);
+            }
+        }
+        if refs.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let versions = self.home.store().versions(&refs).await?;
+        let found = wanted.iter().zip(versions).filter(|(one, version)| {
+            // One that cannot be read tells nothing.
+            let version = version.as_ref().ok().and_then(Option::as_ref);
+            version.is_some_and(|version| (version.hash, version.deleted) == (one.hash, one.deleted))
+        });
+        Ok(found.map(|(one, _)| one.key.clone()).collect())
+    }
+
+    /// The heads that are there, and why others cannot be read.
+    async fn heads(
+        &self,
+        seen: &Seen<'_>,
+    ) -> Result<(BTreeMap<ObjectKey, Head>, BTreeMap<ObjectKey, String>), TrackError> {
+        let keys: Vec<ObjectKey> = seen.0.iter().map(|one| one.key.clone()).collect();
+        let (mut heads, mut unreadable) = (BTreeMap::new(), BTreeMap::new());
+        let found = self.home.store().heads(&keys).await?;
+        for (key, head) in keys.into_iter().zip(found) {
+            match head {
+                Ok(Some(head)) => drop(heads.insert(key, head)),
+                Ok(None) => {}
+                Err(error) => drop(unreadable.insert(key, error.to_string())),
+            }
+        }
+        Ok((heads, unreadable))
+    }
+
+    /// The bodies that updates follow. Where there is none to be read, it is added to what is `unreadable`.
     async fn parent_bodies(
         &self,
         seen: &Seen<'_>,
         decisions: &[Decision],
         heads: &BTreeMap<ObjectKey, Head>,
+        unreadable: &mut BTreeMap<ObjectKey, String>,
     ) -> Result<BTreeMap<ObjectKey, Value>, TrackError> {
         let refs: Vec<VersionRef> = seen
             .0
@@ -321,17 +388,23 @@ impl<'a, H: Home> Tracker<'a, H> {
                 heads.get(one.key).map(|head| VersionRef { key: one.key.clone(), number: head.version })
             })
             .collect();
+        let mut bodies = BTreeMap::new();
         if refs.is_empty() {
-            return Ok(BTreeMap::new());
+            return Ok(bodies);
         }
         let versions = self.home.store().versions(&refs).await?;
-        refs.into_iter()
-            .zip(versions)
-            .map(|(wanted, version)| match version {
-                Some(version) => Ok((wanted.key, version.body)),
-                None => Err(TrackError::Missing { object: wanted.key, number: wanted.number }),
-            })
-            .collect()
+        for (wanted, version) in refs.into_iter().zip(versions) {
+            let why = match version {
+                Ok(Some(version)) => {
+                    bodies.insert(wanted.key, version.body);
+                    continue;
+                }
+                Ok(None) => format!("version {} is the head, but is not in the store", wanted.number),
+                Err(error) => error.to_string(),
+            };
+            unreadable.insert(wanted.key, why);
+        }
+        Ok(bodies)
     }
 }
 

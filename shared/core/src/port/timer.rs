@@ -40,6 +40,7 @@ impl Timer {
             reason: None,
             answer: None,
             next_round: false,
+            untracked: false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! [`Ledger`] on SQLite: deliveries, and what endpoints' answers changed about the endpoint.
 
 use crossdock_core::{
+    answer::Answer,
     id::{DeliveryKey, EndpointName, MessageId, ObjectKey},
     port::{
         Attempt, Delivery, DeliveryState, EndpointControl, Ledger, Next, Opened, Paused, PortError, Settled,
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Database,
     codec::{from_json, micros, name, optional_time, text, time, to_json},
-    failure::Failure,
+    failure::{Failure, one},
     outbox::{MessageRow, store_message, store_pending},
     signing::read_generations,
     timers::store_timer,
@@ -30,7 +31,10 @@ impl Ledger for Database {
         let (endpoint, deliveries, objects) = (endpoint.clone(), deliveries.to_vec(), objects.to_vec());
         self.read(move |connection| {
             Ok(Opened {
-                deliveries: deliveries.iter().map(|key| read_delivery(connection, key)).collect::<Result<_, _>>()?,
+                deliveries: deliveries
+                    .iter()
+                    .map(|key| one(read_delivery(connection, key)))
+                    .collect::<Result<_, _>>()?,
                 heads: read_heads(connection, &objects)?,
                 control: read_control(connection, &endpoint)?,
             })
@@ -47,6 +51,21 @@ impl Ledger for Database {
             true => self.writer().write(settling(row)).await,
             false => self.writer().write_relaxed(settling(row)).await,
         }
+    }
+
+    async fn tracked(&self, key: &DeliveryKey, answer: &Answer) -> Result<(), PortError> {
+        let (key, answer) = (key.clone(), to_json("answer", answer)?);
+        self.writer()
+            .write(move |connection| {
+                connection
+                    .prepare_cached(
+                        "UPDATE deliveries SET untracked = 0, answer = ?4
+                         WHERE message = ?1 AND route = ?2 AND round = ?3 AND untracked",
+                    )?
+                    .execute(params![key.message.as_bytes(), key.route.as_str(), key.round, answer])?;
+                Ok(())
+            })
+            .await
     }
 
     async fn deliveries_of(&self, message: MessageId) -> Result<Vec<Delivery>, PortError> {
@@ -129,7 +148,11 @@ impl SettlementRow {
     }
 
     fn has_effects(&self) -> bool {
-        !self.messages.is_empty() || !self.parameters.is_empty() || self.pause.is_some() || self.next.is_some()
+        self.delivery.untracked
+            || !self.messages.is_empty()
+            || !self.parameters.is_empty()
+            || self.pause.is_some()
+            || self.next.is_some()
     }
 }
 
@@ -190,13 +213,13 @@ fn record(connection: &Connection, row: &SettlementRow) -> Result<bool, Failure>
     let recorded = connection
         .prepare_cached(
             "INSERT INTO deliveries (message, route, round, endpoint, state, receives, updated_at, next_attempt_at,
-                next_round, reason, attempts, answer)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+                next_round, reason, attempts, answer, untracked)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?15)
              ON CONFLICT (message, route, round) DO UPDATE
              SET endpoint = excluded.endpoint, state = excluded.state, receives = excluded.receives,
                 updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at,
                 next_round = excluded.next_round, reason = excluded.reason, attempts = excluded.attempts,
-                answer = excluded.answer
+                answer = excluded.answer, untracked = excluded.untracked
              WHERE deliveries.state IN (?13, ?14)",
         )?
         .execute(params![
@@ -214,6 +237,7 @@ fn record(connection: &Connection, row: &SettlementRow) -> Result<bool, Failure>
             row.answer,
             DeliveryState::Waiting.as_str(),
             DeliveryState::Retrying.as_str(),
+            delivery.untracked,
         ])?;
     Ok(recorded == 1)
 }
@@ -246,7 +270,7 @@ fn read_control(connection: &Connection, endpoint: &EndpointName) -> Result<Endp
 }
 
 const DELIVERIES: &str = "SELECT message, route, round, endpoint, state, receives, updated_at, next_attempt_at,
-        next_round, reason, attempts, answer
+        next_round, reason, attempts, answer, untracked
     FROM deliveries";
 
 fn read_delivery(connection: &Connection, key: &DeliveryKey) -> Result<Option<Delivery>, Failure> {
@@ -271,6 +295,7 @@ fn delivery(row: &Row<'_>) -> Result<Delivery, Failure> {
         reason: row.get(9)?,
         attempts: attempts.into_iter().map(AttemptRow::attempt).collect::<Result<_, _>>()?,
         answer: answer.map(|text| from_json("answer", &text)).transpose()?,
+        untracked: row.get(12)?,
     })
 }
 

@@ -24,6 +24,7 @@ mod damage;
 mod failure;
 mod gc;
 mod job;
+mod jobs;
 mod ledger;
 mod open;
 mod outbox;

@@ -10,7 +10,7 @@ use crate::function::Failure;
 pub enum Task {
     /// `{"task": "poll", "collection": "my-store/orders"}`.
     Poll(CollectionKey),
-    /// `{"task": "publish"}`: messages that were left pending.
+    /// `{"task": "publish"}`: messages that were left pending, and what has waited for its time.
     Publish,
     /// `{"task": "sweep"}`: promises without a delivery.
     Sweep,

@@ -48,7 +48,8 @@ fn a_parameter_that_is_left_out_is_named() {
 
 fn large(events: usize, messages: usize, notifications: usize) -> Answer {
     let message = |place| FollowUp { place, message: MessageType::new("order:paid").unwrap(), payload: text(1_000) };
-    let note = Notification { level: NotificationLevel::Info, subject: "s".repeat(1_000), description: None };
+    let note =
+        Notification { level: NotificationLevel::Info, subject: "s".repeat(1_000), description: None, occurrences: 1 };
     Answer {
         events: vec![text(1_000); events],
         messages: (0..messages).map(|place| message(u32::try_from(place).unwrap())).collect(),
@@ -89,9 +90,9 @@ fn what_no_store_takes_is_recorded_in_part() {
         assert_eq!((verdict, status), (Verdict::Delivered, Some(200)));
         assert_eq!(answer, Some(Answer { faults: vec![fault.to_owned()], ..expected.clone() }));
     };
-    let fault = "the store does not take this answer; its parameters and events are left out: too large";
+    let fault = "the store does not take this answer; its objects, parameters and events are left out: too large";
     check(Less::FollowUps, &large(0, 1, 1), fault);
-    let fault = "the store does not take this answer; its messages and notifications, parameters and events are left out: \
+    let fault = "the store does not take this answer; its messages and notifications, objects, parameters and events are left out: \
                  too large";
     check(Less::Nothing, &Answer::default(), fault);
     let asked = Outcome { verdict: Verdict::AskAgain, ..outcome() };

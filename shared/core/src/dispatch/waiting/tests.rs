@@ -1,5 +1,5 @@
 use super::*;
-use crate::{hub::Hub, message::Carried, port::EndpointResponse};
+use crate::{answer::Scope, dispatch::outcome::Asked, hub::Hub, message::Carried, port::EndpointResponse};
 
 fn hub() -> Hub {
     let text = "hub: my-shop
@@ -32,17 +32,15 @@ fn outcome(asked: &QueueBody, status: u16, body: &serde_json::Value) -> Outcome 
     let hub = hub();
     let response =
         EndpointResponse { status, headers: Vec::new(), body: body.to_string().into_bytes(), truncated: false };
-    let endpoint = &hub.endpoints[&hub.routes[0].to];
-    Outcome::of(
-        Ok(response),
-        endpoint,
-        &asked.key(),
-        &BTreeMap::new(),
-        &BTreeMap::new(),
-        &BTreeMap::new(),
-        Timestamp::UNIX_EPOCH,
-    )
-    .to(asked)
+    let of = Asked {
+        endpoint: &hub.endpoints[&hub.routes[0].to],
+        scope: Scope { hub: &hub, source: &asked.message.envelope.source },
+        key: &asked.key(),
+        sent: &BTreeMap::new(),
+        secrets: &BTreeMap::new(),
+        current: &BTreeMap::new(),
+    };
+    Outcome::of(Ok(response), &of, Timestamp::UNIX_EPOCH).to(asked)
 }
 
 #[test]

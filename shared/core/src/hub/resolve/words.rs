@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The fields of a message (`docs/contract.md` §2).
-const ROOTS: [&str; 14] = [
+const ROOTS: [&str; 15] = [
     "message_id",
     "message",
     "hub",
@@ -21,6 +21,7 @@ const ROOTS: [&str; 14] = [
     "created_at",
     "trace_id",
     "parent_id",
+    "parent_route",
     "hops",
     "object",
     "keys",

@@ -101,6 +101,9 @@ macro_rules! suites {
             mod collections {
                 crossdock_testkit::collections_suite!(super::super::Fixture::$home());
             }
+            mod jobs {
+                crossdock_testkit::jobs_suite!(super::super::Fixture::$home());
+            }
             mod outbox {
                 crossdock_testkit::outbox_suite!(super::super::Fixture::$home());
             }

@@ -3,12 +3,16 @@
 mod expiring;
 mod large;
 mod single;
+mod unreadable;
 
 mod versions {
     crossdock_testkit::versions_suite!(crate::support::Fixture::new());
 }
 mod collections {
     crossdock_testkit::collections_suite!(crate::support::Fixture::new());
+}
+mod jobs {
+    crossdock_testkit::jobs_suite!(crate::support::Fixture::new());
 }
 mod outbox {
     crossdock_testkit::outbox_suite!(crate::support::Fixture::new());
