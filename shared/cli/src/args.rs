@@ -9,6 +9,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 use crossdock_core::{
     id::{EndpointName, HubName, SecretName, SourceName},
     json::FieldPath,
+    poll::Way,
 };
 use ipnet::IpNet;
 use url::Url;
@@ -382,12 +383,22 @@ pub(crate) struct Poll {
     #[arg(value_name = "SOURCE/COLLECTION")]
     pub(crate) collection: String,
 
+    /// Make the wide poll that `reconcile` in the hub file describes, in place of the usual one
+    #[arg(long)]
+    pub(crate) reconcile: bool,
+
     /// Store and emit nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 
     #[command(flatten)]
     pub(crate) place: Where,
+}
+
+impl Poll {
+    pub(crate) fn way(&self) -> Way {
+        if self.reconcile { Way::Reconcile } else { Way::Poll }
+    }
 }
 
 /// Push a JSON file into the hub.

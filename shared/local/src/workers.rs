@@ -8,7 +8,7 @@ use crossdock_core::{
     hub::{Endpoint, Hub, Retention},
     id::{CollectionKey, EndpointName},
     message::{Message, MessageRecord},
-    poll::{PollError, Poller, Tokens},
+    poll::{PollError, Poller, Tokens, Way},
     port::{Home, LeaseOwner, QueueName, Queues, Received},
     publish::{STALE_AFTER, publish, publish_stale},
     route::Router,
@@ -46,18 +46,18 @@ async fn stopping(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
-/// Polls one collection at its interval, or later where the source asks for it. A poll is cut off when the hub stops:
+/// Polls one collection in one way, at its interval, or later where the source asks for it. A poll is cut off when the hub stops:
 /// whatever it has stored stays, and the bookmark is not past it.
 pub(crate) async fn poll(
     home: Arc<LocalHome>,
     hub: Arc<Hub>,
     router: Arc<Router>,
     tokens: Arc<Tokens>,
-    (key, every): (CollectionKey, Duration),
+    (key, way, every): (CollectionKey, Way, Duration),
     mut stopped: watch::Receiver<bool>,
 ) {
     // One process per state folder: the lease of a run that a crash cut short is this run's own.
-    let poller = Poller::new(&*home, &hub, &router, LeaseOwner("local".to_owned())).sharing(tokens);
+    let poller = Poller::new(&*home, &hub, &router, LeaseOwner("local".to_owned())).sharing(tokens).by(way);
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -43,6 +43,9 @@ pub struct Polled {
     pub collection: String,
     /// Someone else is polling it; nothing was done.
     pub busy: bool,
+    /// There is no baseline to reconcile with yet; nothing was done.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub too_early: bool,
     /// The time was up; the next poll goes on.
     pub cut_off: bool,
     pub pages: u64,
@@ -65,9 +68,9 @@ pub async fn handle<H: Home>(
 ) -> Result<Done, Failure> {
     let time_is_up = invocation.only_left(RESERVE, work.home.clock());
     match task::read(event)? {
-        Task::Poll(key) => {
+        Task::Poll(key, way) => {
             let owner = LeaseOwner(invocation.request_id.clone());
-            let poller = Poller::new(&*work.home, &work.hub, &work.router, owner).sharing(tokens);
+            let poller = Poller::new(&*work.home, &work.hub, &work.router, owner).sharing(tokens).by(way);
             polled(&key, poller.poll_until(&key, time_is_up).await).map(Done::Polled)
         }
         Task::Publish => {
@@ -109,6 +112,7 @@ fn polled(key: &CollectionKey, outcome: Result<PollReport, PollError>) -> Result
             Ok(Polled {
                 collection,
                 busy: report.busy,
+                too_early: report.too_early,
                 cut_off: report.cut_off,
                 pages: report.pages,
                 records: report.records,

@@ -131,6 +131,8 @@ described! {
         optional "pages" pages: At<PagesPart>,
         /// How often it is polled. At least 1s; less is for local use only.
         required "every" every: At<Span>,
+        /// A slow, wide poll beside it, which finds what it, or a source that pushes, has missed.
+        optional "reconcile" reconcile: ReconcilePart,
         /// Whose objects are news: those created from now on (default), all, or from a time on.
         optional "start" start: At<Start>,
         /// Fields whose change is no change.
@@ -143,6 +145,14 @@ described! {
         optional "derive" derive: Vec<Rule>,
         /// A field that marks an object as deleted when it is there and not null, false, 0 or "".
         optional "deleted" deleted: Field,
+    }
+
+    /// A slow, wide poll beside a collection's own.
+    ReconcilePart {
+        /// How often. At least 1s; less is for local use only.
+        required "every" every: At<Span>,
+        /// How far back it reads, at most 366d; without it, everything. Needs `since`.
+        optional "window" window: At<Span>,
     }
 
     /// A GET request, or a POST with a JSON body.

@@ -137,6 +137,7 @@ pub struct Collection {
     pub since: Option<Since>,
     pub pages: Pages,
     pub every: Duration,
+    pub reconcile: Option<Reconcile>,
     pub start: Start,
     pub rules: ObjectRules,
     /// An object where this field is present and not null, false, 0 or "" (nor "false" or "0") is deleted.
@@ -188,6 +189,14 @@ pub struct Since {
     pub format: TimeFormat,
     /// Read again this far behind the bookmark: open transactions commit late.
     pub overlap: Duration,
+}
+
+/// A wide poll beside the collection's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reconcile {
+    pub every: Duration,
+    /// How far back it reads; `None`: everything.
+    pub window: Option<Duration>,
 }
 
 #[derive(Debug, Clone)]

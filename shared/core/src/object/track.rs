@@ -108,6 +108,8 @@ pub struct Tracked {
     pub baseline: u64,
     /// Stored pending, to be published.
     pub messages: Vec<MessageRecord>,
+    /// Objects of the collection itself, children not counted, that were stored and are no baseline.
+    pub changed: Vec<ObjectKey>,
     /// What was found needed no write. It may be what somebody else has stored just now, and be seen before it is durable.
     pub only_read: bool,
 }
@@ -216,6 +218,9 @@ impl<'a, H: Home> Tracker<'a, H> {
             tracked.baseline += u64::from(parent);
         } else {
             let version = &planned.commit.version;
+            if parent {
+                tracked.changed.push(version.key.clone());
+            }
             let mut event = HubEvent::new(self.home.clock().now(), EventName::VersionStored);
             event.source = Some(version.key.collection.source.to_string());
             event.collection = Some(version.key.collection.collection.to_string());

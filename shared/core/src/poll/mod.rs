@@ -9,22 +9,31 @@
 
 mod absent;
 mod bookmark;
+mod error;
 mod exchange;
 mod health;
 mod markup;
 mod page;
 mod poller;
+mod preview;
+mod reader;
+mod reconcile;
 mod request;
+mod run;
 #[cfg(test)]
 mod tests;
 mod time_style;
 mod token;
 mod walk;
+mod way;
 
 pub use absent::Absent;
+pub use error::PollError;
 pub use exchange::RedirectError;
 pub use health::PATIENCE;
 pub use page::{Page, PageError, next_link};
-pub use poller::{PollError, PollReport, Poller, Preview};
+pub use poller::{PollReport, Poller};
+pub use preview::Preview;
 pub use token::{TokenError, Tokens};
 pub use walk::WalkError;
+pub use way::Way;

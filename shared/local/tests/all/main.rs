@@ -8,6 +8,7 @@ mod dying;
 mod every_fault;
 mod polling;
 mod pushing;
+mod reconciling;
 mod restarting;
 mod stage;
 mod sweeping;

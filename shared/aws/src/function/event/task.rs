@@ -1,6 +1,6 @@
 //! What a schedule tells the poller: the `Input` of its target, as `crossdock render` and the template write it.
 
-use crossdock_core::id::CollectionKey;
+use crossdock_core::{id::CollectionKey, poll::Way};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -8,8 +8,8 @@ use crate::function::Failure;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
-    /// `{"task": "poll", "collection": "my-store/orders"}`.
-    Poll(CollectionKey),
+    /// `{"task": "poll", "collection": "my-store/orders"}`, with `"way": "reconcile"` for the wide poll beside it.
+    Poll(CollectionKey, Way),
     /// `{"task": "publish"}`: messages that were left pending.
     Publish,
     /// `{"task": "sweep"}`: promises without a delivery.
@@ -21,19 +21,26 @@ struct Shape {
     task: String,
     #[serde(default)]
     collection: Option<String>,
+    #[serde(default)]
+    way: Option<String>,
 }
 
-const EXPECTED: &str =
-    r#"expected {"task": "poll", "collection": "<source>/<collection>"}, {"task": "publish"} or {"task": "sweep"}"#;
+const EXPECTED: &str = r#"expected {"task": "poll", "collection": "<source>/<collection>"} (and "way": "reconcile"), {"task": "publish"} or {"task": "sweep"}"#;
 
 /// # Errors
 /// This is none of the tasks.
 pub fn read(event: Value) -> Result<Task, Failure> {
     let wrong = |found: &str| Failure::Event(format!("found {found}, {EXPECTED}"));
     let shape: Shape = serde_json::from_value(event).map_err(|_| wrong("no task"))?;
+    let way = match shape.way.as_deref() {
+        None => Way::Poll,
+        Some("reconcile") if shape.task == "poll" => Way::Reconcile,
+        Some(other) => return Err(wrong(&format!("the way {other:?}"))),
+    };
     match (shape.task.as_str(), shape.collection) {
         ("poll", Some(text)) => {
-            collection(&text).map(Task::Poll).ok_or_else(|| wrong(&format!("the collection {text:?}")))
+            let key = collection(&text).ok_or_else(|| wrong(&format!("the collection {text:?}")))?;
+            Ok(Task::Poll(key, way))
         }
         ("poll", None) => Err(wrong("no collection")),
         ("publish", None) => Ok(Task::Publish),
@@ -57,7 +64,14 @@ mod tests {
     #[test]
     fn each_task() {
         let orders = collection("my-store/orders").unwrap();
-        assert_eq!(read(json!({"task": "poll", "collection": "my-store/orders"})), Ok(Task::Poll(orders)));
+        assert_eq!(
+            read(json!({"task": "poll", "collection": "my-store/orders"})),
+            Ok(Task::Poll(orders.clone(), Way::Poll))
+        );
+        assert_eq!(
+            read(json!({"task": "poll", "collection": "my-store/orders", "way": "reconcile"})),
+            Ok(Task::Poll(orders, Way::Reconcile))
+        );
         assert_eq!(read(json!({"task": "publish"})), Ok(Task::Publish));
         assert_eq!(read(json!({"task": "sweep"})), Ok(Task::Sweep));
     }
@@ -72,6 +86,8 @@ mod tests {
         check(json!({"task": "poll"}), "no collection");
         check(json!({"task": "poll", "collection": "orders"}), "the collection \"orders\"");
         check(json!({"task": "poll", "collection": "My Store/orders"}), "the collection \"My Store/orders\"");
+        check(json!({"task": "poll", "collection": "my-store/orders", "way": "fast"}), "the way \"fast\"");
+        check(json!({"task": "sweep", "way": "reconcile"}), "the way \"reconcile\"");
         check(json!({"task": "sweep", "collection": "my-store/orders"}), "the collection \"my-store/orders\"");
         for event in [json!({}), json!([]), json!(null), json!({"task": 7}), json!({"Records": []})] {
             check(event, "no task");
