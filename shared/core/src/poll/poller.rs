@@ -273,12 +273,10 @@ impl<'a, H: Home> Poller<'a, H> {
             None => self.observe(run.collection, EventName::PollFinished, |event| event.counting(records)),
             Some(missed) => {
                 let what = run.collection.key.collection.as_str();
-                let had = if missed.objects == 1 { "had" } else { "have" };
-                let text = format!(
-                    "reconciled: {} {what} read, {} {had} been missed",
-                    thousands(records),
-                    thousands(missed.objects)
-                );
+                let text = match missed.objects {
+                    0 => format!("reconciled {what}: nothing had been missed"),
+                    objects => format!("reconciled {what}: {} had been missed", thousands(objects)),
+                };
                 self.observe(run.collection, EventName::Reconciled, |event| {
                     event.counting(missed.objects).because(text)
                 });
