@@ -1,8 +1,10 @@
-//! Push: a source sends what changed instead of being asked (contract §6). Objects are versioned like polled ones;
-//! messages are stored as they are. One bad item harms no other.
+//! Push: a source sends what changed instead of being asked (contract §6). Objects are versioned like polled ones,
+//! those that are only named are fetched first; messages are stored as they are. One bad item harms no other.
 //!
 //! Nothing is answered before everything accepted is stored; publishing may follow the answer, because what is stored
 //! is pending until the bus has it.
+
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -10,11 +12,12 @@ use serde_json::{Map, Value};
 use crate::{
     Timestamp,
     hub::{Collection, Hub, Source},
-    id::{MessageId, MessageType, SourceName},
+    id::{MessageId, MessageType, ObjectKey, SourceName},
     json::{DEEPEST, is_too_deep},
     message::{Message, MessageRecord},
     object::{self, News, SetAside, TrackError, Tracker, record_kind},
-    port::{Collections, Home, LeaseError, LeaseOwner, Outbox, PortError, VersionStore},
+    poll::thin_id,
+    port::{Collections, Home, LeaseError, LeaseOwner, Outbox, PortError, VersionStore, WantMark, Wants},
     route::Router,
 };
 
@@ -150,7 +153,13 @@ impl<'a, H: Home> Ingest<'a, H> {
         let mut only_read = false;
         for (collection, items) in wanted {
             let mut good = Vec::with_capacity(items.len());
+            let mut named = BTreeSet::new();
             for (index, item) in items.into_iter().enumerate() {
+                if let Some(id) = thin_id(collection, &item) {
+                    receipt.accepted += 1;
+                    named.insert(id);
+                    continue;
+                }
                 match object::read(collection, &format!("item {index}"), item) {
                     Ok(mut record) => {
                         let asides = std::mem::take(&mut record.set_aside);
@@ -162,6 +171,7 @@ impl<'a, H: Home> Ingest<'a, H> {
             }
             receipt.accepted += good.len();
             let news = self.news(collection).await?;
+            self.want(collection, named).await?;
             let tracked = Tracker::new(self.home, self.hub, self.router).track(collection, good, &news).await?;
             receipt.message_ids.extend(tracked.messages.iter().map(|record| record.message.message_id));
             records.extend(tracked.messages);
@@ -172,6 +182,17 @@ impl<'a, H: Home> Ingest<'a, H> {
             self.home.store().flush().await?;
         }
         Ok((receipt, records))
+    }
+
+    /// What a push names by its id alone is fetched later; that it is to be fetched is stored now.
+    async fn want(&self, collection: &Collection, ids: BTreeSet<String>) -> Result<(), IngestError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let objects = ids.into_iter().map(|id| ObjectKey { collection: collection.key.clone(), id }).collect();
+        let mark = WantMark(self.home.random().bytes());
+        let answers = self.home.store().want(objects, mark, self.home.clock().now()).await;
+        Ok(answers.into_iter().collect::<Result<(), _>>()?)
     }
 
     /// A push is told apart from old stock as a poll is. What has no creation time is news: nobody pushes what did not

@@ -81,7 +81,8 @@ impl Running {
         let tokens = Arc::new(Tokens::default());
         for collection in hub.sources.values().flat_map(|source| &source.collections) {
             let reconcile = collection.reconcile.iter().map(|rule| (Way::Reconcile, rule.every));
-            for (way, every) in std::iter::once((Way::Poll, collection.every)).chain(reconcile) {
+            let fetch = collection.fetch.iter().map(|_| (Way::Fetch, workers::LOOK));
+            for (way, every) in std::iter::once((Way::Poll, collection.every)).chain(reconcile).chain(fetch) {
                 loops.spawn(workers::poll(
                     home.clone(),
                     hub.clone(),

@@ -8,7 +8,7 @@ use crossdock_core::{
     hub::{Endpoint, Hub, Retention},
     id::{CollectionKey, EndpointName},
     message::{Message, MessageRecord},
-    poll::{PollError, Poller, Tokens, Way},
+    poll::{Pause, PollError, Poller, Tokens, Way},
     port::{Home, LeaseOwner, QueueName, Queues, Received},
     publish::{STALE_AFTER, publish, publish_stale},
     route::Router,
@@ -25,6 +25,10 @@ use crate::{home::LocalHome, store::Collector};
 
 /// How often what a crash left pending is looked for.
 const SWEEP: Duration = Duration::from_secs(1);
+/// How often objects that thin events name are looked for.
+pub(crate) const LOOK: Duration = Duration::from_secs(1);
+/// How long a source is left alone that could not be asked for one.
+const BETWEEN_FAILURES: Duration = Duration::from_secs(10);
 /// How long a queue is left alone when nothing has announced itself: another process may have sent something.
 const IDLE: Duration = Duration::from_millis(500);
 /// How long nothing must have arrived before a queue is asked when its next entry is due.
@@ -57,7 +61,8 @@ pub(crate) async fn poll(
     mut stopped: watch::Receiver<bool>,
 ) {
     // One process per state folder: the lease of a run that a crash cut short is this run's own.
-    let poller = Poller::new(&*home, &hub, &router, LeaseOwner("local".to_owned())).sharing(tokens).by(way);
+    let poller =
+        Poller::new(&*home, &hub, &router, LeaseOwner("local".to_owned())).sharing(tokens).by(way).pausing(pause());
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -69,7 +74,7 @@ pub(crate) async fn poll(
             () = stopping(&mut stopped) => return,
             result = AssertUnwindSafe(poller.poll(&key)).catch_unwind() => match result {
                 Ok(result) => {
-                    let asked = result.as_ref().err().and_then(PollError::retry_after);
+                    let asked = result.as_ref().err().and_then(|error| left_alone(way, error));
                     report(&key, result);
                     if let Some(wait) = asked.filter(|wait| *wait > every) {
                         ticks.reset_after(wait);
@@ -80,6 +85,16 @@ pub(crate) async fn poll(
             },
         }
     }
+}
+
+/// How long a source is left alone after a failure, where that is longer than the interval.
+fn left_alone(way: Way, error: &PollError) -> Option<Duration> {
+    let asked = error.retry_after();
+    if way == Way::Fetch { Some(asked.unwrap_or_default().max(BETWEEN_FAILURES)) } else { asked }
+}
+
+fn pause() -> Pause {
+    Arc::new(|wait| tokio::time::sleep(wait).boxed())
 }
 
 fn report(key: &CollectionKey, result: Result<crossdock_core::poll::PollReport, PollError>) {

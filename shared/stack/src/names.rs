@@ -150,6 +150,11 @@ pub fn reconcile_schedule(collection: &CollectionKey) -> String {
     fitting(format!("{}.{}.reconcile", collection.source, collection.collection))
 }
 
+/// The schedule that completes a collection's thin events: `<source>.<collection>.fetch`.
+pub fn fetch_schedule(collection: &CollectionKey) -> String {
+    fitting(format!("{}.{}.fetch", collection.source, collection.collection))
+}
+
 fn fitting(whole: String) -> String {
     if whole.len() <= MAX_SCHEDULE {
         return whole;
@@ -206,6 +211,7 @@ mod tests {
         }
         check(&rule(&longest(), &longest()), 64, &dotted);
         check(&schedule(&CollectionKey { source: longest(), collection: longest() }), 64, &dotted);
+        check(&fetch_schedule(&CollectionKey { source: longest(), collection: longest() }), 64, &dotted);
         check(&reconcile_schedule(&CollectionKey { source: longest(), collection: longest() }), 64, &dotted);
         let parameter = secret(&secrets(&longest()), &longest());
         // 1,011 characters with the ARN in front of it (`PutParameter`).
@@ -256,6 +262,7 @@ mod tests {
     #[test]
     fn no_two_collections_share_a_schedule() {
         assert_eq!(schedule(&collection("my-store", "orders")), "my-store.orders");
+        assert_eq!(fetch_schedule(&collection("my-store", "orders")), "my-store.orders.fetch");
         assert_eq!(reconcile_schedule(&collection("my-store", "orders")), "my-store.orders.reconcile");
         assert_ne!(schedule(&collection("a-b", "c")), schedule(&collection("a", "b-c")));
         let long = "s".repeat(40);

@@ -15,6 +15,7 @@ use crossdock_core::{
     sweep::{Swept, sweep},
 };
 use crossdock_stack::limits::RESERVE;
+use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -71,6 +72,7 @@ pub async fn handle<H: Home>(
         Task::Poll(key, way) => {
             let owner = LeaseOwner(invocation.request_id.clone());
             let poller = Poller::new(&*work.home, &work.hub, &work.router, owner).sharing(tokens).by(way);
+            let poller = poller.pausing(Arc::new(|wait| tokio::time::sleep(wait).boxed()));
             polled(&key, poller.poll_until(&key, time_is_up).await).map(Done::Polled)
         }
         Task::Publish => {

@@ -28,6 +28,7 @@ mod sweep;
 mod terms;
 mod transact;
 mod versions;
+mod wants;
 
 use std::{fmt, sync::Arc};
 

@@ -11,6 +11,6 @@ mod tests;
 mod track;
 
 pub use decide::{Context, Decision, decide, deriving};
-pub(crate) use record::kind as record_kind;
 pub use record::{ChildRecord, Record, SetAside, parse_time, read};
+pub(crate) use record::{kind as record_kind, natural_key};
 pub use track::{News, Plan, Planned, TrackError, Tracked, Tracker};

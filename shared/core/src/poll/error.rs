@@ -18,6 +18,8 @@ pub enum PollError {
     Unknown(CollectionKey),
     #[error("{0} is not reconciled: the hub file has no `reconcile` for it")]
     NotReconciled(CollectionKey),
+    #[error("{0} has no thin events: the hub file has no `fetch` for it")]
+    NotFetched(CollectionKey),
     #[error(transparent)]
     Http(#[from] HttpError),
     #[error(transparent)]
@@ -60,6 +62,7 @@ impl PollError {
         match self {
             Self::Unknown(_)
             | Self::NotReconciled(_)
+            | Self::NotFetched(_)
             | Self::Track(_)
             | Self::Port(_)
             | Self::Route(_)

@@ -58,6 +58,7 @@ fn done(way: Way) -> &'static str {
     match way {
         Way::Poll => "polled",
         Way::Reconcile => "reconciled",
+        Way::Fetch => "fetched from",
     }
 }
 

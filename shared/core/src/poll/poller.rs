@@ -13,7 +13,9 @@ use futures_util::future::{Either, select};
 use super::{
     bookmark::Bookmark,
     error::PollError,
-    exchange, health,
+    exchange,
+    fetch::Pause,
+    health,
     reader::Reader,
     reconcile::{Basis, Missed},
     run::Run,
@@ -56,9 +58,10 @@ pub struct Poller<'a, H: Home> {
     pub(super) home: &'a H,
     pub(super) hub: &'a Hub,
     pub(super) router: &'a Router,
-    owner: LeaseOwner,
+    pub(super) owner: LeaseOwner,
     pub(super) way: Way,
-    tokens: Arc<Tokens>,
+    pub(super) tokens: Arc<Tokens>,
+    pub(super) pause: Option<Pause>,
 }
 
 impl<H: Home> fmt::Debug for Poller<'_, H> {
@@ -70,13 +73,19 @@ impl<H: Home> fmt::Debug for Poller<'_, H> {
 impl<'a, H: Home> Poller<'a, H> {
     /// `owner` tells this poller's leases from those of others.
     pub fn new(home: &'a H, hub: &'a Hub, router: &'a Router, owner: LeaseOwner) -> Self {
-        Self { home, hub, router, owner, way: Way::Poll, tokens: Arc::default() }
+        Self { home, hub, router, owner, way: Way::Poll, tokens: Arc::default(), pause: None }
     }
 
     /// With tokens that other pollers of the same sources use too.
     #[must_use]
     pub fn sharing(self, tokens: Arc<Tokens>) -> Self {
         Self { tokens, ..self }
+    }
+
+    /// With a way to wait, so that a rate is kept to.
+    #[must_use]
+    pub fn pausing(self, pause: Pause) -> Self {
+        Self { pause: Some(pause), ..self }
     }
 
     /// Polls in another way than from the bookmark on.
@@ -99,6 +108,9 @@ impl<'a, H: Home> Poller<'a, H> {
         cut_off: impl Future<Output = ()> + Send,
     ) -> Result<PollReport, PollError> {
         let (source, collection) = self.collection(key)?;
+        if self.way == Way::Fetch {
+            return self.fetch_until(source, collection, cut_off).await;
+        }
         let now = self.now();
         let Some(basis) = self.basis(collection).await? else {
             return Ok(PollReport { too_early: true, ..PollReport::default() });
@@ -157,6 +169,7 @@ impl<'a, H: Home> Poller<'a, H> {
                 Ok(of_poll.filter(|state| state.baseline_done).map(|of_poll| Basis::Baseline { rule, of_poll }))
             }
             (Way::Reconcile, None) => Err(PollError::NotReconciled(collection.key.clone())),
+            (Way::Fetch, _) => Err(PollError::NotFetched(collection.key.clone())),
         }
     }
 
@@ -169,7 +182,7 @@ impl<'a, H: Home> Poller<'a, H> {
     }
 
     /// Long enough for a page to be fetched, with all that may come in between, and stored; renewed with every page.
-    fn lease_from(&self, source: &Source, now: Timestamp) -> Timestamp {
+    pub(super) fn lease_from(&self, source: &Source, now: Timestamp) -> Timestamp {
         let span = (self.hub.limits.timeout * (exchange::most_requests(source) + 3)).max(Duration::from_secs(60));
         now.checked_add(span).unwrap_or(Timestamp::MAX)
     }
@@ -229,20 +242,20 @@ impl<'a, H: Home> Poller<'a, H> {
         }
     }
 
-    fn tell_of_set_aside(&self, run: &Run<'_>) {
+    pub(super) fn tell_of_set_aside(&self, run: &Run<'_>) {
         for aside in &run.report.set_aside {
             self.observe(run.collection, EventName::RecordSetAside, |event| event.because(aside.to_string()));
         }
     }
 
     /// What is not accepted now stays pending, and a later run publishes it.
-    async fn publish(&self, records: &[MessageRecord]) {
+    pub(super) async fn publish(&self, records: &[MessageRecord]) {
         if let Err(error) = publish(self.home, self.router, records).await {
             tracing::warn!(error = %error, "messages stay pending");
         }
     }
 
-    async fn finish(&self, run: &mut Run<'_>) -> Result<(), PollError> {
+    pub(super) async fn finish(&self, run: &mut Run<'_>) -> Result<(), PollError> {
         let now = self.now();
         let failures = run.state.failures;
         let epoch = self.home.store().epoch().await?;
@@ -286,7 +299,7 @@ impl<'a, H: Home> Poller<'a, H> {
     }
 
     /// Counts the failure. That the poll failed is the news; what else fails here is only logged.
-    async fn fail(&self, run: &mut Run<'_>, error: &PollError) {
+    pub(super) async fn fail(&self, run: &mut Run<'_>, error: &PollError) {
         let now = self.now();
         let mut why = error.to_string();
         if run.has_outlived_its_cursor(error) {
@@ -309,7 +322,12 @@ impl<'a, H: Home> Poller<'a, H> {
     }
 
     /// Saves state and notification in one transaction, and publishes the latter.
-    async fn save(&self, run: &Run<'_>, until: Timestamp, notification: Option<Message>) -> Result<(), PollError> {
+    pub(super) async fn save(
+        &self,
+        run: &Run<'_>,
+        until: Timestamp,
+        notification: Option<Message>,
+    ) -> Result<(), PollError> {
         let records = notification
             .map(|message| self.router.record(message))
             .into_iter()
@@ -322,7 +340,7 @@ impl<'a, H: Home> Poller<'a, H> {
         Ok(())
     }
 
-    fn observe(&self, collection: &Collection, name: EventName, with: impl FnOnce(HubEvent) -> HubEvent) {
+    pub(super) fn observe(&self, collection: &Collection, name: EventName, with: impl FnOnce(HubEvent) -> HubEvent) {
         let mut event = HubEvent::new(self.now(), name);
         event.source = Some(collection.key.source.to_string());
         event.collection = Some(collection.key.collection.to_string());

@@ -11,6 +11,8 @@ pub enum Way {
     Poll,
     /// The wide poll beside it, which finds what that one has missed.
     Reconcile,
+    /// One object after another, as thin events have named them.
+    Fetch,
 }
 
 impl Way {
@@ -19,6 +21,7 @@ impl Way {
         match self {
             Self::Poll => key.clone(),
             Self::Reconcile => key.beside("reconcile"),
+            Self::Fetch => key.beside("fetch"),
         }
     }
 }

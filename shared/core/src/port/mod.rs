@@ -36,7 +36,7 @@ impl PortError {
 
 /// Everything a home provides. The use cases are generic over this one trait.
 pub trait Home: Send + Sync + 'static {
-    type Store: VersionStore + Collections + Outbox + Ledger;
+    type Store: VersionStore + Collections + Wants + Outbox + Ledger;
     type Bus: Bus;
     type Queues: Queues;
     type Source: SourceClient;

@@ -31,6 +31,7 @@ mod readers;
 mod stats;
 mod sync;
 mod versions;
+mod wants;
 mod writer;
 
 use std::{fmt, fs::File, io, path::Path, sync::Arc, thread};

@@ -17,7 +17,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction,
 use super::damage::{is_log_readable, log_of};
 
 /// One script per schema version; the next one is appended, none is ever changed.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("retention.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("retention.sql"), include_str!("wanted.sql")];
 
 /// "xdoc", in the header of the file at byte 68 (<https://www.sqlite.org/fileformat2.html>).
 const APPLICATION_ID: i64 = 0x7864_6f63;

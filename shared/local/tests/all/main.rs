@@ -12,4 +12,5 @@ mod reconciling;
 mod restarting;
 mod stage;
 mod sweeping;
+mod thin;
 mod too_large;

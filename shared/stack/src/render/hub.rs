@@ -42,10 +42,12 @@ pub(super) fn stack(hub: &Hub, shards: &BTreeMap<u8, Vec<Member<'_>>>) -> (Strin
     for collection in hub.sources.values().flat_map(|source| &source.collections) {
         let key = &collection.key;
         let reconcile = collection.reconcile.iter().map(|rule| (Way::Reconcile, rule.every));
-        for (way, every) in std::iter::once((Way::Poll, collection.every)).chain(reconcile) {
+        let fetch = collection.fetch.iter().map(|_| (Way::Fetch, SCHEDULE_UNIT));
+        for (way, every) in std::iter::once((Way::Poll, collection.every)).chain(reconcile).chain(fetch) {
             let (about, resource) = match way {
                 Way::Poll => (format!("collection {key}"), "Schedule"),
                 Way::Reconcile => (format!("collection {key}, reconciled"), "ReconcileSchedule"),
+                Way::Fetch => (format!("collection {key}, thin events"), "FetchSchedule"),
             };
             resources.put(Some(about), format!("{}{resource}", logical(&key.to_string())), schedule(key, way, every));
         }
@@ -111,6 +113,7 @@ fn schedule(key: &CollectionKey, way: Way, every: Duration) -> Map {
     let (name, what, way) = match way {
         Way::Poll => (names::schedule(key), "polls", ""),
         Way::Reconcile => (names::reconcile_schedule(key), "reconciles", r#","way":"reconcile""#),
+        Way::Fetch => (names::fetch_schedule(key), "completes thin events of", r#","way":"fetch""#),
     };
     let input = format!(r#"{{"task":"poll","collection":"{key}"{way}}}"#);
     let age = every.clamp(LEAST_AGE, MOST_AGE);

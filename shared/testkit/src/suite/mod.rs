@@ -11,12 +11,13 @@ pub mod ledger;
 pub mod outbox;
 pub mod queues;
 pub mod versions;
+pub mod wants;
 
 use std::{future::Future, time::Duration};
 
 use crossdock_core::{
     Timestamp,
-    port::{Bus, Collections, Ledger, Outbox, QueueName, Queues, Received, VersionStore},
+    port::{Bus, Collections, Ledger, Outbox, QueueName, Queues, Received, VersionStore, Wants},
 };
 
 use serde_json::Value;
@@ -25,7 +26,7 @@ use crate::{build::endpoint, clock::TestClock};
 
 /// An empty store and the clock it was made with.
 pub trait StoreFixture: Sync {
-    type Store: VersionStore + Collections + Outbox + Ledger;
+    type Store: VersionStore + Collections + Wants + Outbox + Ledger;
 
     fn store(&self) -> &Self::Store;
     fn clock(&self) -> &TestClock;

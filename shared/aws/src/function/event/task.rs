@@ -8,7 +8,8 @@ use crate::function::Failure;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
-    /// `{"task": "poll", "collection": "my-store/orders"}`, with `"way": "reconcile"` for the wide poll beside it.
+    /// `{"task": "poll", "collection": "my-store/orders"}`, with `"way": "reconcile"` for the wide poll beside it, or
+    /// `"way": "fetch"` for what thin events have named.
     Poll(CollectionKey, Way),
     /// `{"task": "publish"}`: messages that were left pending.
     Publish,
@@ -25,7 +26,7 @@ struct Shape {
     way: Option<String>,
 }
 
-const EXPECTED: &str = r#"expected {"task": "poll", "collection": "<source>/<collection>"} (and "way": "reconcile"), {"task": "publish"} or {"task": "sweep"}"#;
+const EXPECTED: &str = r#"expected {"task": "poll", "collection": "<source>/<collection>"} (and "way": "reconcile" or "fetch"), {"task": "publish"} or {"task": "sweep"}"#;
 
 /// # Errors
 /// This is none of the tasks.
@@ -35,6 +36,7 @@ pub fn read(event: Value) -> Result<Task, Failure> {
     let way = match shape.way.as_deref() {
         None => Way::Poll,
         Some("reconcile") if shape.task == "poll" => Way::Reconcile,
+        Some("fetch") if shape.task == "poll" => Way::Fetch,
         Some(other) => return Err(wrong(&format!("the way {other:?}"))),
     };
     match (shape.task.as_str(), shape.collection) {
@@ -70,7 +72,11 @@ mod tests {
         );
         assert_eq!(
             read(json!({"task": "poll", "collection": "my-store/orders", "way": "reconcile"})),
-            Ok(Task::Poll(orders, Way::Reconcile))
+            Ok(Task::Poll(orders.clone(), Way::Reconcile))
+        );
+        assert_eq!(
+            read(json!({"task": "poll", "collection": "my-store/orders", "way": "fetch"})),
+            Ok(Task::Poll(orders, Way::Fetch))
         );
         assert_eq!(read(json!({"task": "publish"})), Ok(Task::Publish));
         assert_eq!(read(json!({"task": "sweep"})), Ok(Task::Sweep));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    MONTH,
+    MONTH, count,
     http::{CONNECTION, header_name, headers},
     name,
     request::{self, Request},
@@ -12,11 +12,12 @@ use super::{
 };
 use crate::{
     hub::{
+        address::RequestPath,
         alternatives::{AuthPart, PathOr},
         decode::At,
-        description::{ChildPart, CollectionPart, CreatedPart, OAuth2Part, ReconcilePart, SourcePart},
+        description::{ChildPart, CollectionPart, CreatedPart, FetchPart, OAuth2Part, ReconcilePart, SourcePart},
         fault::Report,
-        model::{Auth, Child, ClientAuth, Collection, OAuth2, Reconcile, Source, Start, TimeField, TimeFormat},
+        model::{Auth, Child, ClientAuth, Collection, Fetch, OAuth2, Reconcile, Source, Start, TimeField, TimeFormat},
         tree::{self, quote},
         values::{Field, Span, slug},
     },
@@ -98,6 +99,7 @@ fn collection(
     let name = collection_name(key, &key.text, report);
     let request = request::request(part, report);
     let every = interval(part.every.as_ref(), report);
+    let fetch = part.fetch.as_ref().map(|fetch| self::fetch(fetch, report));
     let reconcile = part.reconcile.as_ref().map(|reconcile| self::reconcile(reconcile, part, report));
     if let Some(At { place, value: Start::At(_), .. }) = &part.start
         && part.created.is_none()
@@ -133,6 +135,10 @@ fn collection(
             Some(reconcile) => Some(reconcile?),
             None => None,
         },
+        fetch: match fetch {
+            Some(fetch) => Some(fetch?),
+            None => None,
+        },
         start: part.start.as_ref().map_or(Start::Now, |start| start.value),
         rules,
         deleted: part.deleted.clone().map(|field| field.0),
@@ -163,6 +169,22 @@ fn reconcile(part: &ReconcilePart, of: &CollectionPart, report: &mut Report) -> 
             None => None,
         },
     })
+}
+
+/// Of objects that thin events name, where the hub file does not say.
+const FETCHED_A_SECOND: u32 = 5;
+
+fn fetch(part: &FetchPart, report: &mut Report) -> Option<Fetch> {
+    let At { place, value: RequestPath(path), .. } = part.path.as_ref()?;
+    let rate = match &part.rate {
+        Some(rate) => count(Some(rate), 1..=1_000, report),
+        None => Some(FETCHED_A_SECOND),
+    };
+    if !path.contains(Fetch::ID) {
+        report.fault(place, format!("expected a path with {} in it, found {}", Fetch::ID, quote(path)));
+        return None;
+    }
+    Some(Fetch { path: path.clone(), item: part.item.clone().unwrap_or_else(FieldPath::root), rate: rate? })
 }
 
 fn child(

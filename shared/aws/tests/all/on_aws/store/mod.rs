@@ -13,6 +13,9 @@ mod collections {
 mod outbox {
     crossdock_testkit::outbox_suite!(crate::support::Fixture::new());
 }
+mod wants {
+    crossdock_testkit::wants_suite!(crate::support::Fixture::new());
+}
 mod ledger {
     crossdock_testkit::ledger_suite!(crate::support::Fixture::new());
 }
