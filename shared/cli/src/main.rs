@@ -3,6 +3,7 @@
 //! `main` reads the command line and the environment, once, and hands both over; each command is a module of its own.
 
 mod args;
+mod backfill;
 mod check;
 mod context;
 mod dev;
@@ -65,6 +66,7 @@ async fn run(command: Command, environment: Environment) -> Result<ExitCode, Fai
         Command::Render(args) => return render::run(&args, &environment),
         Command::Show(args) => Box::pin(show::run(args, environment)).await?,
         Command::Dlq(args) => Box::pin(dlq::run(args, environment)).await?,
+        Command::Backfill(args) => Box::pin(backfill::run(args, environment)).await?,
         Command::Poll(args) => Box::pin(poll::run(args, environment)).await?,
         Command::Send(args) => send::run(args, environment).await?,
         Command::Endpoint(args) => endpoint::run(args, environment).await?,

@@ -100,7 +100,7 @@ pub(crate) fn too_early(key: &impl std::fmt::Display) -> String {
     format!("{key} has no baseline to reconcile with yet: its first poll has to end before; nothing was done")
 }
 
-fn collection(hub: &Hub, text: &str) -> Result<CollectionKey, Failure> {
+pub(crate) fn collection(hub: &Hub, text: &str) -> Result<CollectionKey, Failure> {
     let all: Vec<&CollectionKey> =
         hub.sources.values().flat_map(|source| &source.collections).map(|one| &one.key).collect();
     all.iter().find(|key| key.to_string() == text).map(|key| (*key).clone()).ok_or_else(|| {

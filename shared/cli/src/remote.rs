@@ -23,7 +23,7 @@ use crossdock_core::{
     fault::Faults,
     hub::{self, Hub},
     id::{CollectionKey, SourceName},
-    poll::Way,
+    poll::{Backfill, Backfilled, Way},
     route::Router,
 };
 use crossdock_http::AddressPolicy;
@@ -79,6 +79,20 @@ pub(crate) async fn poll(stack: &str, key: &CollectionKey, way: Way) -> Result<V
     let answer = deployed.invoke(Function::Poller, &event).await?;
     match serde_json::from_value(answer) {
         Ok(Done::Polled(polled)) => spoken(&polled, &deployed.function(Function::Poller)),
+        _ => Err(deployed.misunderstood(Function::Poller)),
+    }
+}
+
+/// Has the stack's poller read a collection again, for as long as its time is.
+pub(crate) async fn backfill(stack: &str, key: &CollectionKey, wanted: &Backfill) -> Result<Backfilled, Failure> {
+    let Backfill { from, until, emit, rate, dry_run: _ } = wanted;
+    let event = json!({
+        "task": "backfill", "collection": key.to_string(), "from": from, "until": until, "emit": emit, "rate": rate,
+    });
+    let deployed = Deployed::find(stack).await?;
+    let answer = deployed.invoke(Function::Poller, &event).await?;
+    match serde_json::from_value(answer) {
+        Ok(Done::Backfilled(done)) => Ok(done),
         _ => Err(deployed.misunderstood(Function::Poller)),
     }
 }

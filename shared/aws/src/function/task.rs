@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crossdock_core::{
     id::CollectionKey,
-    poll::{PollError, PollReport, Poller, Tokens},
+    poll::{Backfilled, Pause, PollError, PollReport, Poller, Tokens},
     port::{Home, LeaseError, LeaseOwner, PortError},
     publish::{Published, publish_stale},
     sweep::{Swept, sweep},
@@ -29,6 +29,7 @@ use super::{
 #[serde(rename_all = "snake_case")]
 pub enum Done {
     Polled(Polled),
+    Backfilled(Backfilled),
     /// So many messages.
     Published(usize),
     Swept {
@@ -72,8 +73,14 @@ pub async fn handle<H: Home>(
         Task::Poll(key, way) => {
             let owner = LeaseOwner(invocation.request_id.clone());
             let poller = Poller::new(&*work.home, &work.hub, &work.router, owner).sharing(tokens).by(way);
-            let poller = poller.pausing(Arc::new(|wait| tokio::time::sleep(wait).boxed()));
+            let poller = poller.pausing(pause());
             polled(&key, poller.poll_until(&key, time_is_up).await).map(Done::Polled)
+        }
+        Task::Backfill(key, wanted) => {
+            let owner = LeaseOwner(invocation.request_id.clone());
+            let poller = Poller::new(&*work.home, &work.hub, &work.router, owner).sharing(tokens).pausing(pause());
+            let done = poller.backfill(&key, &wanted, &mut |_| {}, time_is_up).await;
+            done.map(Done::Backfilled).map_err(|error| Failure::Trouble(format!("{key}: {error}")))
         }
         Task::Publish => {
             let Some(published) = until(time_is_up, publish_stale(&*work.home, &work.router)).await? else {
@@ -102,6 +109,10 @@ async fn until<T>(
         done = job => done.map(Some),
         () = time_is_up => Ok(None),
     }
+}
+
+fn pause() -> Pause {
+    Arc::new(|wait| tokio::time::sleep(wait).boxed())
 }
 
 fn polled(key: &CollectionKey, outcome: Result<PollReport, PollError>) -> Result<Polled, Failure> {

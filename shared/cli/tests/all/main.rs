@@ -48,6 +48,7 @@ fn every_help_page() {
         &["dlq", "list"],
         &["dlq", "redrive"],
         &["poll"],
+        &["backfill"],
         &["send"],
         &["endpoint"],
         &["endpoint", "list"],

@@ -44,6 +44,8 @@ pub struct News {
     pub started_at: Timestamp,
     /// One complete run has been made.
     pub baseline_done: bool,
+    /// What was stored without a word is told of, unless it has changed since.
+    pub tell_baselines: bool,
 }
 
 impl News {
@@ -52,7 +54,19 @@ impl News {
             start: collection.start,
             started_at: state.started_at.unwrap_or(now),
             baseline_done: state.baseline_done,
+            tell_baselines: false,
         }
+    }
+
+    /// Nothing that was never seen: it becomes a silent baseline.
+    pub fn none() -> Self {
+        let never = Timestamp::MAX;
+        Self { start: Start::At(never), started_at: never, baseline_done: false, tell_baselines: false }
+    }
+
+    /// Everything that nobody was ever told of.
+    pub fn everything() -> Self {
+        Self { start: Start::All, started_at: Timestamp::MIN, baseline_done: true, tell_baselines: true }
     }
 
     fn is(&self, created: Option<Timestamp>) -> bool {
@@ -104,6 +118,8 @@ impl Plan {
 pub struct Tracked {
     /// Versions, baselines included.
     pub stored: u64,
+    /// Versions that are no baselines.
+    pub told: u64,
     /// Objects of the collection itself among the baselines, children not counted.
     pub baseline: u64,
     /// Stored pending, to be published.
@@ -218,6 +234,7 @@ impl<'a, H: Home> Tracker<'a, H> {
             tracked.baseline += u64::from(parent);
         } else {
             let version = &planned.commit.version;
+            tracked.told += 1;
             if parent {
                 tracked.changed.push(version.key.clone());
             }
@@ -251,7 +268,12 @@ impl<'a, H: Home> Tracker<'a, H> {
                     _ => true,
                 },
             };
-            decisions.push(decide(head, one.hash, one.deleted, is_news));
+            let decision = decide(head, one.hash, one.deleted, is_news);
+            let untold = head.is_some_and(|head| head.baseline && !head.deleted);
+            decisions.push(match decision {
+                Decision::Unchanged if news.tell_baselines && untold => Decision::New,
+                decision => decision,
+            });
         }
         let bodies = self.parent_bodies(&seen, &decisions, &heads).await?;
 

@@ -20,6 +20,11 @@ pub enum PollError {
     NotReconciled(CollectionKey),
     #[error("{0} has no thin events: the hub file has no `fetch` for it")]
     NotFetched(CollectionKey),
+    #[error(
+        "{0} cannot be read from a time on: nothing tells when an object changed or was made; \
+         expected `since` or `created` in the hub file"
+    )]
+    Timeless(CollectionKey),
     #[error(transparent)]
     Http(#[from] HttpError),
     #[error(transparent)]
@@ -63,6 +68,7 @@ impl PollError {
             Self::Unknown(_)
             | Self::NotReconciled(_)
             | Self::NotFetched(_)
+            | Self::Timeless(_)
             | Self::Track(_)
             | Self::Port(_)
             | Self::Route(_)

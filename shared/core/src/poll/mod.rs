@@ -8,6 +8,7 @@
 //! Deliberately absent: the schedule (each home has its own) and any notion of "deleted because it was not there".
 
 mod absent;
+mod backfill;
 mod bookmark;
 mod error;
 mod exchange;
@@ -29,6 +30,7 @@ mod walk;
 mod way;
 
 pub use absent::Absent;
+pub use backfill::{Backfill, Backfilled};
 pub use error::PollError;
 pub use exchange::RedirectError;
 pub use fetch::{Pause, thin_id};

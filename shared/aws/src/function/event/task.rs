@@ -1,6 +1,10 @@
 //! What a schedule tells the poller: the `Input` of its target, as `crossdock render` and the template write it.
 
-use crossdock_core::{id::CollectionKey, poll::Way};
+use crossdock_core::{
+    Timestamp,
+    id::CollectionKey,
+    poll::{Backfill, Way},
+};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -11,6 +15,9 @@ pub enum Task {
     /// `{"task": "poll", "collection": "my-store/orders"}`, with `"way": "reconcile"` for the wide poll beside it, or
     /// `"way": "fetch"` for what thin events have named.
     Poll(CollectionKey, Way),
+    /// `{"task": "backfill", "collection": "my-store/orders", "from": "2026-01-01T00:00:00Z"}`, with `until`, `emit` and
+    /// `rate` where they are wanted. Only `crossdock backfill` asks for it.
+    Backfill(CollectionKey, Backfill),
     /// `{"task": "publish"}`: messages that were left pending.
     Publish,
     /// `{"task": "sweep"}`: promises without a delivery.
@@ -24,9 +31,17 @@ struct Shape {
     collection: Option<String>,
     #[serde(default)]
     way: Option<String>,
+    #[serde(default)]
+    from: Option<Timestamp>,
+    #[serde(default)]
+    until: Option<Timestamp>,
+    #[serde(default)]
+    emit: bool,
+    #[serde(default)]
+    rate: Option<u32>,
 }
 
-const EXPECTED: &str = r#"expected {"task": "poll", "collection": "<source>/<collection>"} (and "way": "reconcile" or "fetch"), {"task": "publish"} or {"task": "sweep"}"#;
+const EXPECTED: &str = r#"expected {"task": "poll", "collection": "<source>/<collection>"} (and "way": "reconcile" or "fetch"), {"task": "backfill", "collection": "<source>/<collection>", "from": "<time>"}, {"task": "publish"} or {"task": "sweep"}"#;
 
 /// # Errors
 /// This is none of the tasks.
@@ -39,12 +54,18 @@ pub fn read(event: Value) -> Result<Task, Failure> {
         Some("fetch") if shape.task == "poll" => Way::Fetch,
         Some(other) => return Err(wrong(&format!("the way {other:?}"))),
     };
-    match (shape.task.as_str(), shape.collection) {
+    match (shape.task.as_str(), shape.collection.clone()) {
         ("poll", Some(text)) => {
             let key = collection(&text).ok_or_else(|| wrong(&format!("the collection {text:?}")))?;
             Ok(Task::Poll(key, way))
         }
-        ("poll", None) => Err(wrong("no collection")),
+        ("backfill", Some(text)) => {
+            let key = collection(&text).ok_or_else(|| wrong(&format!("the collection {text:?}")))?;
+            let from = shape.from.ok_or_else(|| wrong("no time to begin from"))?;
+            let Shape { until, emit, rate, .. } = shape;
+            Ok(Task::Backfill(key, Backfill { from, until, emit, rate, dry_run: false }))
+        }
+        ("poll" | "backfill", None) => Err(wrong("no collection")),
         ("publish", None) => Ok(Task::Publish),
         ("sweep", None) => Ok(Task::Sweep),
         ("publish" | "sweep", Some(text)) => Err(wrong(&format!("the collection {text:?}"))),
@@ -78,6 +99,19 @@ mod tests {
             read(json!({"task": "poll", "collection": "my-store/orders", "way": "fetch"})),
             Ok(Task::Poll(orders, Way::Fetch))
         );
+        let from = "2026-01-01T00:00:00Z".parse().unwrap();
+        let all = Backfill { from, until: None, emit: false, rate: None, dry_run: false };
+        let key = collection("my-store/orders").unwrap();
+        assert_eq!(
+            read(json!({"task": "backfill", "collection": "my-store/orders", "from": "2026-01-01T00:00:00Z"})),
+            Ok(Task::Backfill(key.clone(), all.clone()))
+        );
+        assert_eq!(
+            read(json!({
+                "task": "backfill", "collection": "my-store/orders", "from": from, "until": from, "emit": true, "rate": 5
+            })),
+            Ok(Task::Backfill(key, Backfill { until: Some(from), emit: true, rate: Some(5), ..all }))
+        );
         assert_eq!(read(json!({"task": "publish"})), Ok(Task::Publish));
         assert_eq!(read(json!({"task": "sweep"})), Ok(Task::Sweep));
     }
@@ -92,6 +126,9 @@ mod tests {
         check(json!({"task": "poll"}), "no collection");
         check(json!({"task": "poll", "collection": "orders"}), "the collection \"orders\"");
         check(json!({"task": "poll", "collection": "My Store/orders"}), "the collection \"My Store/orders\"");
+        check(json!({"task": "backfill", "from": "2026-01-01T00:00:00Z"}), "no collection");
+        check(json!({"task": "backfill", "collection": "my-store/orders"}), "no time to begin from");
+        check(json!({"task": "backfill", "collection": "my-store/orders", "from": "yesterday"}), "no task");
         check(json!({"task": "poll", "collection": "my-store/orders", "way": "fast"}), "the way \"fast\"");
         check(json!({"task": "sweep", "way": "reconcile"}), "the way \"reconcile\"");
         check(json!({"task": "sweep", "collection": "my-store/orders"}), "the collection \"my-store/orders\"");
