@@ -18,7 +18,7 @@ use crossdock_core::{
 use crate::{
     batch::{Answer, Limits, Weighed, send_all},
     failure::{coded, failure},
-    trace,
+    trace::Sampling,
 };
 
 /// `PutEvents`.
@@ -35,6 +35,7 @@ pub struct EventBridgeBus {
     name: String,
     router: Arc<Router>,
     limits: Limits,
+    sampling: Sampling,
 }
 
 impl fmt::Debug for EventBridgeBus {
@@ -47,7 +48,12 @@ impl EventBridgeBus {
     /// `limit` is what a call takes, in bytes; the sum of its entries stays below it.
     pub fn new(client: Client, name: &str, router: Arc<Router>, limit: usize) -> Self {
         let limits = Limits { entries: MOST_ENTRIES, bytes: limit.saturating_sub(1) };
-        Self { client, name: name.to_owned(), router, limits }
+        Self { client, name: name.to_owned(), router, limits, sampling: Sampling::default() }
+    }
+
+    #[must_use]
+    pub fn sampled_as(self, sampling: Sampling) -> Self {
+        Self { sampling, ..self }
     }
 
     /// An entry counts as its source, type and detail in UTF-8 (EventBridge user guide, "Calculating PutEvents event
@@ -63,7 +69,7 @@ impl EventBridgeBus {
             .source(source)
             .detail_type(message.message.as_str())
             .detail(detail)
-            .set_trace_header(trace::header(&message.trace_id))
+            .set_trace_header(self.sampling.header(&message.trace_id))
             .build();
         Ok(Weighed { item: entry, bytes })
     }

@@ -18,7 +18,7 @@ use crossdock_stack::names::Names;
 
 use crate::{
     bus::EventBridgeBus, clients::Clients, queues::SqsQueues, secrets::SsmSecrets, settings::Settings,
-    store::DynamoStore,
+    store::DynamoStore, trace::Sampling,
 };
 
 /// What a home needs to know of its stack.
@@ -45,6 +45,7 @@ pub struct AwsHome {
     clock: SystemClock,
     random: OsRandom,
     observer: Arc<dyn Observer>,
+    sampling: Sampling,
 }
 
 impl fmt::Debug for AwsHome {
@@ -88,10 +89,11 @@ impl AwsHome {
         observer: Arc<dyn Observer>,
     ) -> Result<Self, BuildError> {
         let Stack { names, queues, secrets, event_limit, addresses, faults } = stack;
-        let (clock, random) = (SystemClock, OsRandom);
+        let (clock, random, sampling) = (SystemClock, OsRandom, Sampling::default());
         let store = DynamoStore::new(clients.dynamodb, names.table(), Arc::new(clock), Arc::new(random), hub.retention);
-        let bus = EventBridgeBus::new(clients.eventbridge, names.bus(), router, event_limit);
-        let queues = SqsQueues::new(clients.sqs, names, &queues);
+        let bus =
+            EventBridgeBus::new(clients.eventbridge, names.bus(), router, event_limit).sampled_as(sampling.clone());
+        let queues = SqsQueues::new(clients.sqs, names, &queues).sampled_as(sampling.clone());
         let secrets = SsmSecrets::new(clients.ssm, &secrets, Arc::new(clock));
         let http = HttpClient::new(addresses, concat!("crossdock/", env!("CARGO_PKG_VERSION")))?;
         Ok(Self {
@@ -103,7 +105,13 @@ impl AwsHome {
             clock,
             random,
             observer,
+            sampling,
         })
+    }
+
+    /// Whether what is sent belongs to a trace that is sampled.
+    pub fn sampling(&self) -> &Sampling {
+        &self.sampling
     }
 
     /// The queues with what only SQS can tell of them.

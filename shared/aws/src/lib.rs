@@ -20,4 +20,4 @@ pub mod queues;
 pub mod secrets;
 pub mod settings;
 pub mod store;
-mod trace;
+pub mod trace;

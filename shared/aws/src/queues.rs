@@ -18,7 +18,7 @@ use aws_sdk_sqs::{
 use aws_smithy_types::error::operation::BuildError;
 use crossdock_core::{
     Timestamp,
-    port::{Entry, PortError, QueueName, Queues, Received},
+    port::{Entry, PortError, QueueCounts, QueueName, Queues, Received},
 };
 use crossdock_stack::names::Names;
 use serde::Deserialize;
@@ -26,7 +26,7 @@ use serde::Deserialize;
 use crate::{
     batch::{Answer, Limits, Weighed, send_all},
     failure::{coded, failure},
-    trace,
+    trace::Sampling,
 };
 
 /// `SendMessageBatch`: 1 MiB for an entry, and for all entries of a call.
@@ -56,23 +56,29 @@ pub struct SqsQueues {
     client: Client,
     names: Names,
     urls: String,
+    sampling: Sampling,
 }
 
 impl SqsQueues {
     /// A queue's URL is `urls` and its name.
     pub fn new(client: Client, names: Names, urls: &str) -> Self {
-        Self { client, names, urls: urls.to_owned() }
+        Self { client, names, urls: urls.to_owned(), sampling: Sampling::default() }
+    }
+
+    #[must_use]
+    pub fn sampled_as(self, sampling: Sampling) -> Self {
+        Self { sampling, ..self }
     }
 
     fn url(&self, queue: &QueueName) -> String {
         format!("{}{}", self.urls, self.names.queue(queue))
     }
 
-    /// How many entries there are about, those that are hidden or delayed included.
+    /// About how many entries there are: SQS says it a minute late, and of some not at all for a while.
     ///
     /// # Errors
     /// SQS could not be asked.
-    pub async fn depth(&self, queue: &QueueName) -> Result<u64, PortError> {
+    pub async fn counts(&self, queue: &QueueName) -> Result<QueueCounts, PortError> {
         const COUNTS: [QueueAttributeName; 3] = [
             QueueAttributeName::ApproximateNumberOfMessages,
             QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
@@ -80,10 +86,12 @@ impl SqsQueues {
         ];
         let call = self.client.get_queue_attributes().queue_url(self.url(queue));
         let answer = call.set_attribute_names(Some(COUNTS.to_vec())).send().await.map_err(|error| {
-            failure(format!("asking for the depth of the queue {}", self.names.queue(queue)), &error, PERMANENT)
+            failure(format!("counting the entries of the queue {}", self.names.queue(queue)), &error, PERMANENT)
         })?;
         let counts = answer.attributes.unwrap_or_default();
-        Ok(COUNTS.iter().filter_map(|name| counts.get(name)?.parse::<u64>().ok()).sum())
+        let [visible, hidden, delayed] =
+            COUNTS.map(|name| counts.get(&name).and_then(|count| count.parse().ok()).unwrap_or_default());
+        Ok(QueueCounts { visible, hidden, delayed })
     }
 
     async fn send_batch(
@@ -123,7 +131,7 @@ impl SqsQueues {
 
 impl Queues for SqsQueues {
     async fn send(&self, queue: &QueueName, entries: Vec<Entry>) -> Vec<Result<(), PortError>> {
-        let entries = entries.into_iter().map(prepare).collect();
+        let entries = entries.into_iter().map(|entry| prepare(entry, &self.sampling)).collect();
         send_all(entries, LIMITS, |batch| self.send_batch(queue, batch)).await
     }
 
@@ -186,7 +194,7 @@ fn is_taken(one: char) -> bool {
     matches!(one, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
-fn prepare(entry: Entry) -> Result<Weighed<SendMessageBatchRequestEntry>, PortError> {
+fn prepare(entry: Entry, sampling: &Sampling) -> Result<Weighed<SendMessageBatchRequestEntry>, PortError> {
     let delay = seconds(entry.delay, LONGEST_DELAY, "delay")?;
     if entry.body.is_empty() {
         return Err(PortError::permanent("an entry without a body is nothing that SQS takes"));
@@ -207,7 +215,7 @@ fn prepare(entry: Entry) -> Result<Weighed<SendMessageBatchRequestEntry>, PortEr
         let value = MessageAttributeValue::builder().data_type(STRING).string_value(text);
         request = request.message_attributes(name, value.build().map_err(unbuilt)?);
     }
-    if let Some(header) = trace_of(&entry.body).as_deref().and_then(trace::header) {
+    if let Some(header) = trace_of(&entry.body).and_then(|trace| sampling.header(&trace)) {
         let value = MessageSystemAttributeValue::builder().data_type(STRING).string_value(header);
         request = request.message_system_attributes(
             MessageSystemAttributeNameForSends::AwsTraceHeader,

@@ -12,8 +12,8 @@ use tracing::Level;
 
 /// Of one `PutEvents` call, in bytes: what EventBridge took until 2026, and takes everywhere.
 pub const DEFAULT_EVENT_LIMIT: usize = 256 * 1024;
-/// What EventBridge takes at most (`PutEvents`).
-const MOST_EVENT_LIMIT: usize = 1024 * 1024;
+/// What a rule can bring to a queue: SQS takes 1,048,576 bytes, what the rule puts around the message included.
+const MOST_EVENT_LIMIT: usize = 1_000_000;
 /// Below it not even a bare envelope is sure to fit.
 const LEAST_EVENT_LIMIT: usize = 4 * 1024;
 
@@ -80,7 +80,16 @@ impl Settings {
         });
         let secrets = reader.optional("CROSSDOCK_SECRETS", |text| {
             let good = text.starts_with('/') && text.len() > 1 && !text.ends_with('/');
-            if good { Ok(text.to_owned()) } else { Err(expected("a path such as /my-hub", text)) }
+            if !good {
+                return Err(expected("a path such as /my-hub", text));
+            }
+            match names::reserved(text) {
+                Some(prefix) => Err(format!(
+                    "{text:?} begins with {prefix:?}, which the parameter store keeps for itself: give the stack another \
+                     name, or set SecretsFolder"
+                )),
+                None => Ok(text.to_owned()),
+            }
         });
         let event_limit = reader.optional("CROSSDOCK_EVENT_LIMIT", |text| {
             let limit = text.parse().ok().filter(|limit| (LEAST_EVENT_LIMIT..=MOST_EVENT_LIMIT).contains(limit));
@@ -225,7 +234,7 @@ mod tests {
     fn what_is_set_is_used() {
         let settings = read(&[
             ("CROSSDOCK_SECRETS", "/aws/reference/secretsmanager/shop"),
-            ("CROSSDOCK_EVENT_LIMIT", "1048576"),
+            ("CROSSDOCK_EVENT_LIMIT", "1000000"),
             ("CROSSDOCK_LOG", "debug"),
             ("CROSSDOCK_TEST_LOOPBACK", "1"),
             ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"),
@@ -234,7 +243,7 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(settings.secrets_folder(&"my-hub".parse().unwrap()), "/aws/reference/secretsmanager/shop");
-        assert_eq!((settings.event_limit, settings.log), (1_048_576, Level::DEBUG));
+        assert_eq!((settings.event_limit, settings.log), (1_000_000, Level::DEBUG));
         assert_eq!(settings.test_loopback, Some(9001));
         assert_eq!(settings.endpoint_url.as_deref(), Some("http://127.0.0.1:4566"));
         let shown = format!("{settings:?}");
@@ -264,8 +273,9 @@ mod tests {
         check("CROSSDOCK_QUEUES", "sqs/", "such as https://sqs.");
         check("CROSSDOCK_SECRETS", "my-hub", "a path such as /my-hub");
         check("CROSSDOCK_SECRETS", "/my-hub/", "a path such as /my-hub");
-        check("CROSSDOCK_EVENT_LIMIT", "256KB", "from 4096 to 1048576");
-        check("CROSSDOCK_EVENT_LIMIT", "1048577", "from 4096 to 1048576");
+        check("CROSSDOCK_SECRETS", "/AWSome-shop", "set SecretsFolder");
+        check("CROSSDOCK_EVENT_LIMIT", "256KB", "from 4096 to 1000000");
+        check("CROSSDOCK_EVENT_LIMIT", "1000001", "from 4096 to 1000000");
         check("CROSSDOCK_LOG", "loud", "one of error");
         check("CROSSDOCK_TEST_LOOPBACK", "yes", "expected 1");
         check("AWS_ENDPOINT_URL", "localhost", "an http or https URL");

@@ -15,9 +15,10 @@ use crossdock_core::{
     poll::Way,
 };
 use ipnet::IpNet;
+use jiff::SignedDuration;
 use url::Url;
 
-use crate::redact;
+use crate::{redact, since::Since};
 
 /// A hub between shops, ERPs and whatever should hear of their changes.
 ///
@@ -37,13 +38,17 @@ pub(crate) enum Command {
     Dev(Dev),
     Listen(Listen),
     Check(Check),
+    Add(Add),
     Render(Render),
     Show(Show),
+    Audit(Audit),
+    Unrouted(Unrouted),
     Dlq(Dlq),
     Poll(Poll),
     Backfill(Backfill),
     Send(Send),
     Endpoint(Endpoint),
+    Secret(Secret),
     Gc(Gc),
     Sample(Sample),
 }
@@ -295,6 +300,45 @@ pub(crate) enum Target {
     Aws,
 }
 
+/// Add an endpoint to the hub file, as it describes itself.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Add {
+    #[command(subcommand)]
+    pub(crate) command: AddCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AddCommand {
+    Endpoint(AddEndpoint),
+}
+
+/// Add an endpoint and its routes, from what it says of itself.
+///
+/// Asks URL/endpoint.json what the endpoint does, which messages it wants and which parameters it takes, and shows what that
+/// makes of the hub file as a diff. Once you say yes it is written; comments, order and all else stay as they are. Nothing is
+/// written that `crossdock check` would refuse.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  crossdock add endpoint https://mailer.example.com
+  crossdock add endpoint http://127.0.0.1:3000 --name mailer --yes")]
+pub(crate) struct AddEndpoint {
+    /// The endpoint's URL
+    #[arg(value_parser = web_address)]
+    pub(crate) url: Url,
+
+    /// What the endpoint is called in the hub [default: what it calls itself]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<EndpointName>,
+
+    /// The hub file [default: hub.yaml in this folder]
+    #[arg(long, alias = "file", value_name = "FILE")]
+    pub(crate) hub: Option<PathBuf>,
+
+    /// Write without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
 /// Write the CloudFormation stacks of a hub: queues, rules, schedules, alarms.
 ///
 /// They hold whatever depends on the hub file, are nested into template.yaml, and are committed. No URL, header, parameter
@@ -337,6 +381,49 @@ pub(crate) struct Render {
 pub(crate) struct Show {
     /// A message's id, MESSAGE/ROUTE, an object's id, or SOURCE/COLLECTION/OBJECT
     pub(crate) id: String,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) place: Where,
+}
+
+/// Compare what was promised to routes with what became of it.
+///
+/// With every message the hub stores which routes it will take. Counts what was delivered, waits, is dead, was suppressed
+/// or superseded, and names what the ledger knows nothing of an hour after it was stored. Exit code 1 where something is
+/// missing. Only looks; the hub itself looks daily, and sends what is missing again.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  crossdock audit                      the last day
+  crossdock audit --since 7d --json    a week, for machines
+  crossdock audit --on aws:STACK       a hub on AWS")]
+pub(crate) struct Audit {
+    /// How far to look back: a length of time such as 6h or 7d, or a time
+    #[arg(long, value_name = "SINCE", default_value = "1d")]
+    pub(crate) since: Since,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) place: Where,
+}
+
+/// Find messages that no route took.
+///
+/// By type, with how many there are and a few of them to look at.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  crossdock unrouted               the last day
+  crossdock unrouted --since 2h    since the hub file was changed")]
+pub(crate) struct Unrouted {
+    /// How far to look back: a length of time such as 6h or 7d, or a time
+    #[arg(long, value_name = "SINCE", default_value = "1d")]
+    pub(crate) since: Since,
 
     /// Print JSON
     #[arg(long)]
@@ -479,6 +566,16 @@ pub(crate) enum EndpointCommand {
         #[command(flatten)]
         place: Where,
     },
+    /// Say whether an endpoint that drains is empty; fails while it is not
+    ///
+    /// What was in the queue of an endpoint that has left the hub file is sent to nobody, though it is not lost: on AWS
+    /// the queue stays behind. SQS counts are about a minute late: ask again a minute after the first time that nothing
+    /// is left.
+    Drained {
+        name: String,
+        #[command(flatten)]
+        place: Where,
+    },
     /// Pause an endpoint
     Pause {
         name: String,
@@ -492,6 +589,67 @@ pub(crate) enum EndpointCommand {
         place: Where,
     },
 }
+
+/// Look at the secrets that deliveries are signed with, and rotate them.
+///
+/// Every delivery is signed (Standard Webhooks). An endpoint whose `signing` names no secrets has one of its own, which is
+/// derived from a key that the hub's store keeps: nothing has to be set up, and whoever runs the endpoint gets it from
+/// `crossdock secret show`. docs/signatures.md says how to verify.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  crossdock secret show ENDPOINT      for whoever verifies what this endpoint gets
+  crossdock secret rotate ENDPOINT    a new one; the one before it signs too for a day
+  crossdock secret new                for a secret that you keep yourself")]
+pub(crate) struct Secret {
+    #[command(subcommand)]
+    pub(crate) command: SecretCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretCommand {
+    /// Print a new random secret, for a name in an endpoint's `signing.secrets`; it is stored nowhere
+    New {
+        /// v1: a secret that both sides have (HMAC-SHA256); v1a: a private key, whose public key goes to the endpoint
+        /// (Ed25519)
+        #[arg(long, value_enum, default_value_t = SchemeArg::V1)]
+        scheme: SchemeArg,
+    },
+    /// List endpoints and what signs their deliveries; no secret is shown
+    List {
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Print the secret that an endpoint verifies with: whsec_… (v1) or the public key whpk_… (v1a)
+    Show {
+        endpoint: String,
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Give an endpoint a new secret; until the overlap is over, the one before it signs too
+    Rotate {
+        endpoint: String,
+        /// For how long both sign, such as 30m, 24h or 168h; 0s where the old one is known to others
+        #[arg(long, value_name = "TIME", default_value = "24h", value_parser = overlap)]
+        overlap: SignedDuration,
+        #[command(flatten)]
+        place: Where,
+    },
+}
+
+/// A scheme of signatures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum SchemeArg {
+    V1,
+    V1a,
+}
+
+fn overlap(text: &str) -> Result<SignedDuration, &'static str> {
+    let read = text.parse().ok().filter(|overlap| (SignedDuration::ZERO..=MOST_OVERLAP).contains(overlap));
+    read.ok_or("expected a time such as 30m, 24h or 168h, at most 2160h")
+}
+
+/// 90 days: longer than any receiver should need.
+const MOST_OVERLAP: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Show what the hub need not remember any more, and remove it.
 ///

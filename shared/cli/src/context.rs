@@ -225,7 +225,9 @@ impl Opened<LocalHome> {
 
 pub(crate) fn unknown(what: &str, name: &str, known: impl IntoIterator<Item = impl fmt::Display>) -> Failure {
     let known: Vec<String> = known.into_iter().map(|name| name.to_string()).collect();
-    Failure::new(format!("the hub has no {what} {name:?}; it has {}", known.join(", ")))
+    let meant = hub::did_you_mean(name, known.iter().map(String::as_str));
+    let meant = meant.map(|meant| format!("; {meant}")).unwrap_or_default();
+    Failure::new(format!("the hub has no {what} {name:?}; it has {}{meant}", known.join(", ")))
 }
 
 pub(crate) fn setup(

@@ -82,6 +82,7 @@ pub(crate) fn line(event: &HubEvent) -> Option<String> {
             };
             format!("{} {message}  {routes}", paint(AnsiColor::Cyan, "◆"))
         }
+        EventName::MessageRefused => format!("{} {message}{reason}", paint(AnsiColor::Red, "✗ no bus takes it")),
         EventName::DeliveryAttempted => {
             // What went well is told by its success.
             event.next_attempt_at?;
@@ -92,9 +93,14 @@ pub(crate) fn line(event: &HubEvent) -> Option<String> {
             let status = event.status.map(|status| status.to_string()).unwrap_or_default();
             format!("{} {message}  {way} {status}{attempt}", paint(AnsiColor::Green, "✓"))
         }
+        EventName::DeliveryWaiting => {
+            let wait = event.next_attempt_at?.duration_since(event.time).as_secs();
+            format!("{} {message}  {way}, asked again in {wait} s", paint(AnsiColor::Cyan, "…"))
+        }
         EventName::DeliveryDeadLettered => {
             format!("{} {message}  {way}{attempt}{reason}", paint(AnsiColor::Red, "✗ dead letter"))
         }
+        EventName::DeliverySuppressed => format!("{} {message}  {way}{reason}", dim("– suppressed")),
         EventName::DeliveryMissing => {
             format!("{} {message}  {way}, sent again", paint(AnsiColor::Yellow, "! missing"))
         }
@@ -135,6 +141,10 @@ mod tests {
         check(&event(EventName::PollFinished), None);
         check(&event(EventName::MessageEmitted).counting(0), Some("◆ thing:new T1  no route"));
         check(&event(EventName::MessageEmitted).counting(2), Some("◆ thing:new T1  2 routes"));
+        check(
+            &event(EventName::MessageRefused).because("too large"),
+            Some("✗ no bus takes it thing:new T1: too large"),
+        );
         let mut delivered = event(EventName::DeliverySucceeded);
         (delivered.status, delivered.attempt) = (Some(200), Some(1));
         check(&delivered, Some("✓ thing:new T1  tell → ear 200"));

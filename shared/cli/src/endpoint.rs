@@ -1,6 +1,9 @@
 //! `crossdock endpoint`.
 
-use crossdock_core::port::{Home, Ledger, Paused, PortError, QueueName};
+use crossdock_core::{
+    id::EndpointName,
+    port::{DeliveryState, Home, Ledger, Paused, PortError, QueueCounts, QueueName},
+};
 use crossdock_local::{LocalHome, Running};
 
 #[cfg(feature = "aws")]
@@ -14,6 +17,7 @@ use crate::{
 
 pub(crate) async fn run(args: Endpoint, environment: Environment) -> Result<(), Failure> {
     let (EndpointCommand::List { place }
+    | EndpointCommand::Drained { place, .. }
     | EndpointCommand::Pause { place, .. }
     | EndpointCommand::Resume { place, .. }) = &args.command;
     match &place.on {
@@ -23,7 +27,10 @@ pub(crate) async fn run(args: Endpoint, environment: Environment) -> Result<(), 
                 _ => Opened::existing(&place.which, environment).await?,
             };
             match &args.command {
-                EndpointCommand::List { .. } => list(&opened, async |queue| local_depth(&opened, queue).await).await?,
+                EndpointCommand::List { .. } => list(&opened, async |queue| local_counts(&opened, queue).await).await?,
+                EndpointCommand::Drained { name, .. } => {
+                    drained(&opened, name, async |queue| local_counts(&opened, queue).await).await?;
+                }
                 EndpointCommand::Pause { name, .. } => pause(&opened, name).await?,
                 EndpointCommand::Resume { name, .. } => {
                     set(&opened, name, None).await?;
@@ -37,7 +44,10 @@ pub(crate) async fn run(args: Endpoint, environment: Environment) -> Result<(), 
             let opened = remote::open(&place.which, stack, &environment).await?;
             match &args.command {
                 EndpointCommand::List { .. } => {
-                    list(&opened, async |queue| opened.home.sqs().depth(queue).await).await?;
+                    list(&opened, async |queue| opened.home.sqs().counts(queue).await).await?;
+                }
+                EndpointCommand::Drained { name, .. } => {
+                    drained(&opened, name, async |queue| opened.home.sqs().counts(queue).await).await?;
                 }
                 EndpointCommand::Pause { name, .. } => pause(&opened, name).await?,
                 EndpointCommand::Resume { name, .. } => {
@@ -51,14 +61,13 @@ pub(crate) async fn run(args: Endpoint, environment: Environment) -> Result<(), 
     Ok(())
 }
 
-/// `depth` says how many entries a queue has, hidden ones too.
 async fn list<H: Home>(
     opened: &Opened<H>,
-    depth: impl AsyncFn(&QueueName) -> Result<u64, PortError>,
+    counts: impl AsyncFn(&QueueName) -> Result<QueueCounts, PortError>,
 ) -> Result<(), Failure> {
     for name in opened.endpoints(None)? {
-        let waiting = depth(&QueueName::Endpoint(name.clone())).await?;
-        let dead = depth(&QueueName::DeadLetters(name.clone())).await?;
+        let waiting = counts(&QueueName::Endpoint(name.clone())).await?.total();
+        let dead = counts(&QueueName::DeadLetters(name.clone())).await?.total();
         let control = opened.home.store().open(&name, &[], &[]).await?.control;
         let paused = control.paused.map(|paused| format!("  paused since {}: {}", paused.since, paused.reason));
         out::line(&format!("{name}  {waiting} waiting  {dead} in the DLQ{}", paused.unwrap_or_default()));
@@ -66,9 +75,59 @@ async fn list<H: Home>(
     Ok(())
 }
 
-async fn local_depth(opened: &Opened<LocalHome>, queue: &QueueName) -> Result<u64, PortError> {
-    let counts = opened.home.local_queues().counts(queue).await?;
-    Ok(counts.visible + counts.hidden + counts.delayed)
+async fn local_counts(opened: &Opened<LocalHome>, queue: &QueueName) -> Result<QueueCounts, PortError> {
+    opened.home.local_queues().counts(queue).await
+}
+
+/// States of a delivery that is still to come to its end.
+const OPEN: [DeliveryState; 1] = [DeliveryState::Retrying];
+/// Of those, how many are looked up: whether there is any is what matters.
+const LOOKED_UP: usize = 100;
+
+/// What is left for an endpoint that is to go. Fails where it should not go yet, so that a script can wait for it.
+async fn drained<H: Home>(
+    opened: &Opened<H>,
+    name: &str,
+    counts: impl AsyncFn(&QueueName) -> Result<QueueCounts, PortError>,
+) -> Result<(), Failure> {
+    for endpoint in opened.endpoints(Some(name))? {
+        let queue = counts(&QueueName::Endpoint(endpoint.clone())).await?;
+        let dead = counts(&QueueName::DeadLetters(endpoint.clone())).await?.total();
+        let mut open = 0;
+        for state in OPEN {
+            open += opened.home.store().deliveries_in(&endpoint, state, LOOKED_UP).await?.len();
+        }
+        let QueueCounts { visible, hidden, delayed } = queue;
+        out::line(&format!(
+            "{endpoint}  {visible} to be sent, {hidden} in flight or waiting for a retry, {delayed} delayed"
+        ));
+        let many = if open < LOOKED_UP { "" } else { "at least " };
+        out::line(&format!("{endpoint}  {many}{open} tried without an outcome yet  {dead} in the DLQ"));
+        if dead > 0 {
+            out::note(&format!(
+                "dead letters can be sent again while {endpoint} is in the hub file; its DLQ stays when it goes"
+            ));
+        }
+        let drains = opened.hub.endpoints.get(&endpoint).is_some_and(|known| known.drain);
+        if let Some(why) = undrained(&endpoint, drains, queue.total(), open) {
+            return Err(Failure::new(why));
+        }
+        out::line(&format!("{endpoint} is empty: it can be taken out of the hub file"));
+    }
+    Ok(())
+}
+
+/// Why an endpoint should stay for now.
+fn undrained(endpoint: &EndpointName, drains: bool, queued: u64, open: usize) -> Option<String> {
+    let why = match (drains, queued, open) {
+        (false, ..) => "new messages go to it: write drain: true beside it in the hub file, and bring that into effect",
+        (true, 0, 0) => return None,
+        (true, 0, _) => {
+            "deliveries of it have no outcome yet; they come back to its queue, or the daily sweep sends them again"
+        }
+        (true, ..) => "its queue is not empty",
+    };
+    Some(format!("{endpoint} should not go yet: {why}"))
 }
 
 async fn pause<H: Home>(opened: &Opened<H>, name: &str) -> Result<(), Failure> {

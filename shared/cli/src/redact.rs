@@ -56,8 +56,13 @@ pub(crate) fn target(target: &str) -> String {
 }
 
 /// A message or an answer as it may be shown: its `parameters` carry what endpoints ask to be sent back, tokens too. They
-/// are a list of names and values, or a map.
+/// are a list of names and values, or a map; those of a CloudEvent are in its data.
 pub(crate) fn parameters(body: &mut Value) {
+    if body.get("specversion").is_some()
+        && let Some(data) = body.get_mut("data")
+    {
+        return parameters(data);
+    }
     match body.get_mut("parameters") {
         Some(Value::Array(list)) => {
             for parameter in list {
@@ -131,6 +136,10 @@ mod tests {
         check(
             json!({"parameters": {"api_key": {"id": 1}, "page": 2}, "token": "not ours to judge"}),
             json!({"parameters": {"api_key": "(redacted)", "page": 2}, "token": "not ours to judge"}),
+        );
+        check(
+            json!({"specversion": "1.0", "data": {"parameters": {"token": "s3"}}}),
+            json!({"specversion": "1.0", "data": {"parameters": {"token": "(redacted)"}}}),
         );
         check(json!([1]), json!([1]));
         check(json!({"parameters": "none"}), json!({"parameters": "none"}));

@@ -1,5 +1,7 @@
 //! What an endpoint's answer means (contract §5).
 
+mod delay;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -7,12 +9,18 @@ use serde_json::{Map, Value};
 
 use crate::{
     Timestamp,
-    id::{MessageType, NotificationLevel},
+    id::MessageType,
     json::{DEEPEST, is_too_deep, without_byte_order_mark},
-    object::record_kind,
+    object::{Since, record_kind},
     port::EndpointResponse,
     retry::retry_after,
 };
+
+mod objects;
+mod telling;
+
+pub use objects::{Objects, Scope};
+pub use telling::Notification;
 
 /// What an answer carried, as the ledger keeps it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -20,11 +28,23 @@ pub struct Answer {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<FollowUp>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<Objects>,
+    /// The heads of those objects when the answer came, until they are tracked.
+    #[serde(default, skip_serializing_if = "Since::is_empty")]
+    pub since: Since,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parameters: Vec<(String, Value)>,
+    /// All that the answers of the round said so far, each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notifications: Vec<Notification>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<Value>,
+    /// Ask again after so many seconds: what was accepted is not finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay: Option<u32>,
+    /// Where to ask; `None`: deliver the same again. Only with a delay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_url: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
     /// A body that is not a JSON object, kept as text.
@@ -46,20 +66,14 @@ pub struct FollowUp {
     pub payload: Value,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Notification {
-    pub level: NotificationLevel,
-    pub subject: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-}
-
 /// What an HTTP answer amounts to for the delivery.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     Delivered,
     /// Delivered, and the endpoint asks for the same message once more, if its answer changed a parameter.
     AskAgain,
+    /// Delivered, and there is more to come: ask after the answer's `delay`.
+    NotFinished,
     /// To be tried again; `retry_after` only ever delays.
     Failed {
         why: String,
@@ -73,6 +87,13 @@ pub enum Verdict {
     Gone {
         why: String,
     },
+}
+
+impl Verdict {
+    /// Nothing of it will be said again.
+    pub fn is_success(&self) -> bool {
+        matches!(self, Self::Delivered | Self::AskAgain | Self::NotFinished)
+    }
 }
 
 /// What decides a verdict besides the answer itself.
@@ -101,6 +122,7 @@ pub fn verdict(response: &EndpointResponse, answer: &Answer, acknowledged: &[Str
                 };
                 failed(format!("answered {status} with {found}, expected message_id {expected}"), None)
             }
+            _ if answer.delay.is_some() => Verdict::NotFinished,
             _ if status == 206 && answer.parameters.is_empty() => {
                 failed("answered 206 without a parameter to go on with".to_owned(), None)
             }
@@ -120,7 +142,7 @@ pub fn verdict(response: &EndpointResponse, answer: &Answer, acknowledged: &[Str
 /// An answer's body, read as far as it can be, and the ids it acknowledges: a mail service may have a `message_id` of its
 /// own and echo ours as `request_id`. Nothing in a body is an error of the delivery: what cannot be read is named among
 /// the faults.
-pub fn read(response: &EndpointResponse) -> (Answer, Vec<String>) {
+pub fn read(response: &EndpointResponse, scope: Scope<'_>) -> (Answer, Vec<String>) {
     let mut answer = Answer { truncated: response.truncated, ..Answer::default() };
     let bytes = without_byte_order_mark(&response.body);
     let body = match serde_json::from_slice::<Value>(bytes) {
@@ -144,18 +166,24 @@ pub fn read(response: &EndpointResponse) -> (Answer, Vec<String>) {
                 answer.faults.push("messages: taken from a 2xx answer only".to_owned());
             }
             ("parameters", value) => parameters(value, &mut answer),
-            ("notifications", value) => notifications(value, &mut answer),
+            ("notifications", value) => telling::notifications(value, &mut answer),
             ("events", value) => events(value, &mut answer),
             ("summary", Value::String(summary)) => answer.summary = Some(shortened(summary)),
             ("summary", Value::Null) => {}
             ("summary", other) => answer.faults.push(unexpected("summary", other, "text")),
-            _ => {}
+            (ECHO | ECHO_WOMBAT | "delay" | "update_url", _) => {}
+            (name, value) => objects::objects(name, value, success, scope, &mut answer),
         }
     }
-    let acknowledged = ["message_id", "request_id"].iter().filter_map(|name| body.get(*name)?.as_str());
+    delay::read(&body, success, &mut answer);
+    let acknowledged = [ECHO, ECHO_WOMBAT].iter().filter_map(|name| body.get(*name)?.as_str());
     let acknowledged = acknowledged.map(str::to_owned).collect();
     (answer, acknowledged)
 }
+
+/// Where an answer says which message it is to.
+const ECHO: &str = "message_id";
+const ECHO_WOMBAT: &str = "request_id";
 
 /// How much of a text answer or summary the ledger keeps, in characters.
 const KEPT_TEXT: usize = 1_000;
@@ -253,30 +281,6 @@ fn events(value: &Value, answer: &mut Answer) {
         match is_too_deep(event) {
             true => answer.faults.push(deep(&format!("events[{place}]"))),
             false => answer.events.push(event.clone()),
-        }
-    }
-}
-
-fn notifications(value: &Value, answer: &mut Answer) {
-    for (place, item) in each(value).iter().enumerate() {
-        let level = match item.get("level") {
-            None | Some(Value::Null) => NotificationLevel::Info,
-            Some(Value::String(level)) if level == "info" => NotificationLevel::Info,
-            Some(Value::String(level)) if level == "warn" || level == "warning" => NotificationLevel::Warn,
-            Some(Value::String(level)) if level == "error" => NotificationLevel::Error,
-            Some(other) => {
-                let found = other.as_str().map_or_else(|| record_kind(other).to_owned(), |text| format!("{text:?}"));
-                let fault = format!("notifications[{place}]: found level {found}, expected info, warn or error");
-                answer.faults.push(fault);
-                NotificationLevel::Error
-            }
-        };
-        let field = |name: &str| item.get(name).and_then(Value::as_str).map(shortened);
-        match field("subject").or_else(|| item.as_str().map(shortened)) {
-            Some(subject) => {
-                answer.notifications.push(Notification { level, subject, description: field("description") });
-            }
-            None => answer.faults.push(format!("notifications[{place}]: found no subject")),
         }
     }
 }

@@ -8,7 +8,7 @@
 //! Deliberately absent: a place of its own for large payloads. The store keeps every message for as long as a delivery of
 //! it can be asked for (contract §5, retention).
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::{
     id::MessageId,
@@ -17,8 +17,19 @@ use crate::{
 };
 
 /// What an entry is known by, besides what filters name: all of [`crate::message::Envelope`], and what people look for.
-const KEPT: [&str; 10] =
-    ["message_id", "message", "hub", "source", "created_at", "trace_id", "parent_id", "hops", "object", "routes"];
+const KEPT: [&str; 11] = [
+    "message_id",
+    "message",
+    "hub",
+    "source",
+    "created_at",
+    "trace_id",
+    "parent_id",
+    "parent_route",
+    "hops",
+    "object",
+    "routes",
+];
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimError {
@@ -54,6 +65,15 @@ pub fn detail(message: &Message, router: &Router, room: usize) -> Result<String,
 /// The message cannot be written as JSON.
 pub fn reference(message: &Message) -> serde_json::Result<Carried> {
     serde_json::from_value(claim(&message.bus_event()?, message.message_id, Map::new()))
+}
+
+/// The same of a message on its way.
+///
+/// # Errors
+/// The message is no JSON object.
+pub fn reference_to(message: &Carried) -> serde_json::Result<Carried> {
+    let detail: Value = serde_json::from_str(message.text())?;
+    serde_json::from_value(claim(&json!({ "detail": detail }), message.envelope.message_id, Map::new()))
 }
 
 /// The detail of the message's event, with only what is needed to route and fetch it.

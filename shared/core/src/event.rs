@@ -28,12 +28,21 @@ pub enum EventName {
     VersionStored,
     #[serde(rename = "message.emitted")]
     MessageEmitted,
+    /// No bus will ever take it: its deliveries are dead-lettered, and no dead-letter queue has a copy.
+    #[serde(rename = "message.refused")]
+    MessageRefused,
     #[serde(rename = "delivery.attempted")]
     DeliveryAttempted,
     #[serde(rename = "delivery.succeeded")]
     DeliverySucceeded,
+    /// An endpoint asked for more time: this is when it is asked again.
+    #[serde(rename = "delivery.waiting")]
+    DeliveryWaiting,
     #[serde(rename = "delivery.dead_lettered")]
     DeliveryDeadLettered,
+    /// Another message had claimed it (`once_per`).
+    #[serde(rename = "delivery.suppressed")]
+    DeliverySuppressed,
     /// A message was promised to a route, and an hour later the ledger knows of no delivery: it is sent again.
     #[serde(rename = "delivery.missing")]
     DeliveryMissing,

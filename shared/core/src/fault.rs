@@ -11,6 +11,7 @@ use secrecy::SecretString;
 
 use crate::{
     Timestamp,
+    answer::Answer,
     id::{CollectionKey, DeliveryKey, EndpointName, Epoch, MessageId, ObjectKey, SecretName},
     message::{Message, MessageRecord},
     port::*,
@@ -121,16 +122,16 @@ impl<P: VersionStore> VersionStore for Guarded<P> {
     async fn epoch(&self) -> Result<Epoch, PortError> {
         self.guard("versions.epoch", self.port.epoch()).await
     }
-    async fn heads(&self, keys: &[ObjectKey]) -> Result<Vec<Option<Head>>, PortError> {
+    async fn heads(&self, keys: &[ObjectKey]) -> Result<Vec<Read<Option<Head>>>, PortError> {
         self.guard("versions.heads", self.port.heads(keys)).await
     }
     async fn commit(&self, commits: Vec<ObjectCommit>) -> Vec<Result<(), CommitError>> {
         self.guard_each("versions.commit", commits.len(), self.port.commit(commits)).await
     }
-    async fn versions(&self, refs: &[VersionRef]) -> Result<Vec<Option<Version>>, PortError> {
+    async fn versions(&self, refs: &[VersionRef]) -> Result<Vec<Read<Option<Version>>>, PortError> {
         self.guard("versions.versions", self.port.versions(refs)).await
     }
-    async fn history(&self, key: &ObjectKey) -> Result<Vec<Version>, PortError> {
+    async fn history(&self, key: &ObjectKey) -> Result<Vec<Read<Version>>, PortError> {
         self.guard("versions.history", self.port.history(key)).await
     }
     async fn objects_with_id(&self, id: &str) -> Result<Vec<ObjectKey>, PortError> {
@@ -181,20 +182,35 @@ impl<P: Wants> Wants for Guarded<P> {
     }
 }
 
+impl<P: Jobs> Jobs for Guarded<P> {
+    async fn begin(
+        &self,
+        job: JobName,
+        owner: &LeaseOwner,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Mark>, PortError> {
+        self.guard("jobs.begin", self.port.begin(job, owner, now, until)).await
+    }
+    async fn mark(&self, job: JobName, owner: &LeaseOwner, until: Timestamp, mark: &Mark) -> Result<(), LeaseError> {
+        self.guard("jobs.mark", self.port.mark(job, owner, until, mark)).await
+    }
+}
+
 impl<P: Outbox> Outbox for Guarded<P> {
     async fn put(&self, messages: Vec<MessageRecord>) -> Vec<Result<bool, PortError>> {
         self.guard_each("outbox.put", messages.len(), self.port.put(messages)).await
     }
-    async fn pending(&self, before: Timestamp, limit: usize) -> Result<Vec<MessageRecord>, PortError> {
-        self.guard("outbox.pending", self.port.pending(before, limit)).await
+    async fn pending(&self, before: Timestamp, after: Option<&Place>, limit: usize) -> Result<PendingPage, PortError> {
+        self.guard("outbox.pending", self.port.pending(before, after, limit)).await
     }
     async fn published(&self, ids: &[MessageId]) -> Result<(), PortError> {
         self.guard("outbox.published", self.port.published(ids)).await
     }
-    async fn messages(&self, ids: &[MessageId]) -> Result<Vec<Option<MessageRecord>>, PortError> {
+    async fn messages(&self, ids: &[MessageId]) -> Result<Vec<Read<Option<MessageRecord>>>, PortError> {
         self.guard("outbox.messages", self.port.messages(ids)).await
     }
-    async fn messages_of(&self, key: &ObjectKey) -> Result<Vec<MessageRecord>, PortError> {
+    async fn messages_of(&self, key: &ObjectKey) -> Result<Vec<Read<MessageRecord>>, PortError> {
         self.guard("outbox.messages_of", self.port.messages_of(key)).await
     }
     async fn stored_between(
@@ -220,6 +236,9 @@ impl<P: Ledger> Ledger for Guarded<P> {
     async fn settle(&self, settlement: Settlement) -> Result<Settled, PortError> {
         self.guard("ledger.settle", self.port.settle(settlement)).await
     }
+    async fn tracked(&self, key: &DeliveryKey, answer: &Answer) -> Result<(), PortError> {
+        self.guard("ledger.tracked", self.port.tracked(key, answer)).await
+    }
     async fn deliveries_of(&self, message: MessageId) -> Result<Vec<Delivery>, PortError> {
         self.guard("ledger.deliveries_of", self.port.deliveries_of(message)).await
     }
@@ -233,6 +252,36 @@ impl<P: Ledger> Ledger for Guarded<P> {
     }
     async fn set_paused(&self, endpoint: &EndpointName, paused: Option<Paused>) -> Result<(), PortError> {
         self.guard("ledger.set_paused", self.port.set_paused(endpoint, paused)).await
+    }
+}
+
+impl<P: Signing> Signing for Guarded<P> {
+    async fn signing_key(&self) -> Result<SigningKey, PortError> {
+        self.guard("signing.signing_key", self.port.signing_key()).await
+    }
+    async fn rotate(&self, endpoint: &EndpointName, from: Generations, to: Generations) -> Result<bool, PortError> {
+        self.guard("signing.rotate", self.port.rotate(endpoint, from, to)).await
+    }
+}
+
+impl<P: Claims> Claims for Guarded<P> {
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, PortError> {
+        self.guard("claims.claim", self.port.claim(claim)).await
+    }
+}
+
+impl<P: Timers> Timers for Guarded<P> {
+    async fn take(
+        &self,
+        before: Timestamp,
+        now: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Timer>, PortError> {
+        self.guard("timers.take", self.port.take(before, now, until, limit)).await
+    }
+    async fn remove(&self, timers: &[Timer]) -> Result<(), PortError> {
+        self.guard("timers.remove", self.port.remove(timers)).await
     }
 }
 

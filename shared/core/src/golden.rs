@@ -62,7 +62,7 @@ pub(crate) fn orders(hub: &Hub) -> &Collection {
 }
 
 pub(crate) fn context(hub: &Hub) -> Context {
-    Context { epoch: Epoch(*b"one store's life"), hub: hub.name.clone(), now: now() }
+    Context { epoch: Epoch(*b"one store's life"), hub: hub.name.clone(), now: now(), lineage: None }
 }
 
 pub(crate) fn now() -> Timestamp {

@@ -147,6 +147,11 @@ impl MessageType {
     }
 
     /// Whether it is one of these.
+    /// Asks an endpoint whether it has finished what it accepted.
+    pub fn remote_poll() -> Self {
+        Self("remote:poll".into())
+    }
+
     pub fn is_notification(&self) -> bool {
         self.0.starts_with("notification:")
     }
@@ -293,6 +298,17 @@ impl MessageId {
             .number(round.into())
             .number(place.into())
             .text(message.as_str())
+            .id()
+    }
+
+    /// One that asks an endpoint how far it has come with the message `parent`, which it has accepted for the route.
+    /// `round` is the round of that delivery, `poll` counts from 1.
+    pub fn of_remote_poll(epoch: Epoch, parent: MessageId, route: &RouteName, round: u32, poll: u32) -> Self {
+        Tuple::of(epoch, "remote-poll")
+            .bytes(parent.0.as_bytes())
+            .text(route.as_str())
+            .number(round.into())
+            .number(poll.into())
             .id()
     }
 

@@ -4,7 +4,7 @@
 //! Nothing is answered before everything accepted is stored; publishing may follow the answer, because what is stored
 //! is pending until the bus has it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -17,7 +17,7 @@ use crate::{
     message::{Message, MessageRecord},
     object::{self, News, SetAside, TrackError, Tracker, record_kind},
     poll::thin_id,
-    port::{Collections, Home, LeaseError, LeaseOwner, Outbox, PortError, VersionStore, WantMark, Wants},
+    port::{Home, Outbox, PortError, VersionStore, WantMark, Wants},
     route::Router,
 };
 
@@ -50,8 +50,6 @@ pub enum IngestError {
     Bad(String),
     #[error(transparent)]
     Track(#[from] TrackError),
-    #[error(transparent)]
-    Lease(#[from] LeaseError),
     #[error(transparent)]
     Port(#[from] PortError),
 }
@@ -154,6 +152,7 @@ impl<'a, H: Home> Ingest<'a, H> {
         for (collection, items) in wanted {
             let mut good = Vec::with_capacity(items.len());
             let mut named = BTreeSet::new();
+            let mut places = BTreeMap::new();
             for (index, item) in items.into_iter().enumerate() {
                 if let Some(id) = thin_id(collection, &item) {
                     receipt.accepted += 1;
@@ -162,6 +161,7 @@ impl<'a, H: Home> Ingest<'a, H> {
                 }
                 match object::read(collection, &format!("item {index}"), item) {
                     Ok(mut record) => {
+                        places.insert(record.at.clone(), index);
                         let asides = std::mem::take(&mut record.set_aside);
                         receipt.errors.extend(asides.iter().map(|aside| item_error(collection, index, aside)));
                         good.push(record);
@@ -169,10 +169,16 @@ impl<'a, H: Home> Ingest<'a, H> {
                     Err(aside) => receipt.errors.push(item_error(collection, index, &aside)),
                 }
             }
-            receipt.accepted += good.len();
-            let news = self.news(collection).await?;
+            let count = good.len();
+            let news = News::unasked(self.home, collection).await?;
             self.want(collection, named).await?;
             let tracked = Tracker::new(self.home, self.hub, self.router).track(collection, good, &news).await?;
+            for aside in &tracked.set_aside {
+                if let Some(index) = places.get(&aside.at) {
+                    receipt.errors.push(item_error(collection, *index, aside));
+                }
+            }
+            receipt.accepted += count - tracked.left_out;
             receipt.message_ids.extend(tracked.messages.iter().map(|record| record.message.message_id));
             records.extend(tracked.messages);
             only_read |= tracked.only_read;
@@ -193,33 +199,6 @@ impl<'a, H: Home> Ingest<'a, H> {
         let mark = WantMark(self.home.random().bytes());
         let answers = self.home.store().want(objects, mark, self.home.clock().now()).await;
         Ok(answers.into_iter().collect::<Result<(), _>>()?)
-    }
-
-    /// A push is told apart from old stock as a poll is. What has no creation time is news: nobody pushes what did not
-    /// happen.
-    async fn news(&self, collection: &Collection) -> Result<News, IngestError> {
-        let now = self.home.clock().now();
-        let mut state = self.home.store().state(&collection.key).await?.unwrap_or_default();
-        if state.started_at.is_none() {
-            state.started_at = Some(now);
-            self.begin(collection, now).await?;
-        }
-        let news = News::of(collection, &state, now);
-        Ok(News { baseline_done: true, ..news })
-    }
-
-    /// The first contact with the collection is this push: the time is kept, unless a poll is just doing that.
-    async fn begin(&self, collection: &Collection, now: Timestamp) -> Result<(), IngestError> {
-        let owner = LeaseOwner("ingest".to_owned());
-        let until = now.checked_add(std::time::Duration::from_secs(10)).unwrap_or(now);
-        let Some(mut state) = self.home.store().lease(&collection.key, &owner, now, until).await? else {
-            return Ok(());
-        };
-        state.started_at.get_or_insert(now);
-        match self.home.store().save(&collection.key, &owner, now, &state, Vec::new()).await {
-            Ok(()) | Err(LeaseError::Lost) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
     }
 }
 
@@ -255,9 +234,10 @@ fn pushed(
         created_at: now,
         trace_id: message_id.trace_id(),
         parent_id: None,
+        parent_route: None,
         hops: 0,
         object: None,
-        keys: std::collections::BTreeMap::new(),
+        keys: BTreeMap::new(),
         payload: fields.remove("payload").unwrap_or_else(|| Value::Object(Map::new())),
         previous: None,
         changes: None,

@@ -8,6 +8,7 @@
 //! Deliberately absent: tokio, any HTTP client, any AWS crate, the clock, randomness, the environment.
 
 pub mod answer;
+pub mod audit;
 pub mod claim;
 pub mod dispatch;
 pub mod event;
@@ -17,6 +18,7 @@ mod golden;
 pub mod hub;
 pub mod id;
 pub mod ingest;
+pub mod job;
 pub mod json;
 pub mod message;
 pub mod object;
@@ -28,7 +30,9 @@ pub mod push;
 pub mod redrive;
 pub mod retry;
 pub mod route;
+pub mod signature;
 pub mod sweep;
+pub mod timer;
 pub mod url;
 pub mod version;
 

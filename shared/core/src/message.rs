@@ -25,6 +25,9 @@ pub struct Message {
     pub trace_id: String,
     /// The message whose answer produced this one.
     pub parent_id: Option<MessageId>,
+    /// The route of the delivery that was answered so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_route: Option<RouteName>,
     /// How many answers lie between the first message of the trace and this one.
     pub hops: u32,
     /// The version this is about; `None` when it is not about a versioned object.
@@ -79,6 +82,10 @@ pub struct Envelope {
     pub hub: HubName,
     pub source: SourceName,
     pub trace_id: String,
+    #[serde(default)]
+    pub parent_id: Option<MessageId>,
+    #[serde(default)]
+    pub parent_route: Option<RouteName>,
     pub hops: u32,
     pub object: Option<ObjectRef>,
     /// The message was too large for the bus and came without most of it ([`crate::claim`]): the id under which the store
@@ -116,7 +123,26 @@ impl<'de> Deserialize<'de> for Carried {
     }
 }
 
+/// Where a message that an answer made comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lineage {
+    pub trace_id: String,
+    pub parent: MessageId,
+    pub route: RouteName,
+    pub hops: u32,
+}
+
 impl Envelope {
+    /// Of what an answer to this message, delivered by this route, makes.
+    pub fn answered(&self, route: &RouteName) -> Lineage {
+        Lineage {
+            trace_id: self.trace_id.clone(),
+            parent: self.message_id,
+            route: route.clone(),
+            hops: self.hops.saturating_add(1),
+        }
+    }
+
     pub fn object_key(&self) -> Option<ObjectKey> {
         Some(self.object.as_ref()?.key(&self.source))
     }

@@ -146,9 +146,9 @@ async fn end<H: Home>(
         reason: Some(letter.reason.clone()),
         answer: None,
         next_round: false,
+        untracked: false,
     };
-    let settlement = Settlement { delivery, parameters: Vec::new(), pause: None, messages: Vec::new() };
-    home.store().settle(settlement).await.map(|_| ())
+    home.store().settle(Settlement::alone(delivery)).await.map(|_| ())
 }
 
 /// Dead letters one by one, each once: a queue may be longer than letters stay hidden.

@@ -4,13 +4,13 @@
 //! see, against the same patterns. No pattern looks at the message's own `routes` (the compiler refuses it), so that the
 //! answer is the same before and after it is written into the message.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
 use crate::{
     hub::Hub,
-    id::{EndpointName, MessageId, RouteName},
+    id::{EndpointName, MessageId, MessageType, RouteName},
     message::{Message, MessageRecord},
     pattern::Matcher,
 };
@@ -31,6 +31,7 @@ pub struct Router {
     routes: Vec<Target>,
     /// Places in `routes`.
     by_name: HashMap<RouteName, usize>,
+    aliases: BTreeMap<MessageType, MessageType>,
 }
 
 #[derive(Debug)]
@@ -49,14 +50,24 @@ impl Router {
             enabled: route.enabled,
         });
         let by_name = hub.routes.iter().enumerate().map(|(place, route)| (route.name.clone(), place));
-        Self { matcher: Matcher::new(patterns), routes: targets.collect(), by_name: by_name.collect() }
+        Self {
+            matcher: Matcher::new(patterns),
+            routes: targets.collect(),
+            by_name: by_name.collect(),
+            aliases: hub.aliases.clone(),
+        }
     }
 
-    /// The message with its routes, and beside it the disabled ones that match; both in the hub's order.
+    /// The message with its routes, and beside it the disabled ones that match; both in the hub's order. Every message is
+    /// stored as this, so here a type that is an alias becomes the one that it stands for. The id stays what it was made
+    /// of: an alias that is added later gives no fact a second id.
     ///
     /// # Errors
     /// The message cannot be written as an event.
     pub fn record(&self, mut message: Message) -> Result<MessageRecord, RouteError> {
+        if let Some(canonical) = self.aliases.get(&message.message) {
+            message.message = canonical.clone();
+        }
         let matching = self.matching(&message)?;
         let (enabled, disabled): (Vec<_>, Vec<_>) = self.at(&matching).partition(|target| target.enabled);
         let names = |targets: Vec<&Target>| targets.into_iter().map(|target| target.route.clone()).collect();

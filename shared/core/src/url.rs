@@ -22,7 +22,13 @@ pub fn join(base: &Url, path: &str) -> Url {
 /// What `target`, absolute or relative, means on a page at `base`; `None` where that is another scheme, host or port.
 /// Credentials in it are left out: what goes with a request is the hub file's to say.
 pub fn same_origin(base: &Url, target: &str) -> Option<Url> {
-    let mut url = base.join(target).ok().filter(|url| url.origin() == base.origin())?;
+    resolve(base, target).filter(|url| url.origin() == base.origin())
+}
+
+/// What `target`, absolute or relative, means on a page at `base` (RFC 3986 §5), without credentials and fragment; `None`
+/// where that is nothing that HTTP asks.
+pub fn resolve(base: &Url, target: &str) -> Option<Url> {
+    let mut url = base.join(target).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
     url.set_fragment(None);
     url.set_username("").and_then(|()| url.set_password(None)).ok()?;
     Some(url)

@@ -19,6 +19,6 @@ pub use refused::{OnRefused, Tell, Telling};
 pub use running::{Options, Running, StartError};
 pub use secrets::LocalSecrets;
 pub use store::{
-    Collector, Database, DeliveryCounts, Expired, LocalBus, LocalQueues, Lot, OpenError, QueueCounts, QueueSettings,
-    Stats, Targets, WriteCounts,
+    Collector, Database, DeliveryCounts, Expired, LocalBus, LocalQueues, Lot, OpenError, QueueSettings, Stats, Targets,
+    WriteCounts,
 };

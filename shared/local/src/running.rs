@@ -71,6 +71,7 @@ impl Running {
         let home = Arc::new(home);
         // Whoever had these in flight is gone: the lock is ours.
         home.local_queues().release_in_flight().await?;
+        home.database().release_timers().await?;
 
         let listener = listen(&options).await?;
         let address = listener.local_addr().map_err(|why| StartError::Listen { address: options.listen, why })?;
@@ -102,6 +103,7 @@ impl Running {
             loops.spawn(workers::dispatch(home.clone(), dispatcher, served, GRACE, stopped.clone()));
         }
         loops.spawn(workers::sweep(home.clone(), router.clone(), stopped.clone()));
+        loops.spawn(workers::send_due(home.clone(), hub.clone(), stopped.clone()));
         loops.spawn(workers::audit(home.clone(), hub.clone(), stopped.clone()));
         loops.spawn(workers::expire(home.clone(), hub.retention, stopped.clone()));
         let (pushed, to_publish) = mpsc::channel(workers::MOST_UNPUBLISHED);

@@ -12,7 +12,8 @@ use crossdock_core::{
     port::{Home, LeaseOwner, QueueName, Queues, Received},
     publish::{STALE_AFTER, publish, publish_stale},
     route::Router,
-    sweep,
+    sweep::{self, Swept},
+    timer,
 };
 use futures_util::FutureExt;
 use tokio::{
@@ -23,7 +24,9 @@ use tokio::{
 
 use crate::{home::LocalHome, store::Collector};
 
-/// How often what a crash left pending is looked for.
+/// Of all leases. One process per state folder: that of a run that a crash cut short is the next run's own.
+const OWNER: &str = "local";
+/// How often what a crash left pending is looked for, and what has waited for its time.
 const SWEEP: Duration = Duration::from_secs(1);
 /// How often objects that thin events name are looked for.
 pub(crate) const LOOK: Duration = Duration::from_secs(1);
@@ -60,9 +63,8 @@ pub(crate) async fn poll(
     (key, way, every): (CollectionKey, Way, Duration),
     mut stopped: watch::Receiver<bool>,
 ) {
-    // One process per state folder: the lease of a run that a crash cut short is this run's own.
-    let poller =
-        Poller::new(&*home, &hub, &router, LeaseOwner("local".to_owned())).sharing(tokens).by(way).pausing(pause());
+    let poller = Poller::new(&*home, &hub, &router, LeaseOwner(OWNER.to_owned())).sharing(tokens).by(way);
+    let poller = poller.pausing(pause());
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -148,13 +150,30 @@ pub(crate) async fn sweep(home: Arc<LocalHome>, router: Arc<Router>, mut stopped
             () = stopping(&mut stopped) => return,
             _ = ticks.tick() => {}
         }
-        if let Err(error) = publish_stale(&*home, &router).await {
+        let owner = LeaseOwner(OWNER.to_owned());
+        let published = publish_stale(&*home, &router, &owner, stopping(&mut stopped.clone())).await;
+        if let Err(error) = published {
             tracing::warn!(error = %error, "pending messages could not be published");
         }
     }
 }
 
-/// Looks over what was promised to routes, at the start and then daily.
+/// Puts what has waited into its queue when its time comes.
+pub(crate) async fn send_due(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stopping(&mut stopped) => return,
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = timer::fire(&*home, &hub).await {
+            tracing::warn!(error = %error, "what has waited for its time could not be sent; it is tried again");
+        }
+    }
+}
+
+/// Looks over what was promised to routes, at the start and then each hour.
 pub(crate) async fn audit(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
     let mut ticks = tokio::time::interval(sweep::EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -163,16 +182,13 @@ pub(crate) async fn audit(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: watc
             () = stopping(&mut stopped) => return,
             _ = ticks.tick() => {}
         }
-        let swept = tokio::select! {
-            () = stopping(&mut stopped) => return,
-            swept = sweep::sweep(&*home, &hub) => swept,
-        };
-        match swept.map(|swept| (swept.refused.clone(), swept)) {
-            Ok((None, swept)) => {
-                tracing::debug!(messages = swept.messages, missing = swept.missing, "looked for missing deliveries");
+        let owner = LeaseOwner(OWNER.to_owned());
+        match sweep::sweep(&*home, &hub, &owner, stopping(&mut stopped.clone())).await {
+            Ok((Swept { messages, missing, unreadable, refused: None }, _)) => {
+                tracing::debug!(messages, missing, unreadable, "looked for missing deliveries");
             }
-            Ok((Some(error), _)) | Err(error) => {
-                tracing::warn!(error = %error, "missing deliveries could not be looked for");
+            Ok((Swept { refused: Some(error), .. }, _)) | Err(error) => {
+                tracing::warn!(error = %error, "not all missing deliveries could be sent again");
             }
         }
     }

@@ -61,7 +61,12 @@ impl Hanging {
 
     /// Puts something into the queue.
     async fn send(&self, name: &str) {
-        let body = QueueBody { route: "all".parse().unwrap(), round: 1, message: Carried::of(&message(name)).unwrap() };
+        let body = QueueBody {
+            route: "all".parse().unwrap(),
+            round: 1,
+            message: Carried::of(&message(name)).unwrap(),
+            remote: None,
+        };
         let entry = entry(serde_json::to_string(&body).unwrap());
         self.home.queues().send_one(&self.queue(), entry).await.unwrap();
     }

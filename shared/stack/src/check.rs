@@ -17,7 +17,7 @@ use crate::{
         CONCURRENT_EXECUTIONS, Concurrency, DISPATCHER_TIMEOUT, POLLER_TIMEOUT, QUEUE_RETENTION, RESERVE, RESOURCES,
         RULES, SCHEDULE_UNIT, SHORTEST_WAIT, TEMPLATE,
     },
-    names::{InvalidPrefix, Names},
+    names::{self, InvalidPrefix, Names},
     render::{self, Rendering},
 };
 
@@ -70,6 +70,17 @@ impl Seen<'_> {
         if let Err(InvalidPrefix { found }) = Names::new(hub.name.as_str()) {
             let message = format!("the hub's name cannot be the stack's: {}", InvalidPrefix { found });
             self.note("hub", message, "give the stack another name when you deploy it");
+        }
+        if let Some(prefix) = names::reserved(&names::secrets(&hub.name)) {
+            let message = format!(
+                "a stack of the hub's name has no secrets: the parameter store takes no folder that begins with {prefix:?}, found {}",
+                names::secrets(&hub.name)
+            );
+            self.note(
+                "hub",
+                message,
+                "give the stack another name when you deploy it, or set its parameter SecretsFolder",
+            );
         }
         if hub.limits.timeout > POLLER_TIMEOUT - RESERVE {
             let (most, found) = (show(POLLER_TIMEOUT - RESERVE), show(hub.limits.timeout));

@@ -29,6 +29,11 @@ pub const POLLER_TIMEOUT: Duration = Duration::from_secs(900);
 /// What a function needs for itself around the longest request: reading and settling.
 pub const RESERVE: Duration = Duration::from_secs(10);
 
+/// How long a function must be allowed to run, in whole seconds, if its longest request takes so long.
+pub fn least_runtime(request: Duration) -> Duration {
+    Duration::from_secs(request.as_millis().div_ceil(1_000) as u64) + RESERVE
+}
+
 /// Six times the function's timeout, so that Lambda can try again while it is throttled
 /// (`lambda/latest/dg/services-sqs-configure.html`). It is also how long a message waits whose dispatcher was killed; a
 /// failed delivery sets its own.

@@ -170,6 +170,15 @@ pub fn secrets(hub: &HubName) -> String {
     format!("/{hub}")
 }
 
+/// How no folder may begin, whatever its case: the parameter store refuses it (`PutParameter`, "Name"). What it has of
+/// Secrets Manager is in a folder of its own.
+pub fn reserved(folder: &str) -> Option<&'static str> {
+    let first = folder.trim_start_matches('/');
+    let is_theirs = folder.starts_with("/aws/reference/secretsmanager/");
+    let begins = |prefix: &&str| first.get(..prefix.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(prefix));
+    ["aws", "ssm"].into_iter().find(begins).filter(|_| !is_theirs)
+}
+
 /// One secret's parameter in such a folder.
 pub fn secret(folder: &str, name: &SecretName) -> String {
     format!("{}/{name}", folder.trim_end_matches('/'))
@@ -229,6 +238,21 @@ mod tests {
             assert_eq!(Names::new(good).unwrap().prefix(), good);
         }
         assert!(PREFIX_PATTERN.contains(&format!("{{0,{}}}", MAX_PREFIX - 1)));
+    }
+
+    #[test]
+    fn folders_that_the_parameter_store_keeps_for_itself() {
+        for (folder, expected) in [
+            ("/shop", None),
+            ("/my-aws", None),
+            ("/aws-shop", Some("aws")),
+            ("/AWSome", Some("aws")),
+            ("/Ssm", Some("ssm")),
+            ("/aw", None),
+            ("/aws/reference/secretsmanager/shop", None),
+        ] {
+            assert_eq!(reserved(folder), expected, "{folder}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crossdock_core::{
     Timestamp,
     id::{CollectionKey, ContentHash, DeliveryKey, EndpointName, Epoch, MessageId, MessageType, ObjectKey, SourceName},
     message::{self, Message, MessageRecord, ObjectRef},
-    port::{Attempt, Delivery, DeliveryState, Entry, Settlement},
+    port::{Attempt, Delivery, DeliveryState, Entry, Settlement, Timer},
     version::{ObjectCommit, Version},
 };
 use serde_json::{Value, json};
@@ -77,6 +77,7 @@ pub fn message(name: &str) -> Message {
         created_at: at(0),
         trace_id: "0af7651916cd43dd8448eb211c80319c".to_owned(),
         parent_id: None,
+        parent_route: None,
         hops: 0,
         object: None,
         keys: BTreeMap::from([("order_number".to_owned(), json!(name))]),
@@ -147,12 +148,19 @@ pub fn delivery(key: DeliveryKey, state: DeliveryState) -> Delivery {
         reason: None,
         answer: None,
         next_round: false,
+        untracked: false,
     }
 }
 
 /// Nothing but the delivery.
 pub fn settlement(delivery: Delivery) -> Settlement {
-    Settlement { delivery, parameters: Vec::new(), pause: None, messages: Vec::new() }
+    Settlement::alone(delivery)
+}
+
+/// Round 1 of `message(name)`, to `alpha`, due so many seconds after [`at`]`(0)` and held by nobody.
+pub fn timer(name: &str, due: i64) -> Timer {
+    let body = format!("the body of {name}: Grüße, 東京 🚲");
+    Timer { key: delivery_key(name), endpoint: endpoint("alpha"), due: at(due), body, held_until: None }
 }
 
 /// Visible at once, without attributes.

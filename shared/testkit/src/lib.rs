@@ -12,5 +12,6 @@
 
 pub mod build;
 pub mod clock;
+pub mod conversation;
 pub mod emulator;
 pub mod suite;

@@ -47,8 +47,19 @@ routes:
     send("first:sent").await;
     server.until("a first attempt", |_| (!server.seen_at("/leaving").is_empty()).then_some(())).await;
     hub.stop().await;
+    let drained = async || bench.run(&["endpoint", "drained", "leaving"]).await;
+    let refused = drained().await;
+    assert_eq!(refused.status.code(), Some(1), "{refused}");
+    assert!(
+        refused.stderr.contains("leaving should not go yet: new messages go to it: write drain: true"),
+        "{refused}"
+    );
 
     std::fs::write(bench.path("hub.yaml"), text(true)).unwrap();
+    let refused = drained().await;
+    assert_eq!(refused.status.code(), Some(1), "{refused}");
+    assert!(refused.stderr.contains("leaving should not go yet: its queue is not empty"), "{refused}");
+    assert!(refused.stdout.contains("1 tried without an outcome yet  0 in the DLQ"), "{refused}");
     let refused = types("/leaving").len();
     status.store(200, Ordering::Relaxed);
     let hub = bench.start().await;
@@ -59,5 +70,7 @@ routes:
     let shown = bench.run(&["show", second.unwrap().webhook_id()]).await.ok();
     assert!(shown.stdout.contains("matches, but its endpoint drains"), "{shown}");
     hub.stop().await;
+    let empty = drained().await.ok();
+    assert!(empty.stdout.contains("leaving is empty: it can be taken out of the hub file"), "{empty}");
     assert!(types("/leaving").iter().all(|kind| kind == "first:sent"), "{:?}", types("/leaving"));
 }

@@ -64,7 +64,7 @@ async fn an_answer_that_is_short_accepts_nothing() {
 async fn an_entry_carries_the_trace_of_its_message() {
     let fake = Fake::new(|_, request| {
         let entry = &request["Entries"][0];
-        assert_eq!(entry["TraceHeader"], "Root=1-0af76519-16cd43dd8448eb211c80319c;Sampled=1");
+        assert_eq!(entry["TraceHeader"], "Root=1-0af76519-16cd43dd8448eb211c80319c");
         assert_eq!((&entry["Source"], &entry["EventBusName"]), (&json!("crossdock.my-store"), &json!("shop")));
         (200, json!({"Entries": [{"EventId": "1"}]}))
     });

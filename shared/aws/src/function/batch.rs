@@ -20,7 +20,7 @@ use crossdock_core::{
     id::EndpointName,
     port::{Home, QueueName, Queues, Received},
 };
-use crossdock_stack::limits::{Concurrency, RESERVE};
+use crossdock_stack::limits::{Concurrency, least_runtime};
 use serde_json::Value;
 use tokio::{sync::Semaphore, task::JoinSet};
 use tracing::{Instrument, Span};
@@ -32,11 +32,15 @@ use super::{
 
 /// When waiting for endpoints ends, so that what they did not answer is still written down.
 const LAST_CALL: Duration = Duration::from_secs(4);
+/// What of a function's time must be left beside the request, for one to be begun. Less than what a
+/// deployment leaves for it (`crossdock_stack::limits::RESERVE`), so that a
+/// function that runs as long as it must at least begins with its first one, though it has read its batch by then.
+const ENDING: Duration = Duration::from_secs(LAST_CALL.as_secs() + 1);
 /// When everything ends, and the answer is given.
 const CLOSING: Duration = Duration::from_secs(1);
 
 /// # Errors
-/// The event is no batch.
+/// The event is no batch, or the function never runs long enough for its endpoint.
 pub async fn handle<H: Home>(work: Work<H>, invocation: Invocation, event: Value) -> Result<Answer, Failure> {
     let records = sqs::read(event)?;
     let ids: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
@@ -49,6 +53,9 @@ pub async fn handle<H: Home>(work: Work<H>, invocation: Invocation, event: Value
             Err(why) => tracing::error!(sqs.message_id = record.id, why, "a record goes back to its queue"),
         }
     }
+    for endpoint in queues.keys() {
+        check_time(&work, &invocation, endpoint)?;
+    }
     let mut settled = HashSet::new();
     let all = async {
         for (endpoint, entries) in queues {
@@ -60,6 +67,25 @@ pub async fn handle<H: Home>(work: Work<H>, invocation: Invocation, event: Value
     }
     let left = ids.into_iter().filter(|id| !settled.contains(id));
     Ok(Answer { batch_item_failures: left.map(|item_identifier| Left { item_identifier }).collect() })
+}
+
+/// Where even a whole invocation is too short, every batch would go back at once, and come at once, and nothing would
+/// ever be tried. A function that fails has an alarm, and what it received stays hidden for long. A deployment is refused
+/// before (`DispatcherTimeout` of the hub's stack); this is for what was changed by hand.
+fn check_time<H: Home>(work: &Work<H>, invocation: &Invocation, endpoint: &EndpointName) -> Result<(), Failure> {
+    let Some(timeout) = work.hub.endpoints.get(endpoint).map(|known| known.timeout) else {
+        return Ok(());
+    };
+    let whole = invocation.left(work.home.clock());
+    if whole >= timeout + ENDING {
+        return Ok(());
+    }
+    Err(Failure::Trouble(format!(
+        "nothing is sent to {endpoint}: the dispatcher runs for {} s, and a timeout of {timeout:?} needs {} s; raise \
+         DispatcherTimeout, with QueueVisibility, or shorten the endpoint's timeout",
+        whole_seconds(whole).as_secs(),
+        least_runtime(timeout).as_secs(),
+    )))
 }
 
 struct Entry {
@@ -155,7 +181,7 @@ impl<H: Home> Batch<H> {
 
     async fn attempt(&self, job: Job) -> Disposition {
         let clock = self.home.clock();
-        if self.invocation.left(clock) < self.timeout + RESERVE {
+        if self.invocation.left(clock) < self.timeout + ENDING {
             tracing::debug!("given back: there is no time left for an attempt");
             return self.dispatcher.give_back(&self.endpoint, job).await;
         }

@@ -57,10 +57,12 @@ async fn what_could_not_end_in_time_goes_back_at_once_unharmed() {
     let stage = Stage::new().await;
     stage.emit(names(3)).await;
     for _ in 0..12 {
-        // 15 s of the endpoint and 10 s of reserve.
-        assert_eq!(left(&stage, lasting(24), stage.batch().await).await.len(), 3);
+        // 15 s of the endpoint, and 5 s to end in.
+        stage.reads_its_batch_in(7);
+        assert_eq!(left(&stage, lasting(26), stage.batch().await).await.len(), 3);
         assert_eq!(stage.seen(), [""; 0]);
     }
+    stage.reads_its_batch_in(5);
     let event = stage.batch().await;
     assert_eq!(event["Records"].as_array().unwrap().len(), 3, "visible at once");
     assert_eq!(left(&stage, lasting(26), event).await, [""; 0]);
@@ -105,8 +107,22 @@ async fn what_nobody_understands_is_never_deleted() {
 async fn without_time_everything_comes_back() {
     let stage = Stage::new().await;
     stage.emit(names(2)).await;
-    assert_eq!(left(&stage, lasting(0), stage.batch().await).await.len(), 2);
+    stage.reads_its_batch_in(60);
+    assert_eq!(left(&stage, lasting(60), stage.batch().await).await.len(), 2);
     assert_eq!(stage.seen(), [""; 0]);
+}
+
+/// Else each batch would go back at once, and come at once, for ever.
+#[tokio::test]
+async fn a_function_that_never_has_the_time_says_so() {
+    let stage = Stage::new().await;
+    stage.emit(names(2)).await;
+    let failure = handle(stage.work.clone(), lasting(18), stage.batch().await).await.unwrap_err();
+    let expected = "nothing is sent to mail: the dispatcher runs for 18 s, and a timeout of 15s needs 25 s; raise \
+                    DispatcherTimeout, with QueueVisibility, or shorten the endpoint's timeout";
+    assert_eq!(failure, Failure::Trouble(expected.to_owned()));
+    assert_eq!(stage.seen(), [""; 0]);
+    assert_eq!(stage.batch().await["Records"], json!([]), "hidden for as long as the queue says");
 }
 
 #[test]

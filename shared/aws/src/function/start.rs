@@ -131,6 +131,7 @@ impl Function {
         let request_id = invocation.request_id.clone();
         let handled = async {
             let work = self.work().map_err(|error| Failure::Trouble(error.to_string()))?;
+            work.home.sampling().heed(context.xray_trace_id.as_deref());
             // Lambda keeps the process for the next event; the panic is in the log.
             let handled = AssertUnwindSafe(Box::pin(handle(work, invocation, payload))).catch_unwind().await;
             let answer = handled.unwrap_or(Err(Failure::Panic));

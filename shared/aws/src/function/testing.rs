@@ -53,6 +53,9 @@ struct Told {
     at_once: usize,
     most_at_once: usize,
     events: Vec<HubEvent>,
+    /// Seconds that have passed whenever the clock is looked at again after its next look.
+    reading: Option<i64>,
+    looked: bool,
 }
 
 /// What of the outside fails, and how.
@@ -87,6 +90,14 @@ pub(super) struct Still;
 impl Clock for Still {
     fn now(&self) -> Timestamp {
         build::at(0)
+    }
+}
+
+impl Clock for Fake {
+    fn now(&self) -> Timestamp {
+        let mut told = self.told.lock().unwrap();
+        let looked = std::mem::replace(&mut told.looked, true);
+        build::at(told.reading.filter(|_| looked).unwrap_or(0))
     }
 }
 
@@ -202,7 +213,7 @@ impl Home for TestHome {
         &self.fake
     }
     fn clock(&self) -> &dyn Clock {
-        &Still
+        &self.fake
     }
     fn random(&self) -> &dyn Random {
         &Still
@@ -251,6 +262,12 @@ impl Stage {
 
     pub(super) fn source_answers(&self, answer: Result<SourceResponse, HttpError>) {
         self.told().source.push_back(answer);
+    }
+
+    /// From now on time passes once the next invocation has begun.
+    pub(super) fn reads_its_batch_in(&self, seconds: i64) {
+        let mut told = self.told();
+        (told.reading, told.looked) = (Some(seconds), false);
     }
 
     /// Order numbers, as the endpoint was asked.

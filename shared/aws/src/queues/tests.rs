@@ -53,7 +53,7 @@ async fn what_sqs_would_refuse_is_not_sent() {
 #[test]
 fn attributes_are_made_fit() {
     let attributes = [("reason", "a\u{0}b"), ("empty", "")].map(|(name, text)| (name.to_owned(), text.to_owned()));
-    let prepared = prepare(Entry { attributes: attributes.into(), ..entry("body") }).unwrap();
+    let prepared = prepare(Entry { attributes: attributes.into(), ..entry("body") }, &Sampling::default()).unwrap();
     let kept = prepared.item.message_attributes.unwrap();
     assert_eq!(kept.len(), 1);
     assert_eq!(kept["reason"].string_value(), Some("a\u{fffd}b"));
@@ -83,13 +83,12 @@ async fn only_an_unknown_receipt_may_be_deleted_in_vain() {
 async fn a_trace_goes_with_its_message() {
     let fake = Fake::new(|_, request| {
         let entry = &request["Entries"][0];
-        let expected =
-            json!({"DataType": "String", "StringValue": "Root=1-0af76519-16cd43dd8448eb211c80319c;Sampled=1"});
+        let expected = json!({"DataType": "String", "StringValue": "Root=1-0af76519-16cd43dd8448eb211c80319c"});
         assert_eq!(entry["MessageSystemAttributes"]["AWSTraceHeader"], expected);
         (200, json!({"Successful": [{"Id": "0", "MessageId": "m", "MD5OfMessageBody": "0"}], "Failed": []}))
     });
     let message = Carried::of(&message("m")).unwrap();
-    let body = QueueBody { route: "book".parse().unwrap(), round: 1, message };
+    let body = QueueBody { route: "book".parse().unwrap(), round: 1, message, remote: None };
     let sent = queues(&fake).send(&alpha(), vec![entry(serde_json::to_string(&body).unwrap())]).await;
     assert_eq!(sent, [Ok(())]);
     assert_eq!(trace_of("no message"), None);

@@ -3,8 +3,9 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use crossdock_core::{
     Timestamp,
+    answer::Answer,
     id::{DeliveryKey, EndpointName},
-    port::{Attempt, Delivery, DeliveryState, EndpointControl, Paused, PortError},
+    port::{Attempt, Delivery, DeliveryState, EndpointControl, Paused, PortError, Read},
 };
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,7 @@ use super::{
     body::{packed, unpacked},
     item::{Item, Reader, flag, from_json, number, text, time, to_json},
     keys::{self, Key},
+    signing::generations,
 };
 
 pub(super) const STATE: &str = "state";
@@ -20,9 +22,11 @@ const RECEIVES: &str = "receives";
 const UPDATED_AT: &str = "at";
 const NEXT_ATTEMPT_AT: &str = "next_attempt_at";
 const NEXT_ROUND: &str = "next_round";
+/// There while the objects of its answer are still to be tracked.
+pub(super) const UNTRACKED: &str = "untracked";
 const REASON: &str = "reason";
 const ATTEMPTS: &str = "attempts";
-const ANSWER: &str = "answer";
+pub(super) const ANSWER: &str = "answer";
 
 pub(super) fn delivery_item(delivery: &Delivery) -> Result<Item, PortError> {
     let attempts: Vec<StoredAttempt> = delivery.attempts.iter().map(StoredAttempt::of).collect();
@@ -39,11 +43,14 @@ pub(super) fn delivery_item(delivery: &Delivery) -> Result<Item, PortError> {
     if delivery.next_round {
         put(NEXT_ROUND, flag(true));
     }
+    if delivery.untracked {
+        put(UNTRACKED, flag(true));
+    }
     if let Some(reason) = &delivery.reason {
         put(REASON, text(reason));
     }
     if let Some(answer) = &delivery.answer {
-        put(ANSWER, packed(to_json("answer", answer)?)?);
+        put(ANSWER, packed_answer(answer)?);
     }
     if delivery.state != DeliveryState::Delivered {
         keys::delivery_indexed(&delivery.key, &delivery.endpoint, delivery.state, delivery.updated_at)
@@ -52,13 +59,17 @@ pub(super) fn delivery_item(delivery: &Delivery) -> Result<Item, PortError> {
     Ok(item)
 }
 
+pub(super) fn packed_answer(answer: &Answer) -> Result<AttributeValue, PortError> {
+    packed(to_json("answer", answer)?)
+}
+
 /// With the key that it says itself.
-pub(super) fn delivery_of(item: &Item) -> Result<Delivery, PortError> {
+pub(super) fn delivery_of(item: &Item) -> Read<Delivery> {
     let key = Key::of(item).and_then(|key| keys::delivery_key(&key));
     delivery(item, key.ok_or_else(|| super::item::unreadable("delivery", "its key"))?)
 }
 
-pub(super) fn delivery(item: &Item, key: DeliveryKey) -> Result<Delivery, PortError> {
+pub(super) fn delivery(item: &Item, key: DeliveryKey) -> Read<Delivery> {
     let reader = Reader { what: "delivery", item };
     let json = |name: &str| item.get(name).map(|value| unpacked(reader.what, value)).transpose();
     let attempts = json(ATTEMPTS)?.ok_or_else(|| reader.wrong(ATTEMPTS))?;
@@ -74,19 +85,12 @@ pub(super) fn delivery(item: &Item, key: DeliveryKey) -> Result<Delivery, PortEr
         reason: reader.optional_text(REASON)?.map(str::to_owned),
         answer: json(ANSWER)?.map(|answer| from_json("answer", &answer)).transpose()?,
         next_round: reader.flag(NEXT_ROUND)?,
+        untracked: reader.flag(UNTRACKED)?,
     })
 }
 
 fn state(text: &str) -> Option<DeliveryState> {
-    [
-        DeliveryState::Retrying,
-        DeliveryState::Delivered,
-        DeliveryState::DeadLettered,
-        DeliveryState::Superseded,
-        DeliveryState::Suppressed,
-    ]
-    .into_iter()
-    .find(|state| state.as_str() == text)
+    DeliveryState::ALL.into_iter().find(|state| state.as_str() == text)
 }
 
 #[derive(Serialize, Deserialize)]
@@ -114,9 +118,9 @@ const PARAMETER: &str = "p:";
 const PAUSED_SINCE: &str = "paused_since";
 const PAUSED_REASON: &str = "paused_reason";
 
-pub(super) fn control(item: &Item) -> Result<EndpointControl, PortError> {
+pub(super) fn control(item: &Item) -> Read<EndpointControl> {
     let reader = Reader { what: "control record", item };
-    let mut control = EndpointControl::default();
+    let mut control = EndpointControl { signing: generations(reader)?, ..EndpointControl::default() };
     for (name, value) in item {
         if let Some(name) = name.strip_prefix(PARAMETER) {
             let json = unpacked("parameter", value)?;

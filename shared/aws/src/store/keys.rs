@@ -3,15 +3,20 @@
 //! | item | `pk` | `sk` |
 //! |---|---|---|
 //! | epoch | `hub` | `epoch` |
+//! | key that deliveries are signed with | `hub` | `signing_key` |
 //! | head of an object | `o#<source>/<collection>/<id>` | `head` |
 //! | version | the object's | `v#<number>` |
 //! | mention: a message about the object that came without a version | the object's | `m#<time>#<message>` |
 //! | message | `m#<message>` | `m` |
 //! | delivery | the message's | `d#<route>#<round>` |
 //! | pending mark | `p#<shard>` | `<message>` |
+//! | timer | `t#<minute>#<shard>` | `<message>#<route>#<round>` |
+//! | minute in which timers are due | `t` | `<minute>` |
+//! | lease and mark of a job | `hub` | `job#<job>` |
 //! | bookmark and lease of a collection | `c#<source>/<collection>` | `state` |
 //! | wanted object, named by a thin event | `w#<source>/<collection>/<id>` | `want` |
 //! | control record of an endpoint | `e#<endpoint>` | `control` |
+//! | claim of a message on a route | `u#<route>#<hash>` | `claim` |
 //! | further part of a large body | that of the item it belongs to | the item's, `#` and the part's number |
 //!
 //! And in the index, where there is something to be found:
@@ -33,16 +38,19 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use crossdock_core::{
     Timestamp,
-    id::{CollectionKey, DeliveryKey, EndpointName, MessageId, ObjectKey},
-    port::DeliveryState,
+    id::{CollectionKey, ContentHash, DeliveryKey, EndpointName, MessageId, ObjectKey, RouteName},
+    port::{DeliveryState, JobName},
 };
 use crossdock_stack::table::{BY, BY_SK, PK, SK};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::item::{Item, text};
 
 /// Of the pending marks: each read of what is pending asks them all.
 pub(super) const PENDING_SHARDS: u8 = 8;
+/// Of the timers that are due in one minute.
+pub(super) const TIMER_SHARDS: u8 = 4;
 /// Of an hour's messages, and of an endpoint's deliveries in one state.
 pub(super) const INDEX_SHARDS: u8 = 4;
 
@@ -50,7 +58,7 @@ pub(super) const INDEX_SHARDS: u8 = 4;
 const LONGEST_ID: usize = 512;
 
 /// What names an item.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct Key {
     pub pk: String,
     pub sk: String,
@@ -82,6 +90,14 @@ pub(super) fn epoch() -> Key {
     Key::new("hub", "epoch")
 }
 
+pub(super) fn job(name: JobName) -> Key {
+    Key::new("hub", format!("job#{}", name.as_str()))
+}
+
+pub(super) fn signing_key() -> Key {
+    Key::new("hub", "signing_key")
+}
+
 pub(super) const HEAD: &str = "head";
 pub(super) const VERSIONS: &str = "v#";
 pub(super) const MENTIONS: &str = "m#";
@@ -105,7 +121,11 @@ pub(super) fn version(key: &ObjectKey, number: u64) -> Key {
 }
 
 pub(super) fn mention(key: &ObjectKey, stored_at: Timestamp, message: MessageId) -> Key {
-    Key::new(object(key), format!("{MENTIONS}{}#{message}", sortable(stored_at)))
+    mention_in(object(key), stored_at, message)
+}
+
+pub(super) fn mention_in(partition: String, stored_at: Timestamp, message: MessageId) -> Key {
+    Key::new(partition, format!("{MENTIONS}{}#{message}", sortable(stored_at)))
 }
 
 /// The message that a mention names.
@@ -136,6 +156,35 @@ pub(super) fn pending_shard(shard: u8) -> String {
     format!("p#{shard}")
 }
 
+pub(super) const MINUTES: &str = "t";
+
+pub(super) fn minute(due: Timestamp) -> Key {
+    Key::new(MINUTES, minute_of(due))
+}
+
+/// `2026-11-21T10:00`, in the order of the times.
+pub(super) fn minute_of(time: Timestamp) -> String {
+    let mut name = sortable(time);
+    name.truncate(16);
+    name
+}
+
+pub(super) fn timers(minute: &str, shard: u8) -> String {
+    format!("{MINUTES}#{minute}#{shard}")
+}
+
+pub(super) fn timer(key: &DeliveryKey, due: Timestamp) -> Key {
+    let pk = timers(&minute_of(due), shard(key.message, TIMER_SHARDS));
+    Key::new(pk, format!("{}#{}#{:010}", key.message, key.route, key.round))
+}
+
+/// What the key of a timer says.
+pub(super) fn timed(key: &Key) -> Option<DeliveryKey> {
+    let mut parts = key.sk.splitn(3, '#');
+    let (message, route, round) = (parts.next()?, parts.next()?, parts.next()?);
+    Some(DeliveryKey { message: message.parse().ok()?, route: route.parse().ok()?, round: round.parse().ok()? })
+}
+
 pub(super) fn collection(key: &CollectionKey) -> Key {
     Key::new(format!("c#{key}"), "state")
 }
@@ -151,6 +200,11 @@ pub(super) fn by_wanted(collection: &CollectionKey) -> String {
 
 pub(super) fn control(endpoint: &EndpointName) -> Key {
     Key::new(format!("e#{endpoint}"), "control")
+}
+
+/// Each in a partition of its own: a route may see more of them than one partition takes.
+pub(super) fn claim(route: &RouteName, tuple: &ContentHash) -> Key {
+    Key::new(format!("u#{route}#{}", URL_SAFE_NO_PAD.encode(tuple.0)), "claim")
 }
 
 /// An item's place in the index.
@@ -192,9 +246,9 @@ pub(super) fn message_indexed(id: MessageId, stored_at: Timestamp) -> Indexed {
     Indexed { by, by_sk: format!("{}#{id}", sortable(stored_at)) }
 }
 
-/// The message whose place in the index this is.
-pub(super) fn indexed_message(by_sk: &str) -> Option<MessageId> {
-    by_sk.split_once('#')?.1.parse().ok()
+/// The message that a key names.
+pub(super) fn message_of(key: &Key) -> Option<MessageId> {
+    key.pk.strip_prefix("m#")?.parse().ok()
 }
 
 pub(super) fn by_state(endpoint: &EndpointName, state: DeliveryState, shard: u8) -> String {
@@ -242,6 +296,10 @@ mod tests {
         check(collection(&collection_key("my-store/orders.lines")), "c#my-store/orders.lines", "state");
         check(wanted(&order), "w#my-store/orders/R1/2#3", "want");
         check(control(&endpoint("alpha")), "e#alpha", "control");
+        check(minute(at(59)), "t", "2026-11-21T10:00");
+        let of = timer(&of_delivery("m"), at(60));
+        let shard = id.as_bytes()[0] % TIMER_SHARDS;
+        check(of, &format!("t#2026-11-21T10:01#{shard}"), &format!("{id}#book#0000000001"));
         check(mention(&order, at(0), id), "o#my-store/orders/R1/2#3", &format!("m#2026-11-21T10:00:00.000000Z#{id}"));
         assert_eq!(by_hour(at(3599), 2), "s#2026-11-21T10#2");
         assert_eq!(by_id("R1"), "i#R1");
@@ -250,9 +308,11 @@ mod tests {
     #[test]
     fn keys_can_be_read_again() {
         let (id, key) = (message_id("m"), of_delivery("m"));
+        assert_eq!(timed(&timer(&key, at(0))), Some(key.clone()));
         assert_eq!(delivery_key(&delivery(&key)), Some(key));
         assert_eq!(mentioned(&mention(&order("R1"), at(0), id).sk), Some(id));
-        assert_eq!(indexed_message(&message_indexed(id, at(0)).by_sk), Some(id));
+        assert_eq!(message_of(&message(id)), Some(id));
+        assert_eq!(message_of(&pending(id)), None);
         assert_eq!(delivery_key(&message(id)), None);
         assert_eq!(mentioned(HEAD), None);
     }

@@ -1,8 +1,12 @@
 //! [`Ledger`] on DynamoDB. A delivery of which nothing follows is one write; what follows is written with it.
 
-use aws_sdk_dynamodb::types::{ConditionCheck, Update};
+use aws_sdk_dynamodb::{
+    operation::update_item::UpdateItemError,
+    types::{ConditionCheck, Update},
+};
 use crossdock_core::{
     Timestamp,
+    answer::Answer,
     id::{DeliveryKey, EndpointName, MessageId, ObjectKey},
     port::{Delivery, DeliveryState, Ledger, Opened, Paused, PortError, Settled, Settlement},
 };
@@ -11,11 +15,14 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
     DynamoStore,
-    delivery::{STATE, Setting, control, delivery, delivery_item, delivery_of, resuming, setting},
+    delivery::{
+        ANSWER, STATE, Setting, UNTRACKED, control, delivery, delivery_item, delivery_of, packed_answer, resuming,
+        setting,
+    },
     failure::failure,
     item::{Item, bytes, has_expired, number, text},
     keys::{self, DELIVERIES, INDEX_SHARDS, Key},
-    transact::{Part, WITH_OLD, Write, Written, built},
+    transact::{NewMessage, Part, WITH_OLD, Write, Written, built},
     versions::heads_among,
 };
 
@@ -23,7 +30,7 @@ use super::{
 const WRITER: &str = "writer";
 
 /// The round has not ended; an expired one never was.
-const OPEN: &str = "attribute_not_exists(pk) OR #state = :retrying OR #ttl <= :now";
+const OPEN: &str = "attribute_not_exists(pk) OR #state IN (:waiting, :retrying) OR #ttl <= :now";
 
 /// Parameters that one update takes: DynamoDB allows expressions of 4 KB.
 const PARAMETERS: usize = 150;
@@ -44,16 +51,16 @@ impl Ledger for DynamoStore {
             item.map(|item| delivery(item, key.clone())).transpose()
         };
         Ok(Opened {
-            deliveries: deliveries.iter().map(one).collect::<Result<_, _>>()?,
-            heads: heads_among(&found, objects)?,
+            deliveries: deliveries.iter().map(one).collect(),
+            heads: heads_among(&found, objects),
             control: found.get(&of_endpoint).map(control).transpose()?.unwrap_or_default(),
         })
     }
 
     async fn settle(&self, settlement: Settlement) -> Result<Settled, PortError> {
         let now = self.now();
-        let Settlement { delivery, parameters, pause, messages } = settlement;
-        if goes_on(&delivery) {
+        let Settlement { delivery, parameters, pause, messages, next } = settlement;
+        if goes_on(&delivery) || next.is_some() {
             self.renew([delivery.key.message]).await?;
         }
         let writer = self.random().bytes();
@@ -64,7 +71,7 @@ impl Ledger for DynamoStore {
         {
             item.insert(TTL.to_owned(), ttl);
         }
-        if parameters.is_empty() && pause.is_none() && messages.is_empty() {
+        if parameters.is_empty() && pause.is_none() && messages.is_empty() && next.is_none() {
             return self.record(item, writer, now).await;
         }
 
@@ -98,18 +105,47 @@ impl Ledger for DynamoStore {
         if !last.is_empty() || pause.is_some() {
             parts.push(self.control_part(setting(&delivery.endpoint, last, pause.as_ref())?)?);
         }
-        let messages =
+        let messages: Vec<NewMessage> =
             messages.into_iter().map(|record| self.new_message(record, now, None)).collect::<Result<_, _>>()?;
-        match self.write(Write { parts, check: Some(check), messages }).await? {
+        let check = Some(check);
+        if let Some(next) = next {
+            let key = keys::delivery(&next.timer.key);
+            let parts = [parts.clone(), self.put_off(next, now).await?].concat();
+            let write = Write { parts, check: check.clone(), messages: messages.clone() };
+            match self.write(write).await? {
+                Written::Done { new } => return Ok(Settled::Recorded { new }),
+                Written::Refused(Some(old)) if Key::of(&old).as_ref() == Some(&key) => {}
+                Written::Refused(old) => return already_ended(old),
+            }
+            // What was to come is known already and stays as it is: the outcome is recorded without it.
+        }
+        match self.write(Write { parts, check, messages }).await? {
             Written::Done { new } => Ok(Settled::Recorded { new }),
             Written::Refused(old) => already_ended(old),
         }
     }
 
+    async fn tracked(&self, key: &DeliveryKey, answer: &Answer) -> Result<(), PortError> {
+        let update = self
+            .client()
+            .update_item()
+            .table_name(self.table())
+            .set_key(Some(keys::delivery(key).attributes()))
+            .update_expression("SET #answer = :answer REMOVE #untracked")
+            .condition_expression("attribute_exists(#untracked)")
+            .expression_attribute_names("#answer", ANSWER)
+            .expression_attribute_names("#untracked", UNTRACKED)
+            .expression_attribute_values(":answer", packed_answer(answer)?);
+        let Err(error) = update.send().await else { return Ok(()) };
+        // Somebody else has taken it back, or a first try did of which only the answer was lost.
+        let gone = error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception);
+        if gone { Ok(()) } else { Err(failure("UpdateItem", &error)) }
+    }
+
     async fn deliveries_of(&self, message: MessageId) -> Result<Vec<Delivery>, PortError> {
         let now = self.now();
         let items = self.read_partition(&keys::message(message).pk, DELIVERIES).await?;
-        items.iter().filter(|item| !has_expired(item, now)).map(delivery_of).collect()
+        items.iter().filter(|item| !has_expired(item, now)).map(|item| Ok(delivery_of(item)?)).collect()
     }
 
     async fn deliveries_in(
@@ -234,6 +270,10 @@ fn names() -> std::collections::HashMap<String, String> {
 }
 
 fn values(now: Timestamp) -> Item {
-    [(":retrying".to_owned(), text(DeliveryState::Retrying.as_str())), (":now".to_owned(), number(now.as_second()))]
-        .into()
+    [
+        (":waiting".to_owned(), text(DeliveryState::Waiting.as_str())),
+        (":retrying".to_owned(), text(DeliveryState::Retrying.as_str())),
+        (":now".to_owned(), number(now.as_second())),
+    ]
+    .into()
 }

@@ -5,9 +5,9 @@
 
 use crossdock_core::{
     Timestamp,
-    id::RouteName,
+    id::{MessageId, RouteName},
     message::{Message, MessageRecord},
-    port::PortError,
+    port::{PortError, Read},
     version::{Version, VersionRef},
 };
 use crossdock_stack::table::TTL;
@@ -17,13 +17,15 @@ use super::{
     DynamoStore,
     body::put_body,
     item::{Item, Reader, flag, from_json, number, text, time, to_json, unreadable},
-    keys,
+    keys::{self, Key},
     transact::{NewMessage, Part, built},
 };
 
 /// When it was stored; of a message and of its mark.
 pub(super) const STORED_AT: &str = "at";
 const DISABLED: &str = "disabled";
+/// The partition that its mention is in, where it has one.
+const MENTION: &str = "mention";
 /// The object's body is the one of the version that the message names.
 const ELIDED: &str = "elided";
 
@@ -32,8 +34,22 @@ pub(super) fn reader(item: &Item) -> Reader<'_> {
 }
 
 impl DynamoStore {
-    /// `beside` is the version that is stored in the same transaction.
+    /// With its pending mark. `beside` is the version that is stored in the same transaction.
     pub(super) fn new_message(
+        &self,
+        record: MessageRecord,
+        now: Timestamp,
+        beside: Option<&Version>,
+    ) -> Result<NewMessage, PortError> {
+        let mut mark = keys::pending(record.message.message_id).attributes();
+        mark.insert(STORED_AT.to_owned(), time(now));
+        let mut message = self.new_message_unmarked(record, now, beside)?;
+        message.parts.push(Part::put(built(self.put(mark).build())?));
+        Ok(message)
+    }
+
+    /// For one that goes over no bus.
+    pub(super) fn new_message_unmarked(
         &self,
         record: MessageRecord,
         now: Timestamp,
@@ -55,17 +71,15 @@ impl DynamoStore {
         let mut beside_it = put_body(&key, &mut item, to_json("message", &message)?)?;
         let object = message.object_key();
         if let Some(object) = object.filter(|object| beside.is_none_or(|version| version.key != *object)) {
-            beside_it.push(keys::mention(&object, now, id).attributes());
+            let mention = keys::mention(&object, now, id);
+            item.insert(MENTION.to_owned(), text(&mention.pk));
+            beside_it.push(mention.attributes());
         }
         if let Some(ttl) = ttl {
             for item in beside_it.iter_mut().chain([&mut item]) {
                 item.insert(TTL.to_owned(), ttl.clone());
             }
         }
-        let mut mark = keys::pending(id).attributes();
-        mark.insert(STORED_AT.to_owned(), time(now));
-        beside_it.push(mark);
-
         let absent = self.put(item).condition_expression("attribute_not_exists(pk) OR #ttl <= :now");
         let absent = absent.expression_attribute_names("#ttl", TTL);
         let absent = absent.expression_attribute_values(":now", number(now.as_second()));
@@ -77,6 +91,13 @@ impl DynamoStore {
     }
 }
 
+/// Where the mention of a message is, if it has one: of those that were stored before this was written down, none is known.
+pub(super) fn mention_of(item: &Item, id: MessageId) -> Result<Option<Key>, PortError> {
+    let reader = reader(item);
+    let Some(partition) = reader.optional_text(MENTION)? else { return Ok(None) };
+    Ok(Some(keys::mention_in(partition.to_owned(), reader.time(STORED_AT)?, id)))
+}
+
 /// A message that was read, and the version that has the rest of it.
 pub(super) struct Stored {
     pub record: MessageRecord,
@@ -84,7 +105,7 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    pub(super) fn read(reader: Reader<'_>, json: &str) -> Result<Self, PortError> {
+    pub(super) fn read(reader: Reader<'_>, json: &str) -> Read<Self> {
         let message: Message = from_json(reader.what, json)?;
         let disabled_routes = match reader.optional_text(DISABLED)? {
             Some(names) => from_json::<Vec<RouteName>>("list of disabled routes", names)?,
@@ -98,7 +119,7 @@ impl Stored {
     }
 
     /// With the body that was left out.
-    pub(super) fn whole(mut self, body: Value) -> Result<MessageRecord, PortError> {
+    pub(super) fn whole(mut self, body: Value) -> Read<MessageRecord> {
         let actual = actual(&mut self.record.message).ok_or_else(|| unreadable("message", "its payload"))?;
         *actual = body;
         Ok(self.record)

@@ -10,22 +10,27 @@
 //!
 //! Times are kept to the microsecond.
 //!
-//! Deliberately absent: making or changing the table (the template does), any cache but the epoch's, and any knowledge of
-//! routes or deliveries beyond what the ports say.
+//! Deliberately absent: making or changing the table (the template does), any cache but those of the epoch and the key to
+//! sign with, which never change, and any knowledge of routes or deliveries beyond what the ports say.
 
 mod batch;
 mod body;
+mod claims;
 mod collections;
 mod delivery;
 mod failure;
 mod item;
+mod jobs;
 mod keys;
 mod ledger;
 mod message;
 mod outbox;
 mod pauses;
+mod pending;
+mod signing;
 mod sweep;
 mod terms;
+mod timers;
 mod transact;
 mod versions;
 mod wants;
@@ -37,13 +42,14 @@ use crossdock_core::{
     Timestamp,
     hub::Retention,
     id::Epoch,
-    port::{Clock, PortError, Random},
+    port::{Clock, PortError, Random, SigningKey},
 };
 use tokio::sync::OnceCell;
 
 use self::{
     failure::failure,
     item::{Reader, bytes},
+    keys::Key,
     terms::Terms,
 };
 
@@ -51,8 +57,10 @@ use self::{
 const WRITES: usize = 16;
 
 /// The table of one hub: [`VersionStore`](crossdock_core::port::VersionStore),
-/// [`Collections`](crossdock_core::port::Collections), [`Outbox`](crossdock_core::port::Outbox) and
-/// [`Ledger`](crossdock_core::port::Ledger). Clones share it.
+/// [`Collections`](crossdock_core::port::Collections), [`Jobs`](crossdock_core::port::Jobs),
+/// [`Outbox`](crossdock_core::port::Outbox), [`Ledger`](crossdock_core::port::Ledger),
+/// [`Claims`](crossdock_core::port::Claims), [`Signing`](crossdock_core::port::Signing) and
+/// [`Timers`](crossdock_core::port::Timers). Clones share it.
 #[derive(Clone)]
 pub struct DynamoStore(Arc<Inner>);
 
@@ -63,6 +71,7 @@ struct Inner {
     random: Arc<dyn Random>,
     terms: Terms,
     epoch: OnceCell<Epoch>,
+    signing_key: OnceCell<SigningKey>,
 }
 
 impl DynamoStore {
@@ -75,7 +84,15 @@ impl DynamoStore {
         retention: Retention,
     ) -> Self {
         let terms = Terms::of(&retention);
-        Self(Arc::new(Inner { client, table: table.into(), clock, random, terms, epoch: OnceCell::new() }))
+        Self(Arc::new(Inner {
+            client,
+            table: table.into(),
+            clock,
+            random,
+            terms,
+            epoch: OnceCell::new(),
+            signing_key: OnceCell::new(),
+        }))
     }
 
     fn client(&self) -> &Client {
@@ -98,36 +115,39 @@ impl DynamoStore {
         &self.0.terms
     }
 
-    /// Made by whoever asks first, of all processes.
     async fn the_epoch(&self) -> Result<Epoch, PortError> {
-        let epoch = self.0.epoch.get_or_try_init(|| async {
-            let key = keys::epoch();
-            if let Some(item) = self.read_one(key.clone()).await? {
-                return epoch_of(&item);
-            }
-            let epoch = Epoch(self.random().bytes());
-            let mut item = key.attributes();
-            item.insert(EPOCH.to_owned(), bytes(epoch.0));
-            let put = self.client().put_item().table_name(self.table()).set_item(Some(item));
-            match put.condition_expression("attribute_not_exists(pk)").send().await {
-                Ok(_) => Ok(epoch),
-                Err(error) => match error.as_service_error() {
-                    Some(refused) if refused.is_conditional_check_failed_exception() => {
-                        let item = self.read_one(key).await?;
-                        epoch_of(&item.ok_or_else(|| item::unreadable("epoch", "it is gone"))?)
-                    }
-                    _ => Err(failure("PutItem", &error)),
-                },
-            }
+        let making = self.0.epoch.get_or_try_init(|| async {
+            self.made_once("epoch", keys::epoch(), self.random().bytes()).await.map(Epoch)
         });
-        epoch.await.copied()
+        making.await.copied()
     }
-}
 
-const EPOCH: &str = "epoch";
-
-fn epoch_of(item: &item::Item) -> Result<Epoch, PortError> {
-    Reader { what: "epoch", item }.bytes(EPOCH).map(Epoch)
+    /// Bytes under this key: `fresh` for whoever asks first, of all processes, and the same for everybody after. `what`
+    /// names them in errors, and their attribute.
+    async fn made_once<const N: usize>(
+        &self,
+        what: &'static str,
+        key: Key,
+        fresh: [u8; N],
+    ) -> Result<[u8; N], PortError> {
+        let made = |item: &item::Item| Ok(Reader { what, item }.bytes(what)?);
+        if let Some(item) = self.read_one(key.clone()).await? {
+            return made(&item);
+        }
+        let mut item = key.attributes();
+        item.insert(what.to_owned(), bytes(fresh));
+        let put = self.client().put_item().table_name(self.table()).set_item(Some(item));
+        match put.condition_expression("attribute_not_exists(pk)").send().await {
+            Ok(_) => Ok(fresh),
+            Err(error) => match error.as_service_error() {
+                Some(refused) if refused.is_conditional_check_failed_exception() => {
+                    let item = self.read_one(key).await?;
+                    made(&item.ok_or_else(|| item::unreadable(what, "it is gone"))?)
+                }
+                _ => Err(failure("PutItem", &error)),
+            },
+        }
+    }
 }
 
 impl fmt::Debug for DynamoStore {

@@ -7,7 +7,7 @@
 //! later: a delivery is never gone before its message. What goes on beyond that (a dead letter that is sent again, a message that
 //! the bus does not take) gives the message a new term ([`DynamoStore::renew`]).
 //!
-//! What has no term: heads, pending marks, bookmarks, control records, the newest version, a delivery that has not ended.
+//! What has no term: heads, pending marks, timers, bookmarks, control records, the newest version, a delivery that has not ended.
 
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use super::{
     failure::failure,
     item::{Item, Reader, number},
     keys::{self, Key},
+    message::mention_of,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -76,28 +77,37 @@ impl DynamoStore {
         let Some(ttl) = self.terms().message(self.now()) else {
             return Ok(());
         };
-        let renewing: Vec<_> = ids.into_iter().map(|id| self.set_term(keys::message(id), ttl.clone(), LATER)).collect();
+        let renewing: Vec<_> = ids.into_iter().map(|id| self.renew_one(id, ttl.clone())).collect();
         stream::iter(renewing).buffered(WRITES).collect::<Vec<_>>().await.into_iter().collect()
     }
 
     /// Begins the term of a version that has been replaced.
     pub(super) async fn replaced(&self, version: Key) -> Result<(), PortError> {
         match self.terms().version(self.now()) {
-            Some(ttl) => self.set_term(version, ttl, THERE).await,
+            Some(ttl) => self.set_term(version, ttl, THERE).await.map(drop),
             None => Ok(()),
         }
     }
 
-    /// Of an item and its further parts.
-    async fn set_term(&self, key: Key, ttl: AttributeValue, condition: &str) -> Result<(), PortError> {
+    /// Of a message, and of its mention: whoever looks for it by its object finds it as long as it is there.
+    async fn renew_one(&self, id: MessageId, ttl: AttributeValue) -> Result<(), PortError> {
+        let renewed = self.set_term(keys::message(id), ttl.clone(), LATER).await?;
+        if let Some(mention) = renewed.map(|item| mention_of(&item, id)).transpose()?.flatten() {
+            self.set_ttl(&mention, &ttl, LATER).await?;
+        }
+        Ok(())
+    }
+
+    /// Of an item and its further parts; the item, where the condition holds.
+    async fn set_term(&self, key: Key, ttl: AttributeValue, condition: &str) -> Result<Option<Item>, PortError> {
         let Some(item) = self.set_ttl(&key, &ttl, condition).await? else {
-            return Ok(());
+            return Ok(None);
         };
         let parts = Reader { what: "body", item: &item }.optional_number(PARTS)?.unwrap_or(0);
         for part in 1..=parts {
             self.set_ttl(&key.part(part), &ttl, condition).await?;
         }
-        Ok(())
+        Ok(Some(item))
     }
 
     /// The item; `None` where the condition does not hold.

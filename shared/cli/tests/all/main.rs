@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
 
+mod secrets;
+
 use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -42,8 +44,12 @@ fn every_help_page() {
         &["dev"],
         &["listen"],
         &["check"],
+        &["add"],
+        &["add", "endpoint"],
         &["render"],
         &["show"],
+        &["audit"],
+        &["unrouted"],
         &["dlq"],
         &["dlq", "list"],
         &["dlq", "redrive"],
@@ -52,8 +58,14 @@ fn every_help_page() {
         &["send"],
         &["endpoint"],
         &["endpoint", "list"],
+        &["endpoint", "drained"],
         &["endpoint", "pause"],
         &["endpoint", "resume"],
+        &["secret"],
+        &["secret", "new"],
+        &["secret", "list"],
+        &["secret", "show"],
+        &["secret", "rotate"],
         &["gc"],
         &["sample"],
     ];
@@ -73,7 +85,7 @@ fn every_command_has_a_help_page() {
     let folder = tempfile::tempdir().unwrap();
     let pages = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/help")).unwrap();
     let pages: Vec<String> = pages.map(|page| page.unwrap().file_name().into_string().unwrap()).collect();
-    for parent in [&[][..], &["dlq"], &["endpoint"]] {
+    for parent in [&[][..], &["add"], &["dlq"], &["endpoint"], &["secret"]] {
         let arguments: Vec<&str> = parent.iter().copied().chain(["--help"]).collect();
         let help = text(&crossdock(folder.path(), &arguments).stdout);
         let commands = help.lines().skip_while(|line| !line.starts_with("Commands:")).skip(1);
@@ -147,6 +159,8 @@ fn unknown_names_are_said_with_the_known_ones() {
         (&["poll", "a/b"], "error: the hub has no collection \"a/b\""),
         (&["send", "push.json", "--source", "shop"], "error: the hub has no source \"shop\""),
         (&["endpoint", "pause", "eye"], "error: the hub has no endpoint \"eye\"; it has ear"),
+        (&["secret", "show", "ears"], "error: the hub has no endpoint \"ears\"; it has ear; did you mean \"ear\"?"),
+        (&["secret", "rotate", "eye"], "error: the hub has no endpoint \"eye\"; it has ear"),
     ] {
         let (code, said) = failing(folder.path(), arguments);
         assert_eq!(code, 1, "{arguments:?}");

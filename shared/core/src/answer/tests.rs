@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::id::NotificationLevel;
 
 const ID: &str = "5f0c6a1e-0000-8000-8000-000000000001";
 
@@ -9,8 +10,13 @@ fn response(status: u16, headers: &[(&str, &str)], body: &str) -> EndpointRespon
     EndpointResponse { status, headers, body: body.as_bytes().to_vec(), truncated: false }
 }
 
+/// As the answer to a message of `my-store`.
+fn read_here(response: &EndpointResponse) -> (Answer, Vec<String>) {
+    read(response, Scope { hub: &crate::golden::hub(), source: &"my-store".parse().unwrap() })
+}
+
 fn judged(response: &EndpointResponse, dead_letter_on: &[u16], require_ack: bool) -> Verdict {
-    let (answer, acknowledged) = read(response);
+    let (answer, acknowledged) = read_here(response);
     let now = "2026-11-21T10:00:00Z".parse().unwrap();
     let terms = Terms { dead_letter_on, require_ack: require_ack.then_some(ID), now };
     verdict(response, &answer, &acknowledged, terms)
@@ -20,6 +26,7 @@ fn kind(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Delivered => "delivered",
         Verdict::AskAgain => "again",
+        Verdict::NotFinished => "not finished",
         Verdict::Failed { .. } => "failed",
         Verdict::DeadLetter { .. } => "dead",
         Verdict::Gone { .. } => "gone",
@@ -139,7 +146,7 @@ fn an_echo_is_asked_for_only_where_it_is_required() {
 }
 
 fn check(status: u16, body: &str, expected: impl std::borrow::Borrow<Answer>) {
-    assert_eq!(read(&response(status, &[], body)).0, *expected.borrow(), "{status} {body}");
+    assert_eq!(read_here(&response(status, &[], body)).0, *expected.borrow(), "{status} {body}");
 }
 
 fn named(pairs: &[(&str, Value)]) -> Vec<(String, Value)> {
@@ -173,9 +180,9 @@ fn what_is_no_object_is_kept_as_text() {
         faults: faults(&["the body is no whole JSON object: EOF while parsing a string at line 1 column 15"]),
         ..Answer::default()
     };
-    assert_eq!(read(&cut).0, expected);
+    assert_eq!(read_here(&cut).0, expected);
     let binary = EndpointResponse { body: vec![0xff, b'a'], ..response(200, &[], "") };
-    assert_eq!(read(&binary).0.text.as_deref(), Some("\u{fffd}a"));
+    assert_eq!(read_here(&binary).0.text.as_deref(), Some("\u{fffd}a"));
 }
 
 #[test]
@@ -183,7 +190,7 @@ fn messages_keep_their_places_and_bad_ones_are_named() {
     let follow = |place, payload: Value| FollowUp { place, message: MessageType::new("order:new").unwrap(), payload };
     let body = r#"{"messages": [{"message": "order:new", "payload": {"n": 1.10}}, {"payload": {}}, 7,
         {"message": 7}, {"message": "Not A Type"}, {"message": "order:new"}]}"#;
-    let (answer, _) = read(&response(200, &[], body));
+    let (answer, _) = read_here(&response(200, &[], body));
     let first: Value = serde_json::from_str(r#"{"n": 1.10}"#).unwrap();
     assert_eq!(answer.messages, [follow(0, first), follow(5, json!({}))]);
     let places: Vec<&str> = answer.faults.iter().filter_map(|fault| fault.split(": ").next()).collect();
@@ -233,14 +240,14 @@ fn what_the_ledger_could_not_read_back_is_left_out() {
             r#"{{"messages": [{{"message": "order:new", "payload": {deep}}}], "parameters": {{"a": {deep}, "b": 1}},
                 "events": [{deep}]}}"#
         );
-        let (answer, _) = read(&response(200, &[], &body));
+        let (answer, _) = read_here(&response(200, &[], &body));
         let list = format!(r#"{{"parameters": [{{"name": "a", "value": {deep}}}]}}"#);
-        let (more, _) = read(&response(200, &[], &list));
+        let (more, _) = read_here(&response(200, &[], &list));
         assert_eq!(answer.faults.len() + more.faults.len(), expected, "{levels}: {:?}", answer.faults);
     }
     // Among the ledger's parameters a value stands a level deeper than in a map.
     for levels in [DEEPEST, 125] {
-        let (answer, _) = read(&response(200, &[], &format!(r#"{{"parameters": {{"a": {}}}}}"#, nested(levels))));
+        let (answer, _) = read_here(&response(200, &[], &format!(r#"{{"parameters": {{"a": {}}}}}"#, nested(levels))));
         assert_eq!(answer.text, None);
         let stored = serde_json::to_string(&answer).unwrap();
         assert_eq!(serde_json::from_str::<Answer>(&stored).unwrap(), answer, "{levels}");
@@ -249,7 +256,8 @@ fn what_the_ledger_could_not_read_back_is_left_out() {
 
 #[test]
 fn notifications_events_and_summary_are_recorded_on_any_status() {
-    let note = |level, subject: &str| Notification { level, subject: subject.to_owned(), description: None };
+    let note =
+        |level, subject: &str| Notification { level, subject: subject.to_owned(), description: None, occurrences: 1 };
     let body = r#"{"notifications": [{"level": "warning", "subject": "a"}, {"subject": "b"}, "c", {"level": "error"},
         {"level": "fatal", "subject": "d"}, {"level": 5, "subject": "e"}, {"level": null, "subject": "f"}], "events": [{"code": 200}, 7], "summary": "done", "else": 1}"#;
     let expected = Answer {
@@ -286,7 +294,7 @@ fn the_ledger_gives_back_what_it_was_given() {
     let body = r#"{"messages": [{"message": "order:new", "payload": {"n": 1.10}}], "parameters": {"a": [1]},
         "notifications": [{"level": "warn", "subject": "s", "description": "d"}], "summary": "x", "events": [1]}"#;
     for response in [response(200, &[], body), response(500, &[], body), response(200, &[], "text")] {
-        let (answer, _) = read(&response);
+        let (answer, _) = read_here(&response);
         let stored = serde_json::to_string(&answer).unwrap();
         assert_eq!(serde_json::from_str::<Answer>(&stored).unwrap(), answer);
     }

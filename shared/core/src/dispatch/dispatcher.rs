@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     fmt,
     future::{Future, pending},
     panic::AssertUnwindSafe,
@@ -14,28 +15,28 @@ use futures_util::{
 use serde_json::Value;
 
 use super::{
-    outcome::{Outcome, follow_ups, paused_wait},
+    destination::destination,
+    outcome::{Asked, Outcome, paused_wait},
     outgoing,
     poison::{finished, is_poison, is_suspect, would_be_suspect},
+    signing::Signed,
 };
 use crate::{
     Timestamp,
-    answer::Verdict,
-    event::{EventName, HubEvent},
-    hub::{Endpoint, Hub, Route},
+    answer::Scope,
+    hub::{Hub, Route},
     id::{DeliveryKey, EndpointName},
-    message::{Envelope, MessageRecord},
+    message::Envelope,
     port::{
-        Attempt, Delivery, DeliveryState, EndpointClient, EndpointControl, Home, Ledger, Paused, PortError, QueueBody,
-        Received, Settled, Settlement, VersionStore,
+        Delivery, DeliveryState, EndpointClient, EndpointControl, Home, Ledger, PortError, QueueBody, Read, Received,
+        Settled, Signing, VersionStore,
     },
-    publish::publish,
     route::Router,
     version::{Head, VersionRef},
 };
 
 /// How long an entry for a route that the hub does not have is kept for a deploy to catch up.
-const UNKNOWN_ROUTE_PATIENCE: Duration = Duration::from_secs(3600);
+pub(crate) const UNKNOWN_ROUTE_PATIENCE: Duration = Duration::from_secs(3600);
 const UNKNOWN_ROUTE_WAIT: Duration = Duration::from_secs(60);
 /// How long an entry is hidden when our own store could not be reached.
 const TROUBLE_WAIT: Duration = Duration::from_secs(5);
@@ -77,8 +78,8 @@ pub(super) struct Open {
 
 pub struct Dispatcher<H: Home> {
     pub(super) home: Arc<H>,
-    hub: Arc<Hub>,
-    router: Arc<Router>,
+    pub(super) hub: Arc<Hub>,
+    pub(super) router: Arc<Router>,
 }
 
 impl<H: Home> Clone for Dispatcher<H> {
@@ -123,7 +124,17 @@ impl<H: Home> Dispatcher<H> {
         let readable: Vec<&QueueBody> = bodies.iter().flatten().collect();
         let found = self.open(endpoint, &readable).await;
         let mut found = match found {
-            Ok((control, found)) => found.into_iter().map(|one| Some((control.clone(), one))).collect::<Vec<_>>(),
+            Ok((control, found)) => {
+                let known = found.into_iter().zip(&readable).map(|(one, body)| match one {
+                    Ok(one) => Some((control.clone(), one)),
+                    Err(error) => {
+                        let message = body.message.envelope.message_id;
+                        tracing::error!(endpoint = %endpoint, message.id = %message, error = %error, "an entry goes back to the queue");
+                        None
+                    }
+                });
+                known.collect::<Vec<_>>()
+            }
             Err(error) => {
                 tracing::error!(endpoint = %endpoint, error = %error, "the ledger could not be read; entries go back to the queue");
                 readable.iter().map(|_| None).collect()
@@ -158,29 +169,36 @@ impl<H: Home> Dispatcher<H> {
         &self,
         endpoint: &EndpointName,
         bodies: &[&QueueBody],
-    ) -> Result<(Arc<EndpointControl>, Vec<(Option<Delivery>, Option<Value>)>), PortError> {
+    ) -> Result<(Arc<EndpointControl>, Vec<Read<(Option<Delivery>, Option<Value>)>>), PortError> {
         let keys: Vec<DeliveryKey> = bodies.iter().map(|body| body.key()).collect();
         let objects: Vec<_> = bodies.iter().map(|body| body.message.envelope.object_key()).collect();
         let asked: Vec<_> = objects.iter().flatten().cloned().collect();
         let opened = self.home.store().open(endpoint, &keys, &asked).await?;
 
         let mut heads = opened.heads.into_iter();
-        let newer: Vec<Option<VersionRef>> = bodies
+        let newer: Vec<Read<Option<VersionRef>>> = bodies
             .iter()
             .zip(objects)
             .map(|(body, key)| {
-                let (key, head) = (key?, heads.next().flatten());
-                newer_than(&body.message.envelope, head).map(|number| VersionRef { key, number })
+                let Some(key) = key else { return Ok(None) };
+                let head = heads.next().transpose()?.flatten();
+                Ok(newer_than(&body.message.envelope, head).map(|number| VersionRef { key, number }))
             })
             .collect();
-        let refs: Vec<VersionRef> = newer.iter().flatten().cloned().collect();
+        let refs: Vec<VersionRef> = newer.iter().flatten().flatten().cloned().collect();
         let mut versions = match refs.is_empty() {
             true => Vec::new(),
             false => self.home.store().versions(&refs).await?,
         }
         .into_iter();
-        let currents = newer.into_iter().map(|newer| newer.and_then(|_| Some(versions.next()??.body)));
-        Ok((Arc::new(opened.control), opened.deliveries.into_iter().zip(currents).collect()))
+        let currents = newer.into_iter().map(|newer| {
+            Ok(match newer? {
+                Some(_) => versions.next().transpose()?.flatten().map(|version| version.body),
+                None => None,
+            })
+        });
+        let found = opened.deliveries.into_iter().zip(currents).map(|(known, current)| Ok((known?, current?)));
+        Ok((Arc::new(opened.control), found.collect()))
     }
 
     /// One entry, from request to recorded outcome. A panic on the way is this entry's failure and nobody else's.
@@ -248,7 +266,7 @@ impl<H: Home> Dispatcher<H> {
         let now = self.home.clock().now();
         let key = open.body.key();
         if let Some(known) = open.known.as_ref().filter(|known| known.state.ended()) {
-            return self.clear(name, received, known).await;
+            return self.clear(name, received, open, known).await;
         }
         let (Some(route), Some(endpoint)) = (self.route(name, &key), self.hub.endpoints.get(name)) else {
             return self.unknown_route(name, received, open, now).await;
@@ -258,7 +276,7 @@ impl<H: Home> Dispatcher<H> {
         }
         let message = &open.body.message.envelope;
         if message.hops > self.hub.limits.hops {
-            let why = format!("loop: {} answers led here, the limit is {}", message.hops, self.hub.limits.hops);
+            let why = self.loop_of(&key, message).await?;
             return self.dead_letter(name, received, open, &why, now).await;
         }
         if let Some(paused) = &open.control.paused {
@@ -271,16 +289,39 @@ impl<H: Home> Dispatcher<H> {
         if is_suspect(received, open.known.as_ref())
             && let Settled::AlreadyEnded(known) = self.begin(name, received, open, now).await?
         {
-            return self.clear(name, received, &known).await;
+            return self.clear(name, received, open, &known).await;
         }
 
-        let sent = outgoing::parameters(route, &open.control.parameters);
-        let target = outgoing::Target { hub: &self.hub, endpoint, route };
-        let request = match outgoing::body(&open.body.message, open.current.as_ref(), &sent) {
-            Ok(body) => outgoing::request(target, &key, message, body, now, self.home.secrets()).await,
-            Err(error) => Err(PortError::permanent(format!("the message cannot be shown: {}", unreadable(&error)))),
+        if let Some(first) = self.claimed_before(route, open, now).await? {
+            return self.suppress(name, received, open, first, now).await;
+        }
+        let to = match destination(endpoint, route, open.body.remote.as_ref()) {
+            Ok(to) => to,
+            Err(why) => return self.conclude(endpoint, received, open, Outcome::failed(why), now).await,
         };
-        let outcome = match request {
+        let secrets = match to.is_endpoint() {
+            true => outgoing::secret_parameters(route, self.home.secrets()).await,
+            false => Ok(BTreeMap::new()),
+        };
+        let secrets = match secrets {
+            Ok(secrets) => secrets,
+            Err(error) => {
+                return self.conclude(endpoint, received, open, Outcome::failed(error.to_string()), now).await;
+            }
+        };
+        let sent = match to.is_endpoint() {
+            true => outgoing::parameters(route, &open.control.parameters, &secrets),
+            false => BTreeMap::new(),
+        };
+        let target = outgoing::Target { hub: &self.hub, endpoint, to };
+        let bring = outgoing::Sent {
+            key: &key,
+            message: &open.body.message,
+            current: open.current.as_ref(),
+            parameters: &sent,
+            signed: Signed { key: &self.home.store().signing_key().await?, generations: open.control.signing, at: now },
+        };
+        let outcome = match outgoing::request(target, bring, self.home.secrets()).await {
             // A secret that is not there is the operator's to mend; the schedule gives them time.
             Err(error) => Outcome::failed(error.to_string()),
             Ok(request) => {
@@ -288,7 +329,15 @@ impl<H: Home> Dispatcher<H> {
                     Either::Left((answer, _)) => answer,
                     Either::Right(_) => return self.put_off(name, received, open, Duration::ZERO, now).await,
                 };
-                Outcome::of(answer, endpoint, &key, &sent, self.home.clock().now())
+                let asked = Asked {
+                    endpoint,
+                    scope: Scope { hub: &self.hub, source: &message.source },
+                    key: &key,
+                    sent: &sent,
+                    secrets: &secrets,
+                    current: &open.control.parameters,
+                };
+                Outcome::of(answer, &asked, self.home.clock().now())
             }
         };
         self.conclude(endpoint, received, open, outcome, now).await
@@ -296,19 +345,6 @@ impl<H: Home> Dispatcher<H> {
 
     fn route(&self, endpoint: &EndpointName, key: &DeliveryKey) -> Option<&Route> {
         self.hub.route(&key.route).filter(|route| route.to == *endpoint)
-    }
-
-    /// The round has ended before: what is left is the queue.
-    async fn clear(
-        &self,
-        endpoint: &EndpointName,
-        received: &Received,
-        known: &Delivery,
-    ) -> Result<Disposition, PortError> {
-        if known.next_round {
-            self.send_next_round(endpoint, &received.body).await?;
-        }
-        Ok(Disposition::Delete)
     }
 
     async fn unknown_route(
@@ -340,114 +376,6 @@ impl<H: Home> Dispatcher<H> {
         Ok(Disposition::RetryIn(wait))
     }
 
-    /// An attempt was made: record it and all that follows.
-    async fn conclude(
-        &self,
-        endpoint: &Endpoint,
-        received: &Received,
-        open: &Open,
-        outcome: Outcome,
-        started: Timestamp,
-    ) -> Result<Disposition, PortError> {
-        let now = self.home.clock().now();
-        let mut delivery = self.delivery(&endpoint.name, received, open, now);
-        let failure = match &outcome.verdict {
-            Verdict::Delivered | Verdict::AskAgain => None,
-            Verdict::Failed { why, .. } | Verdict::DeadLetter { why } | Verdict::Gone { why } => Some(why.clone()),
-        };
-        delivery.attempts.push(Attempt {
-            at: started,
-            took_ms: u64::try_from(now.duration_since(started).as_millis()).unwrap_or(0),
-            status: outcome.status,
-            failure: failure.clone(),
-        });
-        let attempts = u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX);
-        let mut pause = None;
-        let disposition = match &outcome.verdict {
-            Verdict::Delivered => {
-                delivery.state = DeliveryState::Delivered;
-                Disposition::Delete
-            }
-            Verdict::AskAgain => {
-                delivery.state = DeliveryState::Delivered;
-                delivery.next_round = true;
-                Disposition::Delete
-            }
-            Verdict::Failed { retry_after, why } => {
-                match endpoint.retries.wait_after(attempts, self.home.random().fraction(), *retry_after) {
-                    Some(wait) => {
-                        delivery.next_attempt_at = now.checked_add(wait).ok();
-                        Disposition::RetryIn(wait)
-                    }
-                    None => {
-                        delivery.state = DeliveryState::DeadLettered;
-                        delivery.reason = Some(format!("retries exhausted: {why}"));
-                        Disposition::Delete
-                    }
-                }
-            }
-            Verdict::DeadLetter { why } => {
-                delivery.state = DeliveryState::DeadLettered;
-                delivery.reason = Some(why.clone());
-                Disposition::Delete
-            }
-            Verdict::Gone { why } => {
-                delivery.state = DeliveryState::DeadLettered;
-                delivery.reason = Some(why.clone());
-                pause = Some(Paused { since: now, reason: why.clone() });
-                Disposition::Delete
-            }
-        };
-        let messages = self.follow_ups(&open.body.message.envelope, &delivery, outcome.answer.as_ref(), now).await?;
-        let parameters = outcome.answer.as_ref().map(|answer| answer.parameters.clone()).unwrap_or_default();
-        // Without an answer, the last one stays.
-        delivery.answer = outcome.answer.or(delivery.answer);
-
-        self.observe_attempt(&delivery, &open.body.message.envelope);
-        if delivery.state == DeliveryState::DeadLettered {
-            self.send_dead_letter(received, &delivery).await?;
-        }
-        let settlement =
-            Settlement { delivery: delivery.clone(), parameters, pause: pause.clone(), messages: messages.clone() };
-        let fresh: Vec<MessageRecord> = match self.home.store().settle(settlement).await? {
-            Settled::AlreadyEnded(known) => return self.clear(&endpoint.name, received, &known).await,
-            // What an earlier attempt's answer said already was published then.
-            Settled::Recorded { new } => {
-                messages.into_iter().zip(new).filter_map(|(message, new)| new.then_some(message)).collect()
-            }
-        };
-        self.observe_end(&delivery, &open.body.message.envelope);
-        if let Some(paused) = pause {
-            let event = HubEvent::new(now, EventName::EndpointPaused).because(paused.reason);
-            self.home.observer().observe(HubEvent { endpoint: Some(endpoint.name.to_string()), ..event });
-        }
-        if let Err(error) = publish(&*self.home, &self.router, &fresh).await {
-            tracing::warn!(error = %error, "follow-ups stay pending");
-        }
-        if delivery.next_round {
-            self.send_next_round(&endpoint.name, &received.body).await?;
-        }
-        Ok(disposition)
-    }
-
-    async fn follow_ups(
-        &self,
-        parent: &Envelope,
-        delivery: &Delivery,
-        answer: Option<&crate::answer::Answer>,
-        now: Timestamp,
-    ) -> Result<Vec<MessageRecord>, PortError> {
-        let Some(answer) = answer.filter(|answer| !answer.messages.is_empty() || !answer.notifications.is_empty())
-        else {
-            return Ok(Vec::new());
-        };
-        let epoch = self.home.store().epoch().await?;
-        follow_ups(epoch, parent, delivery, answer, now)
-            .into_iter()
-            .map(|message| self.router.record(message).map_err(|error| PortError::permanent(error.to_string())))
-            .collect()
-    }
-
     /// The ledger's record as it stands, with this receive accounted for.
     pub(super) fn delivery(
         &self,
@@ -467,6 +395,7 @@ impl<H: Home> Dispatcher<H> {
             reason: None,
             answer: open.known.as_ref().and_then(|known| known.answer.clone()),
             next_round: false,
+            untracked: false,
         }
     }
 

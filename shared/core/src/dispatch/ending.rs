@@ -48,8 +48,7 @@ impl<H: Home> Dispatcher<H> {
     }
 
     pub(super) async fn settle(&self, delivery: Delivery) -> Result<Settled, PortError> {
-        let settlement = Settlement { delivery, parameters: Vec::new(), pause: None, messages: Vec::new() };
-        self.home.store().settle(settlement).await
+        self.home.store().settle(Settlement::alone(delivery)).await
     }
 
     pub(super) async fn send_dead_letter(&self, received: &Received, delivery: &Delivery) -> Result<(), PortError> {
@@ -90,6 +89,7 @@ impl<H: Home> Dispatcher<H> {
         let name = match delivery.state {
             DeliveryState::Delivered => EventName::DeliverySucceeded,
             DeliveryState::DeadLettered => EventName::DeliveryDeadLettered,
+            DeliveryState::Suppressed => EventName::DeliverySuppressed,
             _ => return,
         };
         let mut event = self.event(name, delivery, message);

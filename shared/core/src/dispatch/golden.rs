@@ -9,14 +9,17 @@ use std::{
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::{outcome, outgoing};
+use super::{destination::destination, outcome, outgoing, signing::Signed};
 use crate::{
     Timestamp, answer,
     golden::{check, check_message, context, hub, now},
-    hub::Hub,
+    hub::{Format, Hub},
     id::{DeliveryKey, MessageId, SecretName},
     message::{Carried, Message, ObjectRef},
-    port::{Delivery, DeliveryState, EndpointRequest, EndpointResponse, HeaderValue, PortError, Secrets},
+    port::{
+        Delivery, DeliveryState, EndpointRequest, EndpointResponse, Generations, HeaderValue, PortError, Secrets,
+        SigningKey,
+    },
     route::Router,
 };
 
@@ -31,6 +34,7 @@ fn message(hub: &Hub) -> Message {
         created_at: now(),
         trace_id: id.trace_id(),
         parent_id: None,
+        parent_route: None,
         hops: 0,
         object: Some(ObjectRef {
             object_type: "order".parse().unwrap(),
@@ -67,70 +71,67 @@ impl Secrets for OneSecret {
 }
 
 /// Of a delivery in its second round, to an endpoint that gave itself a token.
-fn request(current: Option<&Value>) -> EndpointRequest {
+fn request(format: Format, current: Option<&Value>) -> EndpointRequest {
     let hub = hub();
     let message = message(&hub);
     let written_back = BTreeMap::from([("session".to_owned(), json!("s-1")), ("account".to_owned(), json!("0815"))]);
     let route = hub.route(&"book".parse().unwrap()).unwrap();
     let carried = Carried::of(&message).unwrap();
-    let body = outgoing::body(&carried, current, &outgoing::parameters(route, &written_back)).unwrap();
-    let target = outgoing::Target { hub: &hub, endpoint: &hub.endpoints[&route.to], route };
-    let key = key(&message, 2);
-    let request = pin!(outgoing::request(target, &key, &carried.envelope, body, now(), &OneSecret));
+    let mut endpoint = hub.endpoints[&route.to].clone();
+    endpoint.format = format;
+    let to = destination(&endpoint, route, None).unwrap();
+    let target = outgoing::Target { hub: &hub, endpoint: &endpoint, to };
+    let secrets = BTreeMap::new();
+    let sent = outgoing::Sent {
+        key: &key(&message, 2),
+        message: &carried,
+        current,
+        parameters: &outgoing::parameters(route, &written_back, &secrets),
+        signed: Signed { key: &SigningKey::new([7; 32]), generations: Generations::default(), at: now() },
+    };
+    let request = pin!(outgoing::request(target, sent, &OneSecret));
     match request.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(request) => request.unwrap(),
         Poll::Pending => panic!("a secret that is there makes nothing wait"),
     }
 }
 
+const FORMATS: [(&str, Format); 3] =
+    [("crossdock", Format::Crossdock), ("wombat", Format::Wombat), ("cloudevents", Format::CloudEvents)];
+
 #[test]
 fn the_body_of_a_delivery() {
-    let request = request(Some(&json!({"number": "R1", "total": "29.99"})));
-    assert_eq!(request.url.as_str(), "https://books.example/hub/book?tenant=7");
-    check("delivery/crossdock.json", &serde_json::from_str::<Value>(&request.body).unwrap());
+    for (name, format) in FORMATS {
+        let request = request(format, Some(&json!({"number": "R1", "total": "29.99"})));
+        assert_eq!(request.url.as_str(), "https://books.example/hub/book?tenant=7");
+        check(&format!("delivery/{name}.json"), &serde_json::from_str::<Value>(&request.body).unwrap());
+    }
 }
 
 #[test]
 fn the_headers_of_a_delivery() {
-    let shown: Vec<(String, String)> = request(None)
-        .headers
-        .into_iter()
-        .map(|(name, value)| match value {
-            HeaderValue::Plain(value) => (name, value),
-            HeaderValue::Secret(_) => (name, "(secret)".to_owned()),
-        })
-        .collect();
-    let mut names: Vec<&String> = shown.iter().map(|(name, _)| name).collect();
-    names.sort();
-    names.dedup();
-    assert_eq!(names.len(), shown.len(), "a header is sent once");
-    check("delivery/crossdock.headers.json", &shown.into_iter().collect::<BTreeMap<_, _>>());
-}
-
-#[test]
-fn what_is_newest_is_what_was_seen_until_something_newer_is_stored() {
-    let body: Value = serde_json::from_str(&request(None).body).unwrap();
-    assert_eq!(body["payload"]["order"]["current"], body["payload"]["order"]["actual"]);
-}
-
-/// A message that is about no object goes out as it is.
-#[test]
-fn no_object_no_current() {
-    let hub = hub();
-    let mut message = message(&hub);
-    message.object = None;
-    message.payload = json!({"order": {"number": "R1"}});
-    let body = outgoing::body(&Carried::of(&message).unwrap(), None, &BTreeMap::new()).unwrap();
-    let body: Value = serde_json::from_str(&body).unwrap();
-    assert_eq!(body["payload"], json!({"order": {"number": "R1"}}));
-    assert_eq!((&body["object"], &body["parameters"]), (&Value::Null, &json!([])));
+    for (name, format) in FORMATS {
+        let shown: Vec<(String, String)> = request(format, None)
+            .headers
+            .into_iter()
+            .map(|(name, value)| match value {
+                HeaderValue::Plain(value) => (name, value),
+                HeaderValue::Secret(_) => (name, "(secret)".to_owned()),
+            })
+            .collect();
+        let mut names: Vec<&String> = shown.iter().map(|(name, _)| name).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), shown.len(), "a header is sent once");
+        check(&format!("delivery/{name}.headers.json"), &shown.into_iter().collect::<BTreeMap<_, _>>());
+    }
 }
 
 /// What an answer of this body makes of the first round.
 fn follow_ups(hub: &Hub, body: &Value, now: Timestamp) -> Vec<Message> {
     let response =
         EndpointResponse { status: 200, headers: Vec::new(), body: body.to_string().into_bytes(), truncated: false };
-    let (answer, _) = answer::read(&response);
+    let (answer, _) = answer::read(&response, answer::Scope { hub, source: &hub.sources["my-store"].name });
     assert_eq!(answer.faults, Vec::<String>::new());
     let message = message(hub);
     let delivery = Delivery {
@@ -144,6 +145,7 @@ fn follow_ups(hub: &Hub, body: &Value, now: Timestamp) -> Vec<Message> {
         reason: None,
         answer: None,
         next_round: false,
+        untracked: false,
     };
     outcome::follow_ups(context(hub).epoch, &Carried::of(&message).unwrap().envelope, &delivery, &answer, now)
 }

@@ -5,16 +5,27 @@
 //! `webhook-id`; a crash after it finds the round ended and only clears the queue. A dead letter is sent to the
 //! dead-letter queue first, then recorded, then deleted: two copies after a crash share one `message_id`.
 //!
-//! [`outgoing`] writes a request, [`outcome`] turns an answer into what is to be recorded; neither does I/O.
+//! [`outgoing`] writes a request, [`format`] its body, [`signing`] says which secrets sign it, [`outcome`] turns an answer into what is to be recorded; neither does I/O.
 //! [`Dispatcher`] reads for a whole batch at once and settles entry by entry, so that no entry waits for its neighbours.
 
+mod bounds;
+mod chain;
+mod conclude;
+mod destination;
 mod dispatcher;
 mod ending;
 mod fetch;
+mod format;
 #[cfg(test)]
 mod golden;
+mod objects;
+mod once;
 mod outcome;
 mod outgoing;
 mod poison;
+mod signing;
+mod waiting;
 
+pub(crate) use dispatcher::UNKNOWN_ROUTE_PATIENCE;
 pub use dispatcher::{Dispatcher, Disposition, Job};
+pub use waiting::MOST_POLLS;

@@ -1,126 +1,122 @@
 //! The request of one attempt.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, value::RawValue};
+use secrecy::ExposeSecret;
+use serde_json::Value;
 
+use super::{
+    destination::Destination,
+    format::{self, Told},
+    signing::Signed,
+};
 use crate::{
-    Timestamp,
-    hub::{Endpoint, Hub, Route},
+    hub::{self, Endpoint, Hub, Route},
     id::DeliveryKey,
     message::{Carried, Envelope},
-    port::{EndpointRequest, HeaderValue, PortError, Secrets, UrlOrigin},
-    url::join,
+    port::{EndpointRequest, HeaderValue, PortError, Secrets},
+    signature::signatures,
 };
 
-/// The message plus what the endpoint should know at the moment of this attempt, put into the message's own text.
+/// The route's parameters that are secrets, looked up for this attempt. They are sent, and go nowhere else.
 ///
 /// # Errors
-/// The message is not what it should be.
-pub(super) fn body(
-    message: &Carried,
-    current: Option<&Value>,
-    parameters: &BTreeMap<&str, &Value>,
-) -> Result<String, serde_json::Error> {
-    let text = message.text();
-    let list: Vec<Parameter<'_>> = parameters.iter().map(|(&name, &value)| Parameter { name, value }).collect();
-    let list = serde_json::to_string(&list)?;
-    let mut body = String::with_capacity(text.len() + list.len() + ROOM);
-    let mut written = 0;
-    if let Some(object) = &message.envelope.object
-        && let Some((shown, actual)) = shown(text, object.object_type.as_str())?
-    {
-        // Behind the brace that opens it; `actual` follows.
-        written = shown + 1;
-        body.push_str(&text[..written]);
-        body.push_str("\"current\":");
-        match current {
-            Some(current) => body.push_str(&serde_json::to_string(current)?),
-            None => body.push_str(actual.get()),
+/// One of them is not there.
+pub(super) async fn secret_parameters<'a>(
+    route: &'a Route,
+    secrets: &impl Secrets,
+) -> Result<BTreeMap<&'a str, Value>, PortError> {
+    let mut found = BTreeMap::new();
+    for (name, parameter) in &route.parameters {
+        if let hub::Parameter::Secret(secret) = parameter {
+            let value = secrets.secret(secret).await?;
+            found.insert(name.as_str(), Value::String(value.expose_secret().to_owned()));
         }
-        body.push(',');
     }
-    // Before the brace that ends the message.
-    body.push_str(&text[written..text.len() - 1]);
-    body.push_str(",\"parameters\":");
-    body.push_str(&list);
-    body.push('}');
-    Ok(body)
+    Ok(found)
 }
 
-/// Bytes for the names of what is put in.
-const ROOM: usize = 32;
-
-#[derive(Serialize)]
-struct Parameter<'a> {
-    name: &'a str,
-    value: &'a Value,
-}
-
-/// Where in the message's text the payload shows the object, and how it looked then.
-fn shown<'a>(text: &'a str, object_type: &str) -> Result<Option<(usize, &'a RawValue)>, serde_json::Error> {
-    #[derive(Deserialize)]
-    struct Paid<'a> {
-        #[serde(borrow)]
-        payload: &'a RawValue,
-    }
-    #[derive(Deserialize)]
-    struct Shown<'a> {
-        #[serde(borrow)]
-        actual: &'a RawValue,
-    }
-    let Paid { payload } = serde_json::from_str(text)?;
-    let objects: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(payload.get())?;
-    let Some(shown) = objects.get(object_type) else { return Ok(None) };
-    let Shown { actual } = serde_json::from_str(shown.get())?;
-    // It was borrowed from the text.
-    Ok(Some((shown.get().as_ptr().addr() - text.as_ptr().addr(), actual)))
-}
-
-/// The route's parameters, and over them what the endpoint's own answers wrote back.
+/// The route's parameters, over them what the endpoint's own answers wrote back, and over all the route's secrets.
 pub(super) fn parameters<'a>(
     route: &'a Route,
     written_back: &'a BTreeMap<String, Value>,
+    secrets: &'a BTreeMap<&'a str, Value>,
 ) -> BTreeMap<&'a str, &'a Value> {
-    route.parameters.iter().chain(written_back).map(|(name, value)| (name.as_str(), value)).collect()
+    let plain = route.parameters.iter().filter_map(|(name, parameter)| match parameter {
+        hub::Parameter::Value(value) => Some((name.as_str(), value)),
+        hub::Parameter::Secret(_) => None,
+    });
+    let written_back = written_back.iter().map(|(name, value)| (name.as_str(), value));
+    plain.chain(written_back).chain(secrets.iter().map(|(&name, value)| (name, value))).collect()
 }
 
 /// Where an attempt goes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Target<'a> {
     pub hub: &'a Hub,
     pub endpoint: &'a Endpoint,
-    pub route: &'a Route,
+    pub to: Destination,
 }
 
+/// What it brings there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sent<'a> {
+    pub key: &'a DeliveryKey,
+    pub message: &'a Carried,
+    /// The newest version of the object, where it is newer than the message's.
+    pub current: Option<&'a Value>,
+    pub parameters: &'a BTreeMap<&'a str, &'a Value>,
+    pub signed: Signed<'a>,
+}
+
+/// # Errors
+/// A secret is not there or of no use, or the message is not what it should be.
 pub(super) async fn request(
-    Target { hub, endpoint, route }: Target<'_>,
-    key: &DeliveryKey,
-    message: &Envelope,
-    body: String,
-    now: Timestamp,
+    Target { hub, endpoint, to }: Target<'_>,
+    sent: Sent<'_>,
     secrets: &impl Secrets,
 ) -> Result<EndpointRequest, PortError> {
+    let Sent { key, message, current, parameters, signed } = sent;
+    let traceparent = traceparent(key, &message.envelope);
+    let told = Told { key, message, current, parameters, traceparent: &traceparent };
+    let body = told.body(endpoint.format).map_err(|error| PortError::permanent(unshowable(&error)))?;
+    let webhook_id = key.webhook_id();
     let plain = |name: &str, value: String| (name.to_owned(), HeaderValue::Plain(value));
+    let own = to.is_endpoint();
+    let meant_for_it = endpoint.headers.iter().filter(|_| own);
     let mut headers: Vec<(String, HeaderValue)> =
-        endpoint.headers.iter().map(|(name, value)| plain(&name.to_ascii_lowercase(), value.clone())).collect();
-    headers.push(plain("content-type", "application/json".to_owned()));
-    headers.push(plain("webhook-id", key.webhook_id()));
-    headers.push(plain("webhook-timestamp", now.as_second().to_string()));
-    headers.push(plain("traceparent", traceparent(key, message)));
+        meant_for_it.map(|(name, value)| plain(&name.to_ascii_lowercase(), value.clone())).collect();
+    headers.push(plain("content-type", format::content_type(endpoint.format).to_owned()));
+    headers.push(plain("webhook-id", webhook_id.clone()));
+    headers.push(plain("webhook-timestamp", signed.at.as_second().to_string()));
+    headers.push(plain("traceparent", traceparent));
     headers.push(plain("x-hub-store", hub.name.to_string()));
-    if let Some(token) = &endpoint.token {
+    if own {
+        let signature = signatures(&signed.secrets(endpoint, secrets).await?, &webhook_id, signed.at, &body);
+        // Not printed: whoever has it can send the same once more for five minutes.
+        headers.push(("webhook-signature".to_owned(), HeaderValue::Secret(signature)));
+    }
+    if let Some(token) = endpoint.token.as_ref().filter(|_| own) {
         headers.push(("x-hub-token".to_owned(), HeaderValue::Secret(secrets.secret(token).await?)));
     }
     Ok(EndpointRequest {
-        url: join(&endpoint.url, &route.path),
+        url: to.url,
         headers,
         body,
         timeout: endpoint.timeout,
         max_body: hub.limits.response,
-        origin: UrlOrigin::HubFile,
+        origin: to.origin,
     })
+}
+
+/// Where and how, without what stands there.
+fn unshowable(error: &serde_json::Error) -> String {
+    format!(
+        "the message cannot be shown: {:?} error, line {} column {}",
+        error.classify(),
+        error.line(),
+        error.column()
+    )
 }
 
 /// W3C Trace Context §3.2: the change's trace, and a span for this delivery.

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::Value;
 
 use super::{
     decode::{At, AtLeastOne, Decode, choice},
     description::{
-        BasicPart, CursorPagesPart, DerivePart, HeaderPart, LinkPagesPart, NumberPagesPart, OAuth2Part,
+        BasicPart, CursorPagesPart, DerivePart, HeaderPart, LinkPagesPart, LiteralPart, NumberPagesPart, OAuth2Part,
         OffsetPagesPart, SecretPart, Status206PagesPart,
     },
     fault::{Report, did_you_mean, one_of},
@@ -15,6 +16,7 @@ use super::{
     tree::{Content, Entry, Node, quote},
     values::{Field, Json, Span},
 };
+use crate::id::SecretName;
 
 /// A derive rule, with exactly one condition.
 #[derive(Debug, Clone)]
@@ -143,6 +145,59 @@ impl JsonSchema for BodyPart {
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({})
+    }
+}
+
+/// A value, or the name of a secret. What looks like the one and is the other is wrapped: `{literal: {secret: x}}`.
+#[derive(Debug, Clone)]
+pub(crate) enum ParameterPart {
+    Value(Value),
+    Secret(SecretName),
+}
+
+impl Decode for ParameterPart {
+    fn decode(node: &Node, report: &mut Report) -> Option<Self> {
+        match only_key(node) {
+            Some("secret") => SecretPart::decode(node, report)?.secret.map(Self::Secret),
+            Some("literal") => LiteralPart::decode(node, report)?.literal.map(|Json(value)| Self::Value(value)),
+            _ => {
+                refuse_secrets_inside(node, report);
+                Json::decode(node, report).map(|Json(value)| Self::Value(value))
+            }
+        }
+    }
+}
+
+fn only_key(node: &Node) -> Option<&str> {
+    let Content::Map(entries) = &node.content else { return None };
+    let [Entry { key, .. }] = &entries[..] else { return None };
+    Some(&key.text)
+}
+
+/// It would be sent as it stands, the name in place of the secret.
+fn refuse_secrets_inside(node: &Node, report: &mut Report) {
+    let refuse = |value: &Node, report: &mut Report| match only_key(value) {
+        Some("secret") => {
+            let hint = "if this is data, write {literal: …} around the whole parameter".to_owned();
+            report.suggest(&value.place, "only a whole parameter can be a secret, not a part of one", Some(hint));
+        }
+        _ => refuse_secrets_inside(value, report),
+    };
+    match &node.content {
+        Content::List(items) => items.iter().for_each(|item| refuse(item, report)),
+        Content::Map(entries) => entries.iter().for_each(|entry| refuse(&entry.value, report)),
+        Content::Scalar { .. } | Content::Unusable => {}
+    }
+}
+
+impl JsonSchema for ParameterPart {
+    fn schema_name() -> Cow<'static, str> {
+        "Parameter".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [generator.subschema_for::<SecretPart>(), generator.subschema_for::<LiteralPart>(), {}],
+        })
     }
 }
 

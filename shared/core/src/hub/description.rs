@@ -4,11 +4,12 @@
 use super::{
     address::{BaseUrl, Network, RequestPath, ServicePath},
     alternatives::{
-        AuthPart, BodyPart, CursorStyle, LinkStyle, NumberStyle, OffsetStyle, PagesPart, PathOr, Pattern, RetriesPart,
-        Rule, Status206Style, TermPart,
+        AuthPart, BodyPart, CursorStyle, LinkStyle, NumberStyle, OffsetStyle, PagesPart, ParameterPart, PathOr,
+        Pattern, RetriesPart, Rule, Status206Style, TermPart,
     },
     decode::{At, AtLeastOne, Named, described},
-    model::{ClientAuth, KeyKind, Start, TimeFormat},
+    model::{ClientAuth, Format, KeyKind, Schemes, Start, TimeFormat},
+    presets::{Preset, SourceOrPreset},
     values::{Count, Field, Flag, Json, Literal, Size, Span},
 };
 use crate::{
@@ -30,11 +31,13 @@ described! {
         /// Private networks that may be reached, as CIDRs; every other private address is refused.
         optional "networks" networks: Vec<At<Network>>,
         /// The systems that are polled or that push, by name.
-        optional "sources" sources: Named<SourcePart>,
+        optional "sources" sources: Named<SourceOrPreset>,
         /// The HTTP services that receive messages, by name.
         optional "endpoints" endpoints: Named<EndpointPart>,
         /// Which messages go where.
         optional "routes" routes: Vec<At<RoutePart>>,
+        /// Other names of message types: a message that comes in as the one before the colon is known as the one behind it.
+        optional "aliases" aliases: Named<At<MessageType>>,
     }
 
     /// Bounds on what one request or message may cost.
@@ -63,6 +66,8 @@ described! {
     SourcePart {
         /// Its base URL, http or https, without credentials.
         required "url" url: BaseUrl,
+        /// What kind of shop it is: everything that can be known of one is filled in, and can be said differently here.
+        optional "preset" preset: Preset,
         /// How requests authenticate: exactly one of bearer, basic, header, oauth2.
         optional "auth" auth: AuthPart,
         /// Headers sent with every request.
@@ -192,12 +197,16 @@ described! {
     SincePart {
         /// The query parameter; without it the request's body has a {bookmark}.
         optional "param" param: At<String>,
+        /// What the parameter says, where that is more than a time: a text with {bookmark} in it.
+        optional "value" value: At<String>,
         /// The field of an object that it filters by.
         required "field" field: Field,
         /// How times are written; rfc3339 by default.
         optional "format" format: TimeFormat,
         /// How far behind the bookmark a poll reads again. 5s by default, at most 1d.
         optional "overlap" overlap: At<Span>,
+        /// The source gives what changed after the time, and not what changed at it; false by default.
+        optional "exclusive" exclusive: Flag,
     }
 
     /// Pages by number.
@@ -208,10 +217,16 @@ described! {
         optional "param" param: At<String>,
         /// The number of the first page; 1 by default.
         optional "first" first: Count,
-        /// Where the answer says how many pages there are; without it, reading stops at an empty page.
-        optional "total" total: Field,
+        /// Where the answer says how many pages there are: a path, or a header. Without it, reading stops at an empty page.
+        optional "total" total: PathOr<TotalPart>,
         /// How many objects a page is to have.
         optional "size" size: PageSizePart,
+    }
+
+    /// How many pages there are, said in a header.
+    TotalPart {
+        /// The name of the answer's header.
+        required "header" header: At<String>,
     }
 
     /// Pages by the number of objects before them.
@@ -312,6 +327,10 @@ described! {
         optional "headers" headers: Named<Literal>,
         /// The secret sent as x-hub-token.
         optional "token" token: SecretPart,
+        /// What a delivery looks like: crossdock (default), wombat or cloudevents.
+        optional "format" format: Format,
+        /// How deliveries are signed; by default v1 with a secret of the endpoint's own (crossdock secret show).
+        optional "signing" signing: SigningPart,
         /// Waits between attempts, each at most 10h, or `none`. By default 5s, 30s, 2m, 10m, 30m, 1h, 2h, 4h, 8h.
         optional "retries" retries: At<RetriesPart>,
         /// Requests at a time; 4 by default, at most 1000.
@@ -325,6 +344,14 @@ described! {
         /// No new messages go to it, while what waits is still sent: to be set before an endpoint is removed. false by
         /// default.
         optional "drain" drain: Flag,
+    }
+
+    /// How deliveries are signed (Standard Webhooks).
+    SigningPart {
+        /// v1 (HMAC-SHA256, default), v1a (Ed25519), or both while a receiver moves from one to the other.
+        optional "scheme" scheme: Schemes,
+        /// Names of secrets, each a whsec_… or whsk_…, in place of the endpoint's own; all of them sign.
+        optional "secrets" secrets: AtLeastOne<SecretName>,
     }
 
     /// Which messages go to which endpoint.
@@ -346,7 +373,24 @@ described! {
         /// An EventBridge event pattern, in place of filters.
         optional "pattern" pattern: Pattern,
         /// Values sent with every message of the route.
-        optional "parameters" parameters: Named<Json>,
+        optional "parameters" parameters: Named<ParameterPart>,
+        /// Only the first message with certain values is sent; later ones are recorded as suppressed.
+        optional "once_per" once_per: OncePerPart,
+    }
+
+    /// Which messages count as the same, and for how long.
+    OncePerPart {
+        /// The values that make messages the same: keys of a collection, by name, or dotted paths from the message's root,
+        /// such as object.id. A message without one of them is always sent.
+        required "keys" keys: AtLeastOne<At<String>>,
+        /// For how long after the first one, from 1s to 366d; 30d by default.
+        optional "window" window: At<Span>,
+    }
+
+    /// A parameter's value as it is, where it would be taken for a secret otherwise.
+    LiteralPart {
+        /// The value.
+        required "literal" literal: Json,
     }
 
     /// A condition on a message.

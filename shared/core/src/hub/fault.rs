@@ -59,6 +59,8 @@ pub(crate) struct Place {
     pub(crate) line: usize,
     pub(crate) column: usize,
     pub(crate) path: String,
+    /// It is not in the file: the preset of this name, which the place names, has put it there.
+    pub(crate) preset: Option<&'static str>,
 }
 
 /// Collects what is found while a file is read.
@@ -97,6 +99,10 @@ impl Report {
         let width = self.widths.get(line - 1).copied().unwrap_or_default();
         // Past the last line there is only its end.
         let column = if place.line > line { width + 1 } else { place.column.clamp(1, width + 1) };
+        let message = match place.preset {
+            Some(preset) => format!("{message} (this is of the preset {preset})"),
+            None => message,
+        };
         Fault { file: self.file.clone(), line, column, path: place.path.clone(), message, suggestion }
     }
 
@@ -120,7 +126,8 @@ fn sorted(mut faults: Vec<Fault>) -> Vec<Fault> {
 }
 
 /// "did you mean …?", when one of the candidates is nearly the word.
-pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+/// `did you mean …?`, where a name is nearly one of these.
+pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(word, candidates).map(|near| format!("did you mean {near:?}?"))
 }
 

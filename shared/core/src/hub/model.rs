@@ -13,6 +13,7 @@ use crate::{
     pattern::EventPattern,
     port::Method,
     retry::RetryPolicy,
+    signature::Scheme,
 };
 
 #[derive(Debug, Clone)]
@@ -28,11 +29,18 @@ pub struct Hub {
     pub endpoints: BTreeMap<EndpointName, Endpoint>,
     /// In the order of the file.
     pub routes: Vec<Route>,
+    /// What a type of message that comes in stands for; none of these stands for something else again.
+    pub aliases: BTreeMap<MessageType, MessageType>,
 }
 
 impl Hub {
     pub fn collection(&self, key: &CollectionKey) -> Option<&Collection> {
         self.sources.get(&key.source)?.collections.iter().find(|collection| collection.key == *key)
+    }
+
+    /// The type that a message of this type is known by in the hub.
+    pub fn canonical<'a>(&'a self, message: &'a MessageType) -> &'a MessageType {
+        self.aliases.get(message).unwrap_or(message)
     }
 
     pub fn route(&self, name: &RouteName) -> Option<&Route> {
@@ -186,11 +194,15 @@ pub enum TimeFormat {
 pub struct Since {
     /// The query parameter that filters: everything changed at or after. `None`: the body has it.
     pub param: Option<String>,
+    /// The parameter's value, the time in place of `{bookmark}`. `None`: the time alone.
+    pub value: Option<Template>,
     /// The field of an item it filters by; pages come in its order, oldest first.
     pub field: FieldPath,
     pub format: TimeFormat,
     /// Read again this far behind the bookmark: open transactions commit late.
     pub overlap: Duration,
+    /// The source gives what changed after the time it is asked for, without what changed at it.
+    pub exclusive: bool,
 }
 
 /// A wide poll beside the collection's own.
@@ -258,6 +270,8 @@ pub enum End {
     Empty,
     /// The answer says how many there are.
     Total(FieldPath),
+    /// So does a header of it.
+    TotalHeader(String),
     /// Its status is not 206.
     Not206,
 }
@@ -310,6 +324,8 @@ pub struct Endpoint {
     pub headers: BTreeMap<String, String>,
     /// Sent as `x-hub-token`.
     pub token: Option<SecretName>,
+    pub format: Format,
+    pub signing: Signing,
     /// Waits between attempts; one attempt more than waits.
     pub retries: RetryPolicy,
     /// Requests at a time.
@@ -323,6 +339,42 @@ pub struct Endpoint {
     pub drain: bool,
 }
 
+/// What a delivery's body looks like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Format {
+    #[default]
+    Crossdock,
+    Wombat,
+    CloudEvents,
+}
+
+/// How deliveries are signed.
+#[derive(Debug, Clone, Default)]
+pub struct Signing {
+    pub schemes: Schemes,
+    /// All of them sign. None: the endpoint's own secrets do, which are derived.
+    pub secrets: Vec<SecretName>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Schemes {
+    #[default]
+    V1,
+    V1a,
+    /// While a receiver moves from one to the other.
+    Both,
+}
+
+impl Schemes {
+    pub fn all(self) -> &'static [Scheme] {
+        match self {
+            Self::V1 => &[Scheme::V1],
+            Self::V1a => &[Scheme::V1a],
+            Self::Both => &[Scheme::V1, Scheme::V1a],
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Route {
     pub name: RouteName,
@@ -332,5 +384,23 @@ pub struct Route {
     pub to: EndpointName,
     /// The service of the endpoint; appended to its URL's path.
     pub path: String,
-    pub parameters: BTreeMap<String, Value>,
+    pub parameters: BTreeMap<String, Parameter>,
+    pub once_per: Option<OncePer>,
+}
+
+/// A value that goes with every message of a route.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Parameter {
+    Value(Value),
+    /// Looked up for each attempt.
+    Secret(SecretName),
+}
+
+/// The first message with certain values is delivered; later ones are not, for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OncePer {
+    /// Where the values are in a message, from its root.
+    pub keys: Vec<FieldPath>,
+    /// For how long, from the first message's claim on.
+    pub window: Duration,
 }

@@ -55,8 +55,8 @@ fn every_bad_file_has_exactly_its_faults() {
 fn show(LoadedHub { mut hub, notes, .. }: LoadedHub) -> String {
     let routes = std::mem::take(&mut hub.routes);
     let mut out = format!("{hub:#?}\n");
-    for Route { name, enabled, pattern: _, to, path, parameters } in routes {
-        writeln!(out, "route {name}: enabled {enabled}, to {to}{path}, {parameters:?}").unwrap();
+    for Route { name, enabled, pattern: _, to, path, parameters, once_per } in routes {
+        writeln!(out, "route {name}: enabled {enabled}, to {to}{path}, {parameters:?}, {once_per:?}").unwrap();
     }
     for note in notes {
         writeln!(out, "note {note}").unwrap();

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     decode::{Decode, choice, parsed},
     fault::Report,
-    model::{ClientAuth, KeyKind, Start, TimeFormat},
+    model::{ClientAuth, Format, KeyKind, Schemes, Start, TimeFormat},
     scalar::{self, Scalar, has_leading_zero, old_boolean},
     tree::{Content, Node},
 };
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Where a variable may stand for the value.
-const VARIABLE: &str = r"\$\{";
+pub(super) const VARIABLE: &str = r"\$\{";
 
 /// A schema under its type's own name, and the same for a `${VARIABLE}`.
 macro_rules! schema {
@@ -308,6 +308,9 @@ choices! {
         "rfc3339" => Self::Rfc3339, "epoch" => Self::Epoch, "epoch_ms" => Self::EpochMs;
     Method, "Method", "a method": "GET" => Self::Get, "POST" => Self::Post;
     ClientAuth, "ClientAuth", "how the client's credentials are sent": "basic" => Self::Basic, "body" => Self::Body;
+    Format, "Format", "a format":
+        "crossdock" => Self::Crossdock, "wombat" => Self::Wombat, "cloudevents" => Self::CloudEvents;
+    Schemes, "Schemes", "a scheme of signatures": "v1" => Self::V1, "v1a" => Self::V1a, "both" => Self::Both;
     KeyKind, "KeyKind", "a kind of value":
         "number" => Self::Number, "string" => Self::String, "boolean" => Self::Boolean;
     Combine, "Match", "how the filters are combined": "all" => Self::All, "any" => Self::Any;

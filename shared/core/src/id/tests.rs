@@ -33,6 +33,10 @@ fn follow_up(round: u32, place: u32) -> MessageId {
     MessageId::of_follow_up(EPOCH, parent, &"book".parse().unwrap(), round, place, &message_type("shipment:ready"))
 }
 
+fn asked(round: u32, poll: u32) -> MessageId {
+    MessageId::of_remote_poll(EPOCH, versioned("order:updated", ""), &"book".parse().unwrap(), round, poll)
+}
+
 fn pushed(key: &[u8], place: u32) -> MessageId {
     MessageId::of_push(EPOCH, &"my-store".parse().unwrap(), key, place)
 }
@@ -52,6 +56,9 @@ fn message_ids() {
         (child, "80bc0b13-19a7-8cbf-9868-bc8fb5854994"),
         (follow_up(1, 0), "6ea3955c-d478-8423-9acc-098f4b07cdb6"),
         (follow_up(2, 0), "c65681cc-b43e-81f3-a43d-3c1edd2054bd"),
+        (asked(1, 1), "d710ab9b-cdb4-8b89-80b4-7e505b62d49f"),
+        (asked(1, 2), "0ebd62f0-1414-80b1-8c0a-df657910a2f8"),
+        (asked(2, 1), "77738e01-c9cc-8707-81f6-e573c91df61b"),
         (pushed(b"key:abc", 0), "8aa765cb-8a2f-8496-a665-49735b2a7142"),
         (pushed(b"key:abc", 1), "139c9ad8-6bb7-8702-bd85-7241a8f5baaa"),
         (about_source(Some("2026-11-21T10:00:00Z"), 1, "notification:error"), "21255aeb-b345-8549-a380-57a0659c2c21"),

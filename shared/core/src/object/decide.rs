@@ -9,7 +9,7 @@ use crate::{
     hub::{Derive, DeriveWhen, Key, KeyKind, ObjectRules},
     id::{ContentHash, Epoch, Event, HubName, MessageId, MessageType, ObjectKey, ObjectType},
     json::{canonical, changes},
-    message::{Message, ObjectRef, payload},
+    message::{Lineage, Message, ObjectRef, payload},
     version::{Head, Version},
 };
 
@@ -19,6 +19,8 @@ pub struct Context {
     pub epoch: Epoch,
     pub hub: HubName,
     pub now: Timestamp,
+    /// Of objects that an answer gave; `None`: the change begins here.
+    pub lineage: Option<Lineage>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +100,8 @@ pub fn deriving(context: &Context, of: &Deriving<'_>) -> Vec<Message> {
     if types.is_empty() {
         return Vec::new();
     }
-    let trace_id = match of.trace_id {
+    let lineage = context.lineage.as_ref();
+    let trace_id = match lineage.map(|lineage| lineage.trace_id.as_str()).or(of.trace_id) {
         Some(trace_id) => trace_id.to_owned(),
         None => trace_id(context.epoch, version),
     };
@@ -122,8 +125,9 @@ pub fn deriving(context: &Context, of: &Deriving<'_>) -> Vec<Message> {
             source: version.key.collection.source.clone(),
             created_at: context.now,
             trace_id: trace_id.clone(),
-            parent_id: None,
-            hops: 0,
+            parent_id: lineage.map(|lineage| lineage.parent),
+            parent_route: lineage.map(|lineage| lineage.route.clone()),
+            hops: lineage.map_or(0, |lineage| lineage.hops),
             object: Some(object_ref(version)),
             keys: keys.clone(),
             payload: Value::Object(shown.clone()),

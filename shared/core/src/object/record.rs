@@ -13,6 +13,8 @@ use crate::{
 /// A readable record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
+    /// Where it stood.
+    pub at: String,
     pub key: ObjectKey,
     /// When the source made it, where the collection says how to know.
     pub created: Option<Timestamp>,
@@ -33,7 +35,7 @@ pub struct ChildRecord {
     pub body: Value,
 }
 
-/// A record that could not be read: where it stood and why.
+/// A record that could not be read or cannot be stored: where it stood and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{at}: {reason}")]
 pub struct SetAside {
@@ -70,7 +72,7 @@ pub fn read(collection: &Collection, at: &str, item: Value) -> Result<Record, Se
             }
         }
     }
-    Ok(Record { key, created, changed, deleted, body: item, children, set_aside })
+    Ok(Record { at: at.to_owned(), key, created, changed, deleted, body: item, children, set_aside })
 }
 
 /// A child's id is only promised to be unique within its parent, so the parent's comes first, a `/` in it escaped as

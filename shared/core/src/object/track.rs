@@ -1,6 +1,7 @@
 //! A page of records against the store: heads are read in one batch, what changed is stored object by object, each in a
 //! transaction of its own with its pending messages. Where someone else was
-//! faster, the record is looked at again from the new head, so that versions stay one chain.
+//! faster, the record is looked at again from the new head, so that versions stay one chain. What no store takes in one
+//! transaction is set aside with its reason, as what cannot be read is: it is told of, and holds up nobody.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -8,22 +9,25 @@ use serde_json::Value;
 
 use super::{
     decide::{Context, Decision, Deriving, decide, deriving, trace_id},
-    record::Record,
+    news::News,
+    record::{Record, SetAside},
 };
 use crate::{
     Timestamp,
     event::{EventName, HubEvent},
-    hub::{Collection, Hub, ObjectRules, Start},
+    hub::{Collection, Hub, ObjectRules},
     id::{ContentHash, ObjectKey, ObjectType},
     json::content_hash,
-    message::MessageRecord,
-    port::{CollectionState, CommitError, Home, PortError, VersionStore},
+    message::{Lineage, MessageRecord},
+    port::{CommitError, Home, PortError, VersionStore, whole},
     route::{RouteError, Router},
     version::{Head, ObjectCommit, Version, VersionRef},
 };
 
 /// How often a record is looked at again before its collection is given up for this time.
 const TRIES: usize = 20;
+/// How many versions of an object are looked through for what an answer gave.
+const LOOKED_BACK: u64 = 100;
 
 #[derive(Debug, thiserror::Error)]
 pub enum TrackError {
@@ -37,47 +41,17 @@ pub enum TrackError {
     Missing { object: ObjectKey, number: u64 },
 }
 
-/// Whether an object that was never seen is news, or was old before the hub came.
-#[derive(Debug, Clone, Copy)]
-pub struct News {
-    pub start: Start,
-    pub started_at: Timestamp,
-    /// One complete run has been made.
-    pub baseline_done: bool,
-    /// What was stored without a word is told of, unless it has changed since.
-    pub tell_baselines: bool,
-}
+/// The heads when an answer came, by the objects' names (`my-store/orders/R1`); of what was not there yet, nothing.
+///
+/// What an answer gave may be looked at again long after it was stored, by whoever takes up what a crash left. Versions
+/// that came since then tell whether that object has been there already.
+pub type Since = BTreeMap<String, u64>;
 
-impl News {
-    pub fn of(collection: &Collection, state: &CollectionState, now: Timestamp) -> Self {
-        Self {
-            start: collection.start,
-            started_at: state.started_at.unwrap_or(now),
-            baseline_done: state.baseline_done,
-            tell_baselines: false,
-        }
-    }
-
-    /// Nothing that was never seen: it becomes a silent baseline.
-    pub fn none() -> Self {
-        let never = Timestamp::MAX;
-        Self { start: Start::At(never), started_at: never, baseline_done: false, tell_baselines: false }
-    }
-
-    /// Everything that nobody was ever told of.
-    pub fn everything() -> Self {
-        Self { start: Start::All, started_at: Timestamp::MIN, baseline_done: true, tell_baselines: true }
-    }
-
-    fn is(&self, created: Option<Timestamp>) -> bool {
-        let from = match self.start {
-            Start::All => return true,
-            Start::Now => self.started_at,
-            Start::At(from) => from,
-        };
-        // Many sources write whole seconds: what was made within the second of the start is news.
-        created.map_or(self.baseline_done, |created| created.as_second() >= from.as_second())
-    }
+/// Where objects come from that an answer gave.
+#[derive(Debug, Clone)]
+pub struct Given {
+    pub lineage: Lineage,
+    pub since: Since,
 }
 
 /// What would be, or was, stored for one object.
@@ -126,6 +100,10 @@ pub struct Tracked {
     pub messages: Vec<MessageRecord>,
     /// Objects of the collection itself, children not counted, that were stored and are no baseline.
     pub changed: Vec<ObjectKey>,
+    /// What the store can never take, each at the place of its record.
+    pub set_aside: Vec<SetAside>,
+    /// Records among them; what else there is are children, whose parents were stored.
+    pub left_out: usize,
     /// What was found needed no write. It may be what somebody else has stored just now, and be seen before it is durable.
     pub only_read: bool,
 }
@@ -134,6 +112,7 @@ pub struct Tracker<'a, H: Home> {
     home: &'a H,
     hub: &'a Hub,
     router: &'a Router,
+    given: Option<Given>,
 }
 
 impl<H: Home> std::fmt::Debug for Tracker<'_, H> {
@@ -144,7 +123,14 @@ impl<H: Home> std::fmt::Debug for Tracker<'_, H> {
 
 impl<'a, H: Home> Tracker<'a, H> {
     pub fn new(home: &'a H, hub: &'a Hub, router: &'a Router) -> Self {
-        Self { home, hub, router }
+        Self { home, hub, router, given: None }
+    }
+
+    /// Of objects that an answer gave: their messages follow from it, and what has been stored of them since is left
+    /// alone.
+    #[must_use]
+    pub fn given(self, given: Given) -> Self {
+        Self { given: Some(given), ..self }
     }
 
     /// Stores what changed. A key that stands in `records` more than once is taken in the order given.
@@ -174,7 +160,7 @@ impl<'a, H: Home> Tracker<'a, H> {
         for _ in 0..TRIES {
             let plan = self.plan(collection, &records, news).await?;
             tracked.only_read |= plan.is_empty();
-            let mut again: HashSet<usize> = HashSet::new();
+            let mut missed = Missed::default();
 
             // A baseline's children come before it: once the parent is known, an unknown child is news. Any other's
             // come after it: a child's message names the parent's version.
@@ -185,9 +171,10 @@ impl<'a, H: Home> Tracker<'a, H> {
             let parents =
                 plan.parents.into_iter().enumerate().filter_map(|(place, planned)| Some((place, planned?))).collect();
             for (planned, are_parents) in [(before, false), (parents, true), (after, false)] {
-                self.store(planned, are_parents, tracked, &mut again).await?;
+                self.store(&records, planned, are_parents, tracked, &mut missed).await?;
             }
 
+            let again = missed.again;
             if again.is_empty() {
                 return Ok(());
             }
@@ -200,16 +187,17 @@ impl<'a, H: Home> Tracker<'a, H> {
         Err(TrackError::Contended { object: records.swap_remove(0).key })
     }
 
-    /// Commits, item by item; the places of conflicts are added to `again`, and what belongs to one of them waits.
+    /// Commits, item by item; what belongs to a record that was missed is left out.
     async fn store(
         &self,
+        records: &[Record],
         planned: Vec<(usize, Planned)>,
         parents: bool,
         tracked: &mut Tracked,
-        again: &mut HashSet<usize>,
+        missed: &mut Missed,
     ) -> Result<(), TrackError> {
         let (places, planned): (Vec<usize>, Vec<Planned>) =
-            planned.into_iter().filter(|(place, _)| !again.contains(place)).unzip();
+            planned.into_iter().filter(|(place, _)| !missed.contains(*place)).unzip();
         if planned.is_empty() {
             return Ok(());
         }
@@ -220,7 +208,16 @@ impl<'a, H: Home> Tracker<'a, H> {
             match answer {
                 Ok(()) => self.stored(planned, parents, tracked),
                 Err(CommitError::Conflict) => {
-                    again.insert(place);
+                    missed.again.insert(place);
+                }
+                Err(CommitError::Impossible(why)) => {
+                    let reason = format!("{} cannot be stored: {why}", planned.commit.version.key);
+                    tracked.set_aside.push(SetAside { at: records[place].at.clone(), reason });
+                    // A child's message tells of its parent's version; the parent does without the child.
+                    if parents {
+                        tracked.left_out += 1;
+                        missed.aside.insert(place);
+                    }
                 }
                 Err(CommitError::Port(error)) => failed = Some(error),
             }
@@ -255,7 +252,9 @@ impl<'a, H: Home> Tracker<'a, H> {
             epoch: self.home.store().epoch().await?,
             hub: self.hub.name.clone(),
             now: self.home.clock().now(),
+            lineage: self.given.as_ref().map(|given| given.lineage.clone()),
         };
+        let stored = self.stored_since(&seen, &heads).await?;
         let mut decisions = Vec::with_capacity(seen.0.len());
         for one in &seen.0 {
             let head = heads.get(one.key);
@@ -268,7 +267,10 @@ impl<'a, H: Home> Tracker<'a, H> {
                     _ => true,
                 },
             };
-            let decision = decide(head, one.hash, one.deleted, is_news);
+            let decision = match stored.contains(one.key) {
+                true => Decision::Unchanged,
+                false => decide(head, one.hash, one.deleted, is_news),
+            };
             let untold = head.is_some_and(|head| head.baseline && !head.deleted);
             decisions.push(match decision {
                 Decision::Unchanged if news.tell_baselines && untold => Decision::New,
@@ -310,9 +312,48 @@ impl<'a, H: Home> Tracker<'a, H> {
         Ok(plan)
     }
 
+    /// The heads of the objects and their children, for [`Given`].
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn since(&self, collection: &Collection, records: &[Record]) -> Result<Since, TrackError> {
+        let seen = Seen::of(collection, records);
+        let heads = self.heads(&seen).await?;
+        Ok(heads.into_iter().map(|(key, head)| (key.to_string(), head.version)).collect())
+    }
+
+    /// Which of the objects that were given have been stored as they are since then: by an earlier run that did not get
+    /// to its end, or because a poll came to know of them.
+    async fn stored_since(
+        &self,
+        seen: &Seen<'_>,
+        heads: &BTreeMap<ObjectKey, Head>,
+    ) -> Result<HashSet<ObjectKey>, TrackError> {
+        let Some(given) = &self.given else { return Ok(HashSet::new()) };
+        let mut refs = Vec::new();
+        let mut wanted = Vec::new();
+        for one in &seen.0 {
+            let Some(head) = heads.get(one.key) else { continue };
+            let since = given.since.get(&one.key.to_string()).copied().unwrap_or(1);
+            // The head itself is compared in any case.
+            for number in since.max(head.version.saturating_sub(LOOKED_BACK))..head.version {
+                refs.push(VersionRef { key: one.key.clone(), number });
+                wanted.push(one);
+            }
+        }
+        if refs.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let versions = whole(self.home.store().versions(&refs).await?)?;
+        let found = wanted.iter().zip(versions).filter(|(one, version)| {
+            version.as_ref().is_some_and(|version| (version.hash, version.deleted) == (one.hash, one.deleted))
+        });
+        Ok(found.map(|(one, _)| one.key.clone()).collect())
+    }
+
     async fn heads(&self, seen: &Seen<'_>) -> Result<BTreeMap<ObjectKey, Head>, TrackError> {
         let keys: Vec<ObjectKey> = seen.0.iter().map(|one| one.key.clone()).collect();
-        let heads = self.home.store().heads(&keys).await?;
+        let heads = whole(self.home.store().heads(&keys).await?)?;
         Ok(keys.into_iter().zip(heads).filter_map(|(key, head)| Some((key, head?))).collect())
     }
 
@@ -335,7 +376,7 @@ impl<'a, H: Home> Tracker<'a, H> {
         if refs.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let versions = self.home.store().versions(&refs).await?;
+        let versions = whole(self.home.store().versions(&refs).await?)?;
         refs.into_iter()
             .zip(versions)
             .map(|(wanted, version)| match version {
@@ -343,6 +384,21 @@ impl<'a, H: Home> Tracker<'a, H> {
                 None => Err(TrackError::Missing { object: wanted.key, number: wanted.number }),
             })
             .collect()
+    }
+}
+
+/// Places of records of which not all was stored.
+#[derive(Debug, Default)]
+struct Missed {
+    /// Someone else was faster.
+    again: HashSet<usize>,
+    /// They never can be.
+    aside: HashSet<usize>,
+}
+
+impl Missed {
+    fn contains(&self, place: usize) -> bool {
+        self.again.contains(&place) || self.aside.contains(&place)
     }
 }
 

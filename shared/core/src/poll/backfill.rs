@@ -130,7 +130,7 @@ impl<H: Home> Poller<'_, H> {
 
     async fn take(
         &self,
-        run: &Run<'_>,
+        run: &mut Run<'_>,
         records: Vec<Record>,
         news: &News,
         dry_run: bool,
@@ -146,6 +146,7 @@ impl<H: Home> Poller<'_, H> {
             return Ok(());
         }
         let tracked = tracker.track(run.collection, records, news).await?;
+        run.report.set_aside.extend(tracked.set_aside);
         done.baseline += tracked.stored - tracked.told;
         done.told += tracked.told;
         done.messages += tracked.messages.len() as u64;

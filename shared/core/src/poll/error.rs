@@ -35,6 +35,11 @@ pub enum PollError {
     Page(#[from] PageError),
     #[error(transparent)]
     Walk(#[from] WalkError),
+    #[error(
+        "its time was up before the bookmark could move: one poll has to read more than there is time for; give polls \
+         more time, ask for larger pages, or let the source filter by time (since) or hand out cursors to come back to (resume)"
+    )]
+    CutOff,
     #[error("no record could be read: all {count} were set aside, the first: {first}")]
     AllSetAside { count: usize, first: SetAside },
     #[error(transparent)]
@@ -79,6 +84,7 @@ impl PollError {
             | Self::Redirect(_)
             | Self::Page(_)
             | Self::Walk(_)
+            | Self::CutOff
             | Self::AllSetAside { .. }
             | Self::Lease(LeaseError::Lost) => false,
         }

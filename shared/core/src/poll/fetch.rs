@@ -147,6 +147,7 @@ impl<'a, H: Home> Poller<'a, H> {
                 let news = News::of(run.collection, &run.state, self.now());
                 let tracker = Tracker::new(self.home, self.hub, self.router);
                 let tracked = tracker.track(run.collection, vec![record], &news).await?;
+                run.report.set_aside.extend(tracked.set_aside);
                 run.report.stored += tracked.stored;
                 run.report.emitted += tracked.messages.len() as u64;
                 self.publish(&tracked.messages).await;

@@ -90,6 +90,7 @@ fn notification(
         created_at: now,
         trace_id: message_id.trace_id(),
         parent_id: None,
+        parent_route: None,
         hops: 0,
         object: None,
         keys: std::collections::BTreeMap::new(),

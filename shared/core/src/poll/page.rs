@@ -167,6 +167,9 @@ fn onward(collection: &Collection, asked: &Url, response: &SourceResponse, body:
     match &collection.pages {
         Pages::Single | Pages::Number { end: End::Empty, .. } => {}
         Pages::Number { end: End::Total(path), .. } => onward.total = path.get(body).and_then(whole_number),
+        Pages::Number { end: End::TotalHeader(name), .. } => {
+            onward.total = response.header(name).and_then(|value| value.trim().parse().ok());
+        }
         Pages::Number { end: End::Not206, .. } => onward.more = Some(response.status == 206),
         Pages::Link { next } => {
             let target = match next {

@@ -101,7 +101,8 @@ impl<'a, H: Home> Poller<'a, H> {
     }
 
     /// The same, reading only until `cut_off`. What is stored by then stays, the bookmark is where everything before it
-    /// is stored, and the lease is let go: the next poll goes on from there. Neither a success nor a failure is counted.
+    /// is stored, and the lease is let go: the next poll goes on from there. One after which the bookmark is where it was
+    /// is counted as a failure, though it is no error: where each is cut off there, the collection is never read.
     pub async fn poll_until(
         &self,
         key: &CollectionKey,
@@ -130,7 +131,7 @@ impl<'a, H: Home> Poller<'a, H> {
         let outcome = read.and_then(|whole| run.check_readable().map(|()| whole));
         if let Err(PollError::AllSetAside { .. }) = outcome {
             // What could not be read is yet to be read.
-            run.state.bookmark = began_at;
+            run.state.bookmark.clone_from(&began_at);
         } else {
             self.tell_of_set_aside(&run);
         }
@@ -140,7 +141,10 @@ impl<'a, H: Home> Poller<'a, H> {
                 Ok(run.report)
             }
             Ok(false) => {
-                self.save(&run, self.now(), None).await?;
+                match run.state.bookmark == began_at {
+                    true => self.fail(&mut run, &PollError::CutOff).await,
+                    false => self.succeed(&mut run).await?,
+                }
                 Ok(PollReport { cut_off: true, ..run.report })
             }
             // Whoever has the lease now also has the state.
@@ -211,6 +215,7 @@ impl<'a, H: Home> Poller<'a, H> {
             if let Some(missed) = &mut run.missed {
                 missed.count(&tracked.changed, &times);
             }
+            run.report.set_aside.extend(tracked.set_aside);
             run.report.stored += tracked.stored;
             run.report.emitted += tracked.messages.len() as u64;
             run.state.baseline_objects += tracked.baseline;
@@ -255,11 +260,20 @@ impl<'a, H: Home> Poller<'a, H> {
         }
     }
 
-    pub(super) async fn finish(&self, run: &mut Run<'_>) -> Result<(), PollError> {
+    /// Saves where the poll has come to; failures before it are over.
+    async fn succeed(&self, run: &mut Run<'_>) -> Result<(), PollError> {
         let now = self.now();
         let failures = run.state.failures;
         let epoch = self.home.store().epoch().await?;
         let news = health::recovered(self.hub, epoch, self.way, &run.collection.key, &mut run.state, now);
+        self.save(run, now, news).await?;
+        if failures > 0 {
+            self.observe(run.collection, EventName::SourceRecovered, |event| event.counting(failures));
+        }
+        Ok(())
+    }
+
+    pub(super) async fn finish(&self, run: &mut Run<'_>) -> Result<(), PollError> {
         if !run.state.baseline_done {
             run.state.baseline_done = true;
             run.report.baseline = Some(std::mem::take(&mut run.state.baseline_objects));
@@ -268,10 +282,7 @@ impl<'a, H: Home> Poller<'a, H> {
             // The next run begins with a new window.
             run.state.bookmark = None;
         }
-        self.save(run, now, news).await?;
-        if failures > 0 {
-            self.observe(run.collection, EventName::SourceRecovered, |event| event.counting(failures));
-        }
+        self.succeed(run).await?;
         if let Some(objects) = run.report.baseline.filter(|_| run.collection.start != Start::All) {
             let what = run.collection.key.collection.as_str();
             let emitted = match run.report.emitted {

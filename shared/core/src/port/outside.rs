@@ -14,6 +14,14 @@ pub trait Clock: Send + Sync {
 pub trait Random: Send + Sync {
     fn bytes(&self) -> [u8; 16];
 
+    /// Of a key.
+    fn key(&self) -> [u8; 32] {
+        let mut key = [0; 32];
+        key[..16].copy_from_slice(&self.bytes());
+        key[16..].copy_from_slice(&self.bytes());
+        key
+    }
+
     /// Between 0 and 1.
     fn fraction(&self) -> f64 {
         let [a, b, c, d, ..] = self.bytes();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::PortError;
 use crate::{
     Timestamp,
-    id::{DeliveryKey, EndpointName, RouteName},
+    id::{DeliveryKey, EndpointName, MessageId, RouteName},
     message::Carried,
 };
 
@@ -19,6 +19,21 @@ pub struct QueueBody {
     #[serde(default = "first_round")]
     pub round: u32,
     pub message: Carried,
+    /// Where a `remote:poll` goes. No rule of a bus writes this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<Remote>,
+}
+
+/// An endpoint's question put off: what it accepted without finishing it, and where to ask for the rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remote {
+    /// As the answer gave it: absolute, or relative to the endpoint's URL.
+    pub update_url: String,
+    /// How often it is asked with this one, counted from 1.
+    pub poll: u32,
+    /// The delivery whose answer began it.
+    pub of: MessageId,
+    pub of_round: u32,
 }
 
 fn first_round() -> u32 {
@@ -72,6 +87,22 @@ pub struct Received {
     /// How often it was received, this time included.
     pub receive_count: u32,
     pub sent_at: Timestamp,
+}
+
+/// The entries of one queue, for looking.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueueCounts {
+    pub visible: u64,
+    /// Received, and neither deleted nor visible again.
+    pub hidden: u64,
+    /// Sent with a delay that still runs.
+    pub delayed: u64,
+}
+
+impl QueueCounts {
+    pub fn total(self) -> u64 {
+        self.visible + self.hidden + self.delayed
+    }
 }
 
 pub trait Queues: Send + Sync {

@@ -2,9 +2,10 @@
 
 use std::future::Future;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::PortError;
+use super::{Generations, Next, PortError, Read, Unreadable};
 use crate::{
     Timestamp,
     answer::Answer,
@@ -18,17 +19,20 @@ pub trait VersionStore: Send + Sync {
     fn epoch(&self) -> impl Future<Output = Result<Epoch, PortError>> + Send;
 
     /// In the order asked; one batch read.
-    fn heads(&self, keys: &[ObjectKey]) -> impl Future<Output = Result<Vec<Option<Head>>, PortError>> + Send;
+    fn heads(&self, keys: &[ObjectKey]) -> impl Future<Output = Result<Vec<Read<Option<Head>>>, PortError>> + Send;
 
     /// Each commit is a transaction of its own: the head, if it is still the expected one, the version and its pending
     /// messages, or none of them. One answer per commit, in order.
     fn commit(&self, commits: Vec<ObjectCommit>) -> impl Future<Output = Vec<Result<(), CommitError>>> + Send;
 
     /// In the order asked.
-    fn versions(&self, refs: &[VersionRef]) -> impl Future<Output = Result<Vec<Option<Version>>, PortError>> + Send;
+    fn versions(
+        &self,
+        refs: &[VersionRef],
+    ) -> impl Future<Output = Result<Vec<Read<Option<Version>>>, PortError>> + Send;
 
     /// Every version of one object, oldest first.
-    fn history(&self, key: &ObjectKey) -> impl Future<Output = Result<Vec<Version>, PortError>> + Send;
+    fn history(&self, key: &ObjectKey) -> impl Future<Output = Result<Vec<Read<Version>>, PortError>> + Send;
 
     /// Objects with this id, in whichever collection.
     fn objects_with_id(&self, id: &str) -> impl Future<Output = Result<Vec<ObjectKey>, PortError>> + Send;
@@ -43,6 +47,9 @@ pub enum CommitError {
     /// Someone else stored a version first: read the head again and decide anew.
     #[error("the object's head is no longer the expected version")]
     Conflict,
+    /// What the commit holds is more than the store ever takes in one transaction: to try again is of no use.
+    #[error("{0}")]
+    Impossible(String),
     #[error(transparent)]
     Port(#[from] PortError),
 }
@@ -58,7 +65,7 @@ pub struct CollectionState {
     pub baseline_done: bool,
     /// Objects stored as baseline so far, until the first complete run reports and forgets them.
     pub baseline_objects: u64,
-    /// Failed polls in a row.
+    /// Failed polls in a row, and such as were cut off before the bookmark moved.
     pub failures: u64,
     /// How many streaks of failures there have been; part of the notification's id.
     pub streak: u64,
@@ -66,7 +73,7 @@ pub struct CollectionState {
     pub notified: bool,
 }
 
-/// Who holds a collection's lease.
+/// Who holds a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseOwner(pub String);
 
@@ -95,9 +102,55 @@ pub trait Collections: Send + Sync {
     fn state(&self, key: &CollectionKey) -> impl Future<Output = Result<Option<CollectionState>, PortError>> + Send;
 }
 
+/// What runs beside the polls, one run of each at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum JobName {
+    /// Publishes what was left pending.
+    Publish,
+    /// Looks for deliveries that are missing.
+    Sweep,
+}
+
+impl JobName {
+    pub const ALL: [Self; 2] = [Self::Publish, Self::Sweep];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Sweep => "sweep",
+        }
+    }
+}
+
+/// How far a job has come, in words of its own; `None`: at its beginning.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mark(pub Option<String>);
+
+/// Per job, who is at it and how far it has come.
+pub trait Jobs: Send + Sync {
+    /// Takes the job's lease, or takes it again, and answers with its mark; `None` while another owner's lease runs.
+    fn begin(
+        &self,
+        job: JobName,
+        owner: &LeaseOwner,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> impl Future<Output = Result<Option<Mark>, PortError>> + Send;
+
+    /// Stores the mark, if the lease is still the owner's. The lease then runs until `until`; a time that has passed lets
+    /// go of it.
+    fn mark(
+        &self,
+        job: JobName,
+        owner: &LeaseOwner,
+        until: Timestamp,
+        mark: &Mark,
+    ) -> impl Future<Output = Result<(), LeaseError>> + Send;
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LeaseError {
-    #[error("the lease of this collection has passed to someone else")]
+    #[error("the lease has passed to someone else")]
     Lost,
     #[error(transparent)]
     Port(#[from] PortError),
@@ -148,22 +201,27 @@ pub trait Outbox: Send + Sync {
     /// One answer per message, in order; all durable when this returns.
     fn put(&self, messages: Vec<MessageRecord>) -> impl Future<Output = Vec<Result<bool, PortError>>> + Send;
 
-    /// The oldest pending messages stored before `before`.
+    /// Pending messages stored before `before`, in no order, each of them once: up to `limit` (at least 1) marks after the
+    /// place where the page before this one ended. A place stays good whatever is stored or published in between; what is
+    /// stored then may be missed until the next walk.
     fn pending(
         &self,
         before: Timestamp,
+        after: Option<&Place>,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<MessageRecord>, PortError>> + Send;
+    ) -> impl Future<Output = Result<PendingPage, PortError>> + Send;
 
     /// Clears pending marks.
     fn published(&self, ids: &[MessageId]) -> impl Future<Output = Result<(), PortError>> + Send;
 
     /// In the order asked.
-    fn messages(&self, ids: &[MessageId])
-    -> impl Future<Output = Result<Vec<Option<MessageRecord>>, PortError>> + Send;
+    fn messages(
+        &self,
+        ids: &[MessageId],
+    ) -> impl Future<Output = Result<Vec<Read<Option<MessageRecord>>>, PortError>> + Send;
 
     /// Every message about any version of the object, oldest first.
-    fn messages_of(&self, key: &ObjectKey) -> impl Future<Output = Result<Vec<MessageRecord>, PortError>> + Send;
+    fn messages_of(&self, key: &ObjectKey) -> impl Future<Output = Result<Vec<Read<MessageRecord>>, PortError>> + Send;
 
     /// Messages stored from `from` until before `until`, pending or not, in no order, each of them once: up to `limit`
     /// (at least 1) after the place where the page before this one ended. For looking back: what was stored in the last
@@ -178,13 +236,25 @@ pub trait Outbox: Send + Sync {
 }
 
 /// Where a page of messages ended: good for another call with the same times, and meaningless to all but the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place(pub String);
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct PendingPage {
+    /// May be empty where there is more.
+    pub messages: Vec<MessageRecord>,
+    /// Marks of messages that are not there any more.
+    pub orphans: Vec<MessageId>,
+    pub unreadable: Vec<Unreadable>,
+    /// `None`: there is no more.
+    pub next: Option<Place>,
+}
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredPage {
     /// May be empty where there is more.
     pub messages: Vec<MessageRecord>,
+    pub unreadable: Vec<Unreadable>,
     /// `None`: there is no more.
     pub next: Option<Place>,
 }
@@ -192,6 +262,8 @@ pub struct StoredPage {
 /// How a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryState {
+    /// Put off by an answer; its first attempt is due at `next_attempt_at`.
+    Waiting,
     /// Failed so far; will be tried again.
     Retrying,
     Delivered,
@@ -203,8 +275,12 @@ pub enum DeliveryState {
 }
 
 impl DeliveryState {
+    pub const ALL: [Self; 6] =
+        [Self::Waiting, Self::Retrying, Self::Delivered, Self::DeadLettered, Self::Superseded, Self::Suppressed];
+
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Waiting => "waiting",
             Self::Retrying => "retrying",
             Self::Delivered => "delivered",
             Self::DeadLettered => "dead_lettered",
@@ -215,7 +291,7 @@ impl DeliveryState {
 
     /// Nothing more happens to it in this round.
     pub fn ended(self) -> bool {
-        self != Self::Retrying
+        !matches!(self, Self::Waiting | Self::Retrying)
     }
 }
 
@@ -249,6 +325,8 @@ pub struct Delivery {
     pub answer: Option<Answer>,
     /// The answer asked for another round, which must be in the queue before this one's entry is deleted.
     pub next_round: bool,
+    /// The answer gave objects that are still to be tracked, from what is stored of it here.
+    pub untracked: bool,
 }
 
 /// One record per endpoint: what its answers wrote back, and whether it is paused.
@@ -257,6 +335,8 @@ pub struct EndpointControl {
     /// Sent with every delivery to the endpoint; the last writer wins by name.
     pub parameters: std::collections::BTreeMap<String, Value>,
     pub paused: Option<Paused>,
+    /// Which of its derived secrets sign.
+    pub signing: Generations,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -269,9 +349,9 @@ pub struct Paused {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Opened {
     /// In the order asked; `None`: no outcome was ever recorded.
-    pub deliveries: Vec<Option<Delivery>>,
+    pub deliveries: Vec<Read<Option<Delivery>>>,
     /// In the order asked.
-    pub heads: Vec<Option<Head>>,
+    pub heads: Vec<Read<Option<Head>>>,
     pub control: EndpointControl,
 }
 
@@ -284,6 +364,15 @@ pub struct Settlement {
     pub pause: Option<Paused>,
     /// Follow-ups and notifications, stored pending; an id that is there already is left as it is.
     pub messages: Vec<MessageRecord>,
+    /// What the answer put off.
+    pub next: Option<Next>,
+}
+
+impl Settlement {
+    /// Of which nothing follows.
+    pub fn alone(delivery: Delivery) -> Self {
+        Self { delivery, parameters: Vec::new(), pause: None, messages: Vec::new(), next: None }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -304,6 +393,10 @@ pub trait Ledger: Send + Sync {
 
     /// One write; a round that has ended never changes again.
     fn settle(&self, settlement: Settlement) -> impl Future<Output = Result<Settled, PortError>> + Send;
+
+    /// The objects that a delivery's answer gave are tracked: takes back [`Delivery::untracked`], and keeps the answer as
+    /// it is now. Where the mark is gone already, nothing happens.
+    fn tracked(&self, key: &DeliveryKey, answer: &Answer) -> impl Future<Output = Result<(), PortError>> + Send;
 
     /// All rounds for all routes of one message.
     fn deliveries_of(&self, message: MessageId) -> impl Future<Output = Result<Vec<Delivery>, PortError>> + Send;

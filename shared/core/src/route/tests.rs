@@ -66,3 +66,21 @@ fn a_message_that_no_route_takes_is_unrouted() {
     assert!(record.message.routes.is_empty() && record.disabled_routes.is_empty());
     assert!(router.targets(&record.message).unwrap().is_empty());
 }
+
+/// Whoever names either, and whatever comes in as either: all of it is the canonical type.
+#[test]
+fn aliases_are_one_type() {
+    let text = HUB.replace("messages: [\"order:new\"], to: mail", "messages: [\"order:cancelled\"], to: mail");
+    let router = router(&format!("{text}aliases: {{\"order:cancelled\": \"order:canceled\"}}\n"));
+    for kind in ["order:cancelled", "order:canceled"] {
+        let message = message(kind, json!({"total": 1}));
+        let id = message.message_id;
+        let record = router.record(message).unwrap();
+        assert_eq!(record.message.message.as_str(), "order:canceled");
+        assert_eq!(record.message.message_id, id);
+        let routes: Vec<_> = record.message.routes.iter().map(RouteName::as_str).collect();
+        assert_eq!(routes, ["all", "new"]);
+    }
+    let other = router.record(message("order:updated", json!({"total": 1}))).unwrap();
+    assert_eq!(other.message.message.as_str(), "order:updated");
+}

@@ -23,6 +23,7 @@ use rusqlite::{Connection, Row};
 
 use super::{
     Database,
+    claims::remove_expired,
     codec::{micros, optional_time},
     failure::Failure,
 };
@@ -119,7 +120,8 @@ pub(super) fn old_message() -> String {
             AND CASE WHEN json_valid(e.body) THEN unhex(e.body ->> '$.message.message_id', '-') END = m.id
             AND NOT ({OLD_LETTER}))
          AND NOT EXISTS (SELECT * FROM deliveries d WHERE d.message = m.id
-            AND (d.state = '{retrying}' OR d.updated_at >= :deliveries))",
+            AND (d.state IN ('{waiting}', '{retrying}') OR d.updated_at >= :deliveries))",
+        waiting = DeliveryState::Waiting.as_str(),
         retrying = DeliveryState::Retrying.as_str(),
     )
 }
@@ -268,6 +270,7 @@ impl Collector {
             let from = Values { seq: self.replaced, ..values };
             self.replaced = self.walk(Line::Versions, from, &mut removed).await?;
         }
+        while self.database.writer().write(move |connection| remove_expired(connection, values.now)).await? {}
         while self.database.writer().write(give_back).await? {}
         Ok(removed)
     }

@@ -1,8 +1,12 @@
 //! [`Ledger`] on SQLite: deliveries, and what endpoints' answers changed about the endpoint.
 
 use crossdock_core::{
+    answer::Answer,
     id::{DeliveryKey, EndpointName, MessageId, ObjectKey},
-    port::{Attempt, Delivery, DeliveryState, EndpointControl, Ledger, Opened, Paused, PortError, Settled, Settlement},
+    port::{
+        Attempt, Delivery, DeliveryState, EndpointControl, Ledger, Next, Opened, Paused, PortError, Settled,
+        Settlement, Timer,
+    },
 };
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
@@ -10,8 +14,10 @@ use serde::{Deserialize, Serialize};
 use super::{
     Database,
     codec::{from_json, micros, name, optional_time, text, time, to_json},
-    failure::Failure,
-    outbox::{MessageRow, store_pending},
+    failure::{Failure, one},
+    outbox::{MessageRow, store_message, store_pending},
+    signing::read_generations,
+    timers::store_timer,
     versions::read_heads,
 };
 
@@ -25,7 +31,10 @@ impl Ledger for Database {
         let (endpoint, deliveries, objects) = (endpoint.clone(), deliveries.to_vec(), objects.to_vec());
         self.read(move |connection| {
             Ok(Opened {
-                deliveries: deliveries.iter().map(|key| read_delivery(connection, key)).collect::<Result<_, _>>()?,
+                deliveries: deliveries
+                    .iter()
+                    .map(|key| one(read_delivery(connection, key)))
+                    .collect::<Result<_, _>>()?,
                 heads: read_heads(connection, &objects)?,
                 control: read_control(connection, &endpoint)?,
             })
@@ -42,6 +51,21 @@ impl Ledger for Database {
             true => self.writer().write(settling(row)).await,
             false => self.writer().write_relaxed(settling(row)).await,
         }
+    }
+
+    async fn tracked(&self, key: &DeliveryKey, answer: &Answer) -> Result<(), PortError> {
+        let (key, answer) = (key.clone(), to_json("answer", answer)?);
+        self.writer()
+            .write(move |connection| {
+                connection
+                    .prepare_cached(
+                        "UPDATE deliveries SET untracked = 0, answer = ?4
+                         WHERE message = ?1 AND route = ?2 AND round = ?3 AND untracked",
+                    )?
+                    .execute(params![key.message.as_bytes(), key.route.as_str(), key.round, answer])?;
+                Ok(())
+            })
+            .await
     }
 
     async fn deliveries_of(&self, message: MessageId) -> Result<Vec<Delivery>, PortError> {
@@ -97,6 +121,7 @@ struct SettlementRow {
     parameters: Vec<(String, String)>,
     pause: Option<Paused>,
     messages: Vec<MessageRow>,
+    next: Option<(Timer, Option<MessageRow>)>,
 }
 
 impl SettlementRow {
@@ -114,12 +139,20 @@ impl SettlementRow {
                 .collect::<Result<_, PortError>>()?,
             pause: settlement.pause,
             messages: settlement.messages.iter().map(MessageRow::of).collect::<Result<_, _>>()?,
+            next: match settlement.next {
+                Some(Next { timer, message }) => Some((timer, message.as_ref().map(MessageRow::of).transpose()?)),
+                None => None,
+            },
             delivery,
         })
     }
 
     fn has_effects(&self) -> bool {
-        !self.messages.is_empty() || !self.parameters.is_empty() || self.pause.is_some()
+        self.delivery.untracked
+            || !self.messages.is_empty()
+            || !self.parameters.is_empty()
+            || self.pause.is_some()
+            || self.next.is_some()
     }
 }
 
@@ -142,7 +175,36 @@ fn settle(connection: &Connection, row: &SettlementRow, now: i64) -> Result<Sett
         pause(connection, &delivery.endpoint, paused)?;
     }
     let new = row.messages.iter().map(|message| store_pending(connection, message, now)).collect::<Result<_, _>>()?;
+    if let Some((timer, message)) = &row.next {
+        put_off(connection, timer, message.as_ref(), now)?;
+    }
     Ok(Settled::Recorded { new })
+}
+
+fn put_off(connection: &Connection, timer: &Timer, message: Option<&MessageRow>, now: i64) -> Result<(), Failure> {
+    let (key, state) = (&timer.key, DeliveryState::Waiting.as_str());
+    let recorded = connection
+        .prepare_cached(
+            "INSERT INTO deliveries (message, route, round, endpoint, state, receives, updated_at, next_attempt_at,
+                next_round, attempts)
+             VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, 0, '[]') ON CONFLICT (message, route, round) DO NOTHING",
+        )?
+        .execute(params![
+            key.message.as_bytes(),
+            key.route.as_str(),
+            key.round,
+            timer.endpoint.as_str(),
+            state,
+            now,
+            micros(timer.due)
+        ])?;
+    if recorded == 0 {
+        return Ok(());
+    }
+    if let Some(message) = message {
+        store_message(connection, message, now)?;
+    }
+    store_timer(connection, timer)
 }
 
 /// `false`: the round has ended; nothing was written.
@@ -151,14 +213,14 @@ fn record(connection: &Connection, row: &SettlementRow) -> Result<bool, Failure>
     let recorded = connection
         .prepare_cached(
             "INSERT INTO deliveries (message, route, round, endpoint, state, receives, updated_at, next_attempt_at,
-                next_round, reason, attempts, answer)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+                next_round, reason, attempts, answer, untracked)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?15)
              ON CONFLICT (message, route, round) DO UPDATE
              SET endpoint = excluded.endpoint, state = excluded.state, receives = excluded.receives,
                 updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at,
                 next_round = excluded.next_round, reason = excluded.reason, attempts = excluded.attempts,
-                answer = excluded.answer
-             WHERE deliveries.state = ?13",
+                answer = excluded.answer, untracked = excluded.untracked
+             WHERE deliveries.state IN (?13, ?14)",
         )?
         .execute(params![
             delivery.key.message.as_bytes(),
@@ -173,7 +235,9 @@ fn record(connection: &Connection, row: &SettlementRow) -> Result<bool, Failure>
             delivery.reason,
             row.attempts,
             row.answer,
+            DeliveryState::Waiting.as_str(),
             DeliveryState::Retrying.as_str(),
+            delivery.untracked,
         ])?;
     Ok(recorded == 1)
 }
@@ -202,11 +266,11 @@ fn read_control(connection: &Connection, endpoint: &EndpointName) -> Result<Endp
         })?
         .next()
         .transpose()?;
-    Ok(EndpointControl { parameters, paused })
+    Ok(EndpointControl { parameters, paused, signing: read_generations(connection, endpoint)? })
 }
 
 const DELIVERIES: &str = "SELECT message, route, round, endpoint, state, receives, updated_at, next_attempt_at,
-        next_round, reason, attempts, answer
+        next_round, reason, attempts, answer, untracked
     FROM deliveries";
 
 fn read_delivery(connection: &Connection, key: &DeliveryKey) -> Result<Option<Delivery>, Failure> {
@@ -231,19 +295,15 @@ fn delivery(row: &Row<'_>) -> Result<Delivery, Failure> {
         reason: row.get(9)?,
         attempts: attempts.into_iter().map(AttemptRow::attempt).collect::<Result<_, _>>()?,
         answer: answer.map(|text| from_json("answer", &text)).transpose()?,
+        untracked: row.get(12)?,
     })
 }
 
-pub(super) const STATES: [DeliveryState; 5] = [
-    DeliveryState::Retrying,
-    DeliveryState::Delivered,
-    DeliveryState::DeadLettered,
-    DeliveryState::Superseded,
-    DeliveryState::Suppressed,
-];
-
 fn state(text: &str) -> Result<DeliveryState, Failure> {
-    STATES.into_iter().find(|state| state.as_str() == text).ok_or_else(|| Failure::unreadable("state of a delivery"))
+    DeliveryState::ALL
+        .into_iter()
+        .find(|state| state.as_str() == text)
+        .ok_or_else(|| Failure::unreadable("state of a delivery"))
 }
 
 /// An attempt as it stands in the `attempts` column.

@@ -17,19 +17,23 @@
 //! Deliberately absent: any retry, and any knowledge of routes or deliveries beyond what the ports say.
 
 mod bus;
+mod claims;
 mod codec;
 mod collections;
 mod damage;
 mod failure;
 mod gc;
 mod job;
+mod jobs;
 mod ledger;
 mod open;
 mod outbox;
 mod queues;
 mod readers;
+mod signing;
 mod stats;
 mod sync;
+mod timers;
 mod versions;
 mod wants;
 mod writer;
@@ -38,7 +42,7 @@ use std::{fmt, fs::File, io, path::Path, sync::Arc, thread};
 
 use crossdock_core::{
     id::Epoch,
-    port::{Clock, PortError, Random},
+    port::{Clock, PortError, Random, SigningKey},
 };
 use rusqlite::Connection;
 
@@ -46,20 +50,22 @@ pub use self::{
     bus::{LocalBus, Targets},
     gc::{Collector, Expired, Lot},
     open::OpenError,
-    queues::{LocalQueues, QueueCounts, QueueSettings},
+    queues::{LocalQueues, QueueSettings},
     stats::{DeliveryCounts, Stats},
     writer::WriteCounts,
 };
 use self::{
     damage::Damage,
     failure::{Failure, is_damage},
+    open::Made,
     readers::Readers,
     writer::Writer,
 };
 
 /// An open store: [`VersionStore`](crossdock_core::port::VersionStore),
-/// [`Collections`](crossdock_core::port::Collections), [`Outbox`](crossdock_core::port::Outbox) and
-/// [`Ledger`](crossdock_core::port::Ledger). Clones share it.
+/// [`Collections`](crossdock_core::port::Collections), [`Outbox`](crossdock_core::port::Outbox),
+/// [`Ledger`](crossdock_core::port::Ledger), [`Claims`](crossdock_core::port::Claims),
+/// [`Signing`](crossdock_core::port::Signing) and [`Timers`](crossdock_core::port::Timers). Clones share it.
 ///
 /// When the last clone goes, what was handed over is still written and the file is closed, but nobody waits for it;
 /// [`Database::close`] does.
@@ -72,11 +78,11 @@ struct Inner {
     readers: Option<Readers>,
     damage: Damage,
     clock: Arc<dyn Clock>,
-    epoch: Epoch,
+    made: Made,
 }
 
 impl Database {
-    /// Opens the store in this file, or makes it, folders included. `random` is asked for the epoch of a new one.
+    /// Opens the store in this file, or makes it, folders included. `random` is asked for what a new one is made with.
     pub async fn open(path: &Path, clock: Arc<dyn Clock>, random: &dyn Random) -> Result<Self, OpenError> {
         Self::open_flushing(path, clock, random, File::sync_data).await
     }
@@ -88,26 +94,26 @@ impl Database {
         random: &dyn Random,
         flush: impl Fn(&File) -> io::Result<()> + Send + 'static,
     ) -> Result<Self, OpenError> {
-        let new_epoch = Epoch(random.bytes());
+        let fresh = Made::by(random);
         let path = path.to_owned();
         in_background(move || {
-            let (connection, epoch) = open::open_file(&path, new_epoch)?;
+            let (connection, made) = open::open_file(&path, fresh)?;
             let count = thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4));
             let connections = (0..count).map(|_| open::open_reader(&path)).collect::<Result<_, _>>()?;
             let damage = Damage::none();
             let readers = Some(Readers::start(connections, damage.clone())?);
             let writer = Writer::start(connection, damage.clone(), flush)?;
-            Ok(Self(Arc::new(Inner { writer, readers, damage, clock, epoch })))
+            Ok(Self(Arc::new(Inner { writer, readers, damage, clock, made })))
         })
         .await
     }
 
     /// A store that is gone when its last clone is; for tests.
     pub async fn in_memory(clock: Arc<dyn Clock>, random: &dyn Random) -> Result<Self, OpenError> {
-        let (connection, epoch) = open::open_in_memory(Epoch(random.bytes()))?;
+        let (connection, made) = open::open_in_memory(Made::by(random))?;
         let damage = Damage::none();
         let writer = Writer::start(connection, damage.clone(), File::sync_data)?;
-        Ok(Self(Arc::new(Inner { writer, readers: None, damage, clock, epoch })))
+        Ok(Self(Arc::new(Inner { writer, readers: None, damage, clock, made })))
     }
 
     /// Finishes what was handed over, moves the write-ahead log into the file and closes it. Every later call on a
@@ -151,7 +157,11 @@ impl Database {
     }
 
     fn epoch(&self) -> Epoch {
-        self.0.epoch
+        self.0.made.epoch
+    }
+
+    fn signing_key(&self) -> &SigningKey {
+        &self.0.made.signing_key
     }
 
     fn writer(&self) -> &Writer {
@@ -171,7 +181,7 @@ impl Database {
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Database").field("epoch", &self.0.epoch).finish_non_exhaustive()
+        f.debug_struct("Database").field("epoch", &self.0.made.epoch).finish_non_exhaustive()
     }
 }
 

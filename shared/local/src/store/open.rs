@@ -11,13 +11,28 @@ use std::{
     time::Duration,
 };
 
-use crossdock_core::{id::Epoch, port::PortError};
+use crossdock_core::{
+    id::Epoch,
+    port::{PortError, Random, SigningKey},
+};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 
-use super::damage::{is_log_readable, log_of};
+use super::{
+    damage::{is_log_readable, log_of},
+    signing::made_key,
+};
 
 /// One script per schema version; the next one is appended, none is ever changed.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("retention.sql"), include_str!("wanted.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("retention.sql"),
+    include_str!("claims.sql"),
+    include_str!("signing.sql"),
+    include_str!("timers.sql"),
+    include_str!("answers.sql"),
+    include_str!("cursors.sql"),
+    include_str!("wanted.sql"),
+];
 
 /// "xdoc", in the header of the file at byte 68 (<https://www.sqlite.org/fileformat2.html>).
 const APPLICATION_ID: i64 = 0x7864_6f63;
@@ -61,8 +76,21 @@ pub enum OpenError {
     Thread(#[from] io::Error),
 }
 
-/// The connection that writes, and the epoch: `new_epoch` if the store is made now.
-pub(super) fn open_file(file: &Path, new_epoch: Epoch) -> Result<(Connection, Epoch), OpenError> {
+/// What is random in a store, made once with it.
+#[derive(Debug, Clone)]
+pub(super) struct Made {
+    pub epoch: Epoch,
+    pub signing_key: SigningKey,
+}
+
+impl Made {
+    pub(super) fn by(random: &dyn Random) -> Self {
+        Self { epoch: Epoch(random.bytes()), signing_key: SigningKey::new(random.key()) }
+    }
+}
+
+/// The connection that writes, and what the store was made with: `fresh` if that is now.
+pub(super) fn open_file(file: &Path, fresh: Made) -> Result<(Connection, Made), OpenError> {
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder { folder: folder.to_owned(), source })?;
     }
@@ -78,16 +106,16 @@ pub(super) fn open_file(file: &Path, new_epoch: Epoch) -> Result<(Connection, Ep
     // Before anything is written: a file that is not ours stays as it is, its journal mode included.
     check(&connection.transaction().map_err(failed)?, file)?;
     set_up(&connection).map_err(failed)?;
-    let epoch = migrate(&mut connection, file, new_epoch)?;
-    Ok((connection, epoch))
+    let made = migrate(&mut connection, file, fresh)?;
+    Ok((connection, made))
 }
 
-pub(super) fn open_in_memory(new_epoch: Epoch) -> Result<(Connection, Epoch), OpenError> {
+pub(super) fn open_in_memory(fresh: Made) -> Result<(Connection, Made), OpenError> {
     let name = Path::new("the store in memory");
     let mut connection = Connection::open_in_memory().map_err(|source| failed(name, source))?;
     set_up(&connection).map_err(|source| failed(name, source))?;
-    let epoch = migrate(&mut connection, name, new_epoch)?;
-    Ok((connection, epoch))
+    let made = migrate(&mut connection, name, fresh)?;
+    Ok((connection, made))
 }
 
 /// Beside the connection that writes, which has made the file what it must be.
@@ -175,7 +203,7 @@ fn check(connection: &Transaction<'_>, file: &Path) -> Result<(), OpenError> {
 }
 
 /// Applies what is missing, in one transaction: of two processes that open a new store at once, one makes it.
-fn migrate(connection: &mut Connection, file: &Path, new_epoch: Epoch) -> Result<Epoch, OpenError> {
+fn migrate(connection: &mut Connection, file: &Path, fresh: Made) -> Result<Made, OpenError> {
     let failed = |source| failed(file, source);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     check(&transaction, file)?;
@@ -192,12 +220,13 @@ fn migrate(connection: &mut Connection, file: &Path, new_epoch: Epoch) -> Result
     let epoch = match stored {
         Some(bytes) => Epoch(bytes),
         None => {
-            transaction.execute("INSERT INTO store (epoch) VALUES (?1)", [new_epoch.0]).map_err(failed)?;
-            new_epoch
+            transaction.execute("INSERT INTO store (epoch) VALUES (?1)", [fresh.epoch.0]).map_err(failed)?;
+            fresh.epoch
         }
     };
+    let signing_key = made_key(&transaction, fresh.signing_key).map_err(failed)?;
     transaction.commit().map_err(failed)?;
-    Ok(epoch)
+    Ok(Made { epoch, signing_key })
 }
 
 fn failed(file: &Path, source: rusqlite::Error) -> OpenError {

@@ -17,7 +17,7 @@ use std::{
 use crossdock_core::{
     Timestamp,
     id::{EndpointName, RouteName},
-    port::{Entry, PortError, QueueName, Queues, Received},
+    port::{Entry, PortError, QueueCounts, QueueName, Queues, Received},
 };
 use rusqlite::{Connection, params};
 use tokio::sync::Notify;
@@ -36,16 +36,6 @@ const LARGEST_BATCH: usize = 10;
 pub struct QueueSettings {
     /// An entry that was received so often goes to the dead-letter queue at the next receive.
     pub max_receive_count: u32,
-}
-
-/// The entries of one queue.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct QueueCounts {
-    pub visible: u64,
-    /// Received, and neither deleted nor visible again.
-    pub hidden: u64,
-    /// Sent with a delay that still runs.
-    pub delayed: u64,
 }
 
 /// The queues of every endpoint. A queue need not be made; clones share the store and the waking.
@@ -110,10 +100,12 @@ impl LocalQueues {
         reading.await
     }
 
-    /// The endpoints that have anything in their queue or their dead-letter queue, in the hub or not.
+    /// The endpoints that have anything in their queue or their dead-letter queue, or waiting to be put there, in the hub
+    /// or not.
     pub async fn endpoints(&self) -> Result<BTreeSet<EndpointName>, PortError> {
         let reading = self.0.database.read(|connection| {
-            let mut statement = connection.prepare_cached("SELECT DISTINCT queue FROM entries")?;
+            let mut statement =
+                connection.prepare_cached("SELECT queue FROM entries UNION SELECT endpoint FROM timers")?;
             let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
             Ok(names)
         });

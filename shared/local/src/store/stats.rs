@@ -4,7 +4,7 @@
 use crossdock_core::port::{DeliveryState, PortError};
 use rusqlite::Connection;
 
-use super::{Database, failure::Failure, ledger::STATES};
+use super::{Database, failure::Failure};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -19,6 +19,7 @@ pub struct Stats {
 /// Rounds of deliveries by state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DeliveryCounts {
+    pub waiting: u64,
     pub retrying: u64,
     pub delivered: u64,
     pub dead_lettered: u64,
@@ -48,9 +49,10 @@ fn deliveries(connection: &Connection) -> Result<DeliveryCounts, Failure> {
         ..DeliveryCounts::default()
     };
     let mut statement = connection.prepare_cached("SELECT COUNT(*) FROM deliveries WHERE state = ?1")?;
-    for state in STATES {
+    for state in DeliveryState::ALL {
         let slot = match state {
             DeliveryState::Delivered => continue,
+            DeliveryState::Waiting => &mut counts.waiting,
             DeliveryState::Retrying => &mut counts.retrying,
             DeliveryState::DeadLettered => &mut counts.dead_lettered,
             DeliveryState::Superseded => &mut counts.superseded,

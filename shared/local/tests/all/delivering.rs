@@ -252,9 +252,8 @@ async fn the_endpoint_sees_the_newest_version_beside_its_own() {
 async fn a_second_copy_of_an_entry_is_cleared_away() {
     let stage = Stage::new().await;
     let id = push(&stage, "order:ping").await;
-    let records =
-        crossdock_core::port::Outbox::messages(stage.home.store(), &[id]).await.unwrap().into_iter().flatten();
-    publish(&*stage.home, &stage.router, &records.collect::<Vec<_>>()).await.unwrap();
+    let found = crossdock_core::port::Outbox::messages(stage.home.store(), &[id]).await.unwrap().remove(0);
+    publish(&*stage.home, &stage.router, &[found.unwrap().unwrap()]).await.unwrap();
     stage.dispatch_once().await;
     stage.settle().await;
     // Both copies may be in one batch; the second outcome finds the round ended.
@@ -336,4 +335,51 @@ async fn only_what_a_delivery_ends_with_follows_from_it() {
     // Two different notifications, and the one follow-up of the answer that counted.
     assert_eq!(emitted.iter().filter(|message| *message == "notification:error").count(), 2, "{emitted:?}");
     assert_eq!(emitted.iter().filter(|message| *message == "order:echo").count(), 1, "{emitted:?}");
+}
+
+/// It would be an outcome that is never recorded, and an endpoint that is asked for ever.
+#[tokio::test]
+async fn an_answer_that_no_store_takes_is_recorded_in_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let stage = Stage::without_room(&folder.path().join("hub.db")).await;
+    let check = async |said: Value, state: DeliveryState, fault: &str, follow_ups: usize| {
+        stage.world.endpoint.lock().unwrap().seen.clear();
+        let (status, attempts) = if state == DeliveryState::Delivered { (200, 1) } else { (206, 3) };
+        stage.answers((0..attempts).map(|_| answer(status, &said)));
+        let id = push(&stage, "order:ping").await;
+        stage.settle().await;
+        let delivery = only(&stage, id).await;
+        assert_eq!(delivery.state, state);
+        assert_eq!(delivery.attempts.len(), attempts);
+        let arrived = stage.arrived();
+        let of = |kind: &str| arrived.iter().filter(|arrived| *arrived == kind).count();
+        assert_eq!((of("order:ping"), of("order:paid")), (attempts, follow_ups), "{arrived:?}");
+        let faults = delivery.answer.unwrap().faults;
+        assert!(matches!(&faults[..], [only] if only.starts_with(fault)), "{faults:?}");
+    };
+    let paid = |note: &str| json!([{"message": "order:paid", "payload": {"note": note}}]);
+    let in_part = "the store does not take this answer; its parameters and events are left out: more than the store's";
+    check(json!({"parameters": {"a": "huge"}, "messages": paid("")}), DeliveryState::Delivered, in_part, 1).await;
+    let nothing =
+        "the store does not take this answer; its messages and notifications, parameters and events are left out";
+    check(json!({"messages": paid("huge")}), DeliveryState::Delivered, nothing, 0).await;
+    // To be asked again without what was to be changed is a failure, which comes to its end like any other.
+    check(json!({"parameters": {"a": "huge"}}), DeliveryState::DeadLettered, in_part, 0).await;
+    assert_eq!(stage.dead_letters().await.len(), 1);
+}
+
+#[tokio::test]
+async fn parameters_beyond_their_bound_are_left_as_they_were() {
+    let stage = Stage::new().await;
+    let large = "x".repeat(40_000);
+    for said in [json!({"token": "t", "page": large}), json!({"other": large, "token": "u"})] {
+        stage.answers([answer(200, &json!({ "parameters": said }))]);
+        push(&stage, "order:ping").await;
+        stage.settle().await;
+    }
+    let id = push(&stage, "order:ping").await;
+    stage.settle().await;
+    let sent = stage.seen().pop().unwrap().body["parameters"].clone();
+    assert_eq!(sent, json!([{"name": "page", "value": large}, {"name": "token", "value": "u"}]));
+    assert_eq!(only(&stage, id).await.state, DeliveryState::Delivered);
 }

@@ -32,6 +32,18 @@ async fn objects_are_versioned_like_polled_ones() {
     assert_eq!(stage.arrived(), ["order:new"]);
 }
 
+#[tokio::test]
+async fn an_object_that_no_store_takes_is_named_by_its_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let stage = Stage::without_room(&folder.path().join("hub.db")).await;
+    let orders = json!([{"number": "R1"}, {"number": "R2", "note": "huge"}, {"number": "R3"}]);
+    let receipt = push(&stage, &json!({ "orders": orders }), None).await.unwrap();
+    assert_eq!((receipt.accepted, receipt.message_ids.len()), (2, 2));
+    let [error] = &receipt.errors[..] else { panic!("{:?}", receipt.errors) };
+    assert_eq!((error.collection.as_deref(), error.index), (Some("orders"), 1));
+    assert!(error.error.starts_with("item 1: shop/orders/R2 cannot be stored: "), "{}", error.error);
+}
+
 /// Another push may have stored it a moment ago, and still wait for the disk.
 #[tokio::test]
 async fn what_is_known_is_accepted_when_it_is_durable() {

@@ -2,6 +2,8 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    future::pending,
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -17,14 +19,20 @@ use crossdock_core::{
     poll::{PollError, PollReport, Poller},
     port::{
         Clock, EndpointClient, EndpointRequest, EndpointResponse, Home, HttpError, LeaseOwner, PortError, QueueName,
-        Queues, Random, Secrets, SourceClient, SourceRequest, SourceResponse,
+        Queues, Random, Secrets, SourceClient, SourceRequest, SourceResponse, UrlOrigin,
     },
     publish::publish_stale,
     route::Router,
+    timer,
 };
 use crossdock_local::{Database, LocalBus, LocalQueues, QueueSettings};
 use secrecy::SecretString;
 use serde_json::{Value, json};
+
+/// Of all leases.
+pub(crate) fn owner() -> LeaseOwner {
+    LeaseOwner("test".to_owned())
+}
 
 /// One source with orders (and their payments), one endpoint, a route for everything.
 pub(crate) const HUB: &str = r#"
@@ -58,9 +66,18 @@ routes:
 pub(crate) struct TestClock(Arc<Mutex<Timestamp>>);
 
 impl TestClock {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new("2026-03-01T12:00:00Z".parse().unwrap())))
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
         let mut now = self.0.lock().unwrap();
         *now = now.checked_add(by).unwrap();
+    }
+
+    pub(crate) fn set_back(&self, by: Duration) {
+        let mut now = self.0.lock().unwrap();
+        *now = now.checked_sub(by).unwrap();
     }
 }
 
@@ -126,18 +143,28 @@ fn time(row: &Value) -> Timestamp {
     row["updated_at"].as_str().unwrap().parse().unwrap()
 }
 
+/// What an endpoint says to a request, if it is none of the scripted [`Endpoint::answers`]' business.
+pub(crate) type Role = Arc<dyn Fn(&EndpointRequest) -> Result<EndpointResponse, HttpError> + Send + Sync>;
+
 /// What the endpoint was sent, and what it says.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Endpoint {
+    /// Answers everything, and nothing is written down here.
+    pub(crate) role: Option<Role>,
     pub(crate) answers: VecDeque<Result<EndpointResponse, HttpError>>,
     /// What it says to each type of message once `answers` are used up; nothing said is 200.
     pub(crate) habits: BTreeMap<String, Value>,
+    /// What it says where that depends on more than the type.
+    pub(crate) says: Option<fn(&Seen) -> Value>,
     pub(crate) seen: Vec<Seen>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) webhook_id: String,
+    pub(crate) url: String,
+    /// The address came from an answer, and is none of the hub file's.
+    pub(crate) stranger: bool,
     pub(crate) body: Value,
 }
 
@@ -152,7 +179,7 @@ pub(crate) fn answer(status: u16, body: &Value) -> Result<EndpointResponse, Http
     Ok(EndpointResponse { status, headers: Vec::new(), body, truncated: false })
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct World {
     pub(crate) shop: Arc<Mutex<Shop>>,
     pub(crate) endpoint: Arc<Mutex<Endpoint>>,
@@ -170,12 +197,20 @@ impl SourceClient for World {
 
 impl EndpointClient for World {
     async fn post(&self, request: EndpointRequest) -> Result<EndpointResponse, HttpError> {
+        let role = self.endpoint.lock().unwrap().role.clone();
+        if let Some(role) = role {
+            return role(&request);
+        }
         let webhook_id = request.headers.iter().find(|(name, _)| name == "webhook-id").unwrap().1.clone();
         let crossdock_core::port::HeaderValue::Plain(webhook_id) = webhook_id else { panic!("an id is no secret") };
         let body = serde_json::from_str(&request.body).unwrap();
         let mut endpoint = self.endpoint.lock().unwrap();
-        let seen = Seen { webhook_id, body };
-        let habit = endpoint.habits.get(seen.message()).cloned().unwrap_or_default();
+        let stranger = request.origin == UrlOrigin::Answer;
+        let seen = Seen { webhook_id, url: request.url.to_string(), stranger, body };
+        let habit = match endpoint.says {
+            Some(says) => says(&seen),
+            None => endpoint.habits.get(seen.message()).cloned().unwrap_or_default(),
+        };
         // Not while the lock is held: a poisoned lock would fail the neighbours too.
         let panics = seen.message() == "order:panic";
         endpoint.seen.push(seen);
@@ -261,9 +296,27 @@ impl Stage {
     }
 
     pub(crate) async fn with_hub(text: &str) -> Self {
-        let start = "2026-03-01T12:00:00Z".parse().unwrap();
-        let clock = TestClock(Arc::new(Mutex::new(start)));
+        let clock = TestClock::new();
         let database = Database::in_memory(Arc::new(clock.clone()), &TestRandom::default()).await.unwrap();
+        Self::of(text, clock, database)
+    }
+
+    /// On a store that takes no object, no parameter and no message with "huge" in it, as it takes none of a gigabyte.
+    pub(crate) async fn without_room(file: &Path) -> Self {
+        let clock = TestClock::new();
+        let database = Database::open(file, Arc::new(clock.clone()), &TestRandom::default()).await.unwrap();
+        let connection = rusqlite::Connection::open(file).unwrap();
+        for (table, column) in [("versions", "body"), ("parameters", "value"), ("messages", "body")] {
+            let trigger = format!(
+                "CREATE TRIGGER no_room_in_{table} BEFORE INSERT ON {table} WHEN instr(NEW.{column}, 'huge')
+                 BEGIN SELECT zeroblob(2000000000); END"
+            );
+            connection.execute_batch(&trigger).unwrap();
+        }
+        Self::of(HUB, clock, database)
+    }
+
+    fn of(text: &str, clock: TestClock, database: Database) -> Self {
         let hub = match hub::load("hub.yaml", text, &|_| None) {
             Ok(loaded) => Arc::new(loaded.hub),
             Err(faults) => panic!("{faults}"),
@@ -300,17 +353,22 @@ impl Stage {
     }
 
     pub(crate) async fn poll(&self) -> Result<PollReport, PollError> {
-        let poller = Poller::new(&*self.home, &self.hub, &self.router, LeaseOwner("test".to_owned()));
+        let poller = Poller::new(&*self.home, &self.hub, &self.router, owner());
         poller.poll(&self.orders()).await
     }
 
     /// One batch through the dispatcher, its entries settled as the loop would.
     pub(crate) async fn dispatch_once(&self) -> usize {
-        let queue = QueueName::Endpoint(self.endpoint());
+        self.dispatch_for(&self.endpoint()).await
+    }
+
+    /// The same for any endpoint of the hub.
+    pub(crate) async fn dispatch_for(&self, endpoint: &EndpointName) -> usize {
+        let queue = QueueName::Endpoint(endpoint.clone());
         let Ok(received) = self.home.queues().receive(&queue, 10, Duration::from_secs(60)).await else { return 0 };
         let receipts: Vec<String> = received.iter().map(|one| one.receipt.clone()).collect();
         let dispatcher = Dispatcher::new(self.home.clone(), self.hub.clone(), self.router.clone());
-        let dispositions = dispatcher.dispatch(&self.endpoint(), received).await;
+        let dispositions = dispatcher.dispatch(endpoint, received).await;
         for (receipt, disposition) in receipts.iter().zip(dispositions) {
             // A call that fails leaves the entry to its visibility.
             let _ = match disposition {
@@ -327,9 +385,11 @@ impl Stage {
         while idle < 8 {
             self.clock.advance(Duration::from_secs(61));
             let stored = self.poll().await.map_or(0, |report| report.stored);
-            let published = publish_stale(&*self.home, &self.router).await.map_or(0, |published| published.accepted);
+            let published = publish_stale(&*self.home, &self.router, &owner(), pending()).await;
+            let published = published.map_or(0, |(published, _)| published.accepted);
+            let fired = timer::fire(&*self.home, &self.hub).await.unwrap_or(0);
             let dispatched = self.dispatch_once().await;
-            idle = if stored == 0 && published == 0 && dispatched == 0 { idle + 1 } else { 0 };
+            idle = if stored == 0 && published == 0 && fired == 0 && dispatched == 0 { idle + 1 } else { 0 };
         }
     }
 

@@ -10,7 +10,7 @@ use super::{
     yaml::{Map, Yaml},
 };
 use crate::{
-    limits::{QUEUE_VISIBILITY, SCHEDULE_UNIT},
+    limits::{DISPATCHER_TIMEOUT, POLLER_TIMEOUT, QUEUE_VISIBILITY, SCHEDULE_UNIT, least_runtime},
     names,
 };
 
@@ -25,6 +25,9 @@ const OLDEST_MESSAGE: u64 = 60 * 60;
 /// minute is the least that EventBridge Scheduler takes, a day the most.
 const LEAST_AGE: Duration = Duration::from_secs(60);
 const MOST_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Seconds that a function may run (`lambda/latest/dg/gettingstarted-limits.html`).
+const MOST_RUNTIME: u64 = 900;
 
 pub(super) fn stack(hub: &Hub, shards: &BTreeMap<u8, Vec<Member<'_>>>) -> (String, usize) {
     let mut resources = Map::default();
@@ -57,20 +60,22 @@ pub(super) fn stack(hub: &Hub, shards: &BTreeMap<u8, Vec<Member<'_>>>) -> (Strin
         .with("AWSTemplateFormatVersion", "2010-09-09")
         .with("Description", format!("Crossdock hub {}: what depends on the hub file", hub.name))
         .with("Metadata", linting())
-        .with("Parameters", parameters())
+        .with("Parameters", parameters(hub))
         .with("Resources", resources);
     (document.document(&[HEAD, "template.yaml nests this stack and gives it its parameters."]), count)
 }
 
 /// What cfn-lint need not say: that the nested files are uploaded by `sam deploy` (W3002), and that a hub without
-/// collections, or without endpoints, uses fewer of the parameters that are the same for every hub (W2001).
+/// collections, or without endpoints, uses fewer of the parameters that are the same for every hub, and that some are
+/// there to be checked (W2001).
 fn linting() -> Map {
     let ignored = Map::default().with("ignore_checks", ["W2001", "W3002"]);
     Map::default().with("cfn-lint", Map::default().with("config", ignored))
 }
 
-/// The same for every hub, so that `template.yaml` need not know what is in it.
-fn parameters() -> Map {
+/// The same for every hub, so that `template.yaml` need not know what is in it. How long the functions run is among them
+/// for its least value alone: CloudFormation refuses a function that would have no time for what the hub file asks of it.
+fn parameters(hub: &Hub) -> Map {
     let text = |about: &str| Map::default().with("Type", "String").with("Description", about);
     let seconds = |default: u64, least: u64, most: u64, about: &str| {
         Map::default()
@@ -107,6 +112,28 @@ fn parameters() -> Map {
             "OldestMessageAlarm",
             seconds(OLDEST_MESSAGE, 60, 14 * 24 * 60 * 60, "Seconds a message may wait before there is an alarm."),
         )
+        .with(
+            "DispatcherTimeout",
+            seconds(
+                DISPATCHER_TIMEOUT.as_secs(),
+                least_runtime(longest(hub.endpoints.values().map(|endpoint| endpoint.timeout))).as_secs(),
+                MOST_RUNTIME,
+                "Seconds the dispatcher may run. Least: the longest timeout of an endpoint, and time around it.",
+            ),
+        )
+        .with(
+            "PollerTimeout",
+            seconds(
+                POLLER_TIMEOUT.as_secs(),
+                least_runtime(longest((!hub.sources.is_empty()).then_some(hub.limits.timeout))).as_secs(),
+                MOST_RUNTIME,
+                "Seconds the poller may run. Least: limits.timeout, and time around it.",
+            ),
+        )
+}
+
+fn longest(timeouts: impl IntoIterator<Item = Duration>) -> Duration {
+    timeouts.into_iter().max().unwrap_or_default()
 }
 
 fn schedule(key: &CollectionKey, way: Way, every: Duration) -> Map {

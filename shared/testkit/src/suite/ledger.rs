@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 
 use crossdock_core::{
-    answer::{Answer, FollowUp, Notification},
-    id::{DeliveryKey, NotificationLevel},
+    answer::{Answer, FollowUp, Notification, Objects},
+    id::{DeliveryKey, NotificationLevel, ObjectKey},
     port::{
-        Attempt, Delivery, DeliveryState, EndpointControl, Ledger, Outbox, Paused, Settled, Settlement, VersionStore,
+        Attempt, Delivery, DeliveryState, EndpointControl, Ledger, Next, Outbox, Paused, Settled, Settlement, Timers,
+        VersionStore, whole,
     },
 };
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::StoreFixture;
+use super::{StoreFixture, pending};
 use crate::build::{
     at, commit, delicate, delivery, delivery_key, endpoint, large, message, message_id, message_type, order, record,
-    settlement,
+    settlement, timer,
 };
 
 const ENDED: [DeliveryState; 4] =
@@ -33,7 +34,7 @@ async fn recorded(fixture: &impl StoreFixture, delivery: Delivery) -> Delivery {
 async fn read(fixture: &impl StoreFixture, key: &DeliveryKey) -> Option<Delivery> {
     let opened = fixture.store().open(&endpoint("alpha"), std::slice::from_ref(key), &[]).await.expect("open");
     assert_eq!(opened.deliveries.len(), 1);
-    opened.deliveries.into_iter().next().flatten()
+    opened.deliveries.into_iter().next().and_then(|read| read.expect("readable"))
 }
 
 async fn control(fixture: &impl StoreFixture, name: &str) -> EndpointControl {
@@ -50,8 +51,8 @@ fn of_route(name: &str, route: &str, round: u32) -> DeliveryKey {
 
 pub async fn nothing_is_known_of_a_first_attempt<F: StoreFixture>(fixture: &F) {
     let opened = fixture.store().open(&endpoint("alpha"), &[delivery_key("m")], &[order("R1")]).await.expect("open");
-    assert_eq!(opened.deliveries, [None]);
-    assert_eq!(opened.heads, [None]);
+    assert_eq!(opened.deliveries, [Ok(None)]);
+    assert_eq!(opened.heads, [Ok(None)]);
     assert_eq!(opened.control, EndpointControl::default());
     let empty = fixture.store().open(&endpoint("alpha"), &[], &[]).await.expect("open");
     assert_eq!((empty.deliveries.len(), empty.heads.len()), (0, 0));
@@ -72,20 +73,26 @@ pub async fn a_delivery_comes_back_whole<F: StoreFixture>(fixture: &F) {
         next_attempt_at: Some(at(20)),
         reason: Some("gone".to_owned()),
         answer: Some(Answer {
+            objects: vec![given(Some(delicate())), given(None)],
+            since: [("my-store/orders/R1".to_owned(), u64::MAX)].into(),
             messages: vec![FollowUp { place: 2, message: message_type("order:booked"), payload: delicate() }],
             parameters: vec![("token".to_owned(), delicate()), ("none".to_owned(), Value::Null)],
             notifications: vec![Notification {
                 level: NotificationLevel::Warn,
                 subject: "slow".to_owned(),
                 description: None,
+                occurrences: 3,
             }],
             events: vec![delicate()],
             summary: Some("done".to_owned()),
             text: Some("<html>".to_owned()),
             truncated: true,
+            delay: Some(30),
+            update_url: Some("/jobs/7".to_owned()),
             faults: vec!["messages[1]: no type".to_owned()],
         }),
         next_round: true,
+        untracked: true,
     };
     let bare = Delivery {
         attempts: Vec::new(),
@@ -94,6 +101,7 @@ pub async fn a_delivery_comes_back_whole<F: StoreFixture>(fixture: &F) {
         answer: None,
         next_attempt_at: None,
         next_round: false,
+        untracked: false,
         ..delivery(delivery_key("bare"), DeliveryState::Suppressed)
     };
     for delivery in [full, bare] {
@@ -111,9 +119,9 @@ pub async fn what_is_opened_comes_in_the_order_asked<F: StoreFixture>(fixture: &
 
     let keys = ["b", "unknown", "a", "b"].map(delivery_key);
     let opened = store.open(&endpoint("alpha"), &keys, &[order("R2"), order("R9"), order("R1")]).await.expect("open");
-    assert_eq!(opened.deliveries, [Some(b.clone()), None, Some(a), Some(b)]);
+    assert_eq!(opened.deliveries, [Some(b.clone()), None, Some(a), Some(b)].map(Ok));
     let heads = [Some(commit(&order("R2"), 1).version.head()), None, Some(commit(&order("R1"), 1).version.head())];
-    assert_eq!(opened.heads, heads);
+    assert_eq!(opened.heads, heads.map(Ok));
 }
 
 pub async fn more_than_a_batch_is_opened<F: StoreFixture>(fixture: &F) {
@@ -122,14 +130,16 @@ pub async fn more_than_a_batch_is_opened<F: StoreFixture>(fixture: &F) {
     let expected: Vec<_> = join_all(settling).await.into_iter().map(Some).collect();
     let objects: Vec<_> = (0..150).map(|n| order(&format!("R{n}"))).collect();
     let opened = fixture.store().open(&endpoint("alpha"), &keys, &objects).await.expect("open");
-    assert_eq!(opened.deliveries, expected);
-    assert_eq!(opened.heads, vec![None; 150]);
+    assert_eq!(whole(opened.deliveries), Ok(expected));
+    assert_eq!(opened.heads, vec![Ok(None); 150]);
 }
 
 pub async fn a_round_changes_until_it_ends<F: StoreFixture>(fixture: &F) {
     for (place, end) in ENDED.into_iter().enumerate() {
         let key = delivery_key(&format!("m{place}"));
-        let mut next = delivery(key.clone(), DeliveryState::Retrying);
+        let mut next = recorded(fixture, delivery(key.clone(), DeliveryState::Waiting)).await;
+        assert_eq!(read(fixture, &key).await, Some(next.clone()));
+        next.state = DeliveryState::Retrying;
         for step in 1..=3_u32 {
             next.attempts.push(Attempt { at: at(step.into()), took_ms: 1, status: None, failure: None });
             next.receives = step;
@@ -167,6 +177,7 @@ pub async fn a_round_that_has_ended_never_changes<F: StoreFixture>(fixture: &F) 
                     parameters: vec![("late".to_owned(), json!(true))],
                     pause: Some(paused("late")),
                     messages: vec![record(message("late"))],
+                    next: Some(Next { timer: timer("late", 5), message: Some(record(message("put off"))) }),
                     delivery: late,
                 },
             )
@@ -176,7 +187,10 @@ pub async fn a_round_that_has_ended_never_changes<F: StoreFixture>(fixture: &F) 
         }
     }
     assert_eq!(control(fixture, "alpha").await, EndpointControl::default(), "nothing of it was written");
-    assert_eq!(store.messages(&[message_id("late")]).await, Ok(vec![None]));
+    let late = store.messages(&[message_id("late"), message_id("put off")]).await.and_then(whole);
+    assert_eq!(late, Ok(vec![None, None]));
+    assert_eq!(read(fixture, &delivery_key("late")).await, None);
+    assert_eq!(store.take(at(99), at(0), at(60), 10).await, Ok(vec![]));
 }
 
 pub async fn of_ends_that_race_exactly_one_is_recorded<F: StoreFixture>(fixture: &F) {
@@ -198,7 +212,7 @@ pub async fn of_ends_that_race_exactly_one_is_recorded<F: StoreFixture>(fixture:
             assert_eq!(answer, Settled::AlreadyEnded(Box::new(stored.clone())));
         }
     }
-    let pending = fixture.store().pending(at(1), 10).await;
+    let pending = pending(fixture.store(), at(1)).await;
     assert_eq!(pending, Ok(vec![record(message(&format!("of {winner}")))]));
 }
 
@@ -210,7 +224,7 @@ pub async fn rounds_and_routes_are_kept_apart<F: StoreFixture>(fixture: &F) {
         expected.push(Some(recorded(fixture, delivery(key.clone(), DeliveryState::Delivered)).await));
     }
     let opened = fixture.store().open(&endpoint("alpha"), &keys, &[]).await.expect("open");
-    assert_eq!(opened.deliveries, expected);
+    assert_eq!(whole(opened.deliveries), Ok(expected));
 }
 
 pub async fn parameters_are_merged_by_name<F: StoreFixture>(fixture: &F) {
@@ -268,8 +282,8 @@ pub async fn messages_are_stored_pending_with_the_outcome<F: StoreFixture>(fixtu
         settle(fixture, Settlement { messages, ..settlement(delivery) }).await,
         Settled::Recorded { new: vec![false, true] }
     );
-    assert_eq!(store.pending(at(1), 10).await, Ok(vec![new.clone()]));
-    let found = store.messages(&[message_id("known"), message_id("new")]).await;
+    assert_eq!(pending(store, at(1)).await, Ok(vec![new.clone()]));
+    let found = store.messages(&[message_id("known"), message_id("new")]).await.and_then(whole);
     assert_eq!(found, Ok(vec![Some(known), Some(new)]), "what was there stays as it was");
 }
 
@@ -320,6 +334,34 @@ pub async fn deliveries_in_a_state_are_latest_first<F: StoreFixture>(fixture: &F
     assert!(!delivered.expect_err("nobody lists these").transient);
 }
 
+pub async fn what_is_tracked_is_tracked_once<F: StoreFixture>(fixture: &F) {
+    let store = fixture.store();
+    let given = |item: Option<Value>| Answer { objects: vec![given(item)], ..Answer::default() };
+    let mut marked = delivery(delivery_key("m"), DeliveryState::Delivered);
+    marked.untracked = true;
+    marked.answer = Some(Answer { since: [("my-store/orders/R1".to_owned(), 7)].into(), ..given(Some(delicate())) });
+    let marked = recorded(fixture, marked).await;
+    assert_eq!(read(fixture, &marked.key).await, Some(marked.clone()));
+
+    let done = given(None);
+    assert_eq!(store.tracked(&marked.key, &done).await, Ok(()));
+    let expected = Delivery { untracked: false, answer: Some(done), ..marked };
+    assert_eq!(read(fixture, &expected.key).await, Some(expected.clone()));
+    // Once the mark is gone, the answer stays as it is.
+    assert_eq!(store.tracked(&expected.key, &given(Some(json!({"late": true})))).await, Ok(()));
+    assert_eq!(read(fixture, &expected.key).await, Some(expected));
+    // Of what nobody knows nothing is made.
+    assert_eq!(store.tracked(&delivery_key("unknown"), &given(None)).await, Ok(()));
+    assert_eq!(read(fixture, &delivery_key("unknown")).await, None);
+}
+
+/// With its object before it is tracked, or with its id after.
+fn given(item: Option<Value>) -> Objects {
+    let ObjectKey { collection, id } = order("R1");
+    let ids = if item.is_none() { vec![id] } else { Vec::new() };
+    Objects { source: collection.source, collection: collection.collection, items: item.into_iter().collect(), ids }
+}
+
 pub async fn large_answers_are_kept<F: StoreFixture>(fixture: &F) {
     let mut big = delivery(delivery_key("m"), DeliveryState::Delivered);
     big.answer = Some(Answer { events: vec![large()], ..Answer::default() });
@@ -348,6 +390,7 @@ macro_rules! ledger_suite {
                 messages_are_stored_pending_with_the_outcome,
                 deliveries_of_a_message_are_all_its_rounds,
                 deliveries_in_a_state_are_latest_first,
+                what_is_tracked_is_tracked_once,
                 large_answers_are_kept,
             ]
         );

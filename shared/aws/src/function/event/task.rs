@@ -18,7 +18,7 @@ pub enum Task {
     /// `{"task": "backfill", "collection": "my-store/orders", "from": "2026-01-01T00:00:00Z"}`, with `until`, `emit` and
     /// `rate` where they are wanted. Only `crossdock backfill` asks for it.
     Backfill(CollectionKey, Backfill),
-    /// `{"task": "publish"}`: messages that were left pending.
+    /// `{"task": "publish"}`: messages that were left pending, and what has waited for its time.
     Publish,
     /// `{"task": "sweep"}`: promises without a delivery.
     Sweep,

@@ -1,8 +1,8 @@
 //! Metrics in the Embedded Metric Format: log lines that CloudWatch makes metrics of
 //! (`AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html`).
 //!
-//! Four metrics, because each costs by the month and by the value of its dimensions: `Deliveries` and `DeadLetters` of
-//! each endpoint, `SourceFailing` and `MissingDeliveries` of the hub. The dimension `hub` is the stack's name: it has one
+//! Five metrics, because each costs by the month and by the value of its dimensions: `Deliveries` and `DeadLetters` of
+//! each endpoint, `SourceFailing`, `MissingDeliveries` and `RefusedMessages` of the hub. The dimension `hub` is the stack's name: it has one
 //! value per stack, so it costs nothing and keeps two stacks of an account apart. Routes, types and the invocation are
 //! properties of the line, which cost nothing and can be searched. Nothing is written where there is nothing to count.
 
@@ -29,6 +29,8 @@ enum Metric {
     /// third in a row.
     SourceFailing,
     MissingDeliveries,
+    /// No dead-letter queue has them, so that no alarm of one tells.
+    RefusedMessages,
 }
 
 impl Metric {
@@ -40,6 +42,7 @@ impl Metric {
                 event.count.filter(|failures| *failures >= PATIENCE).map(|_| Self::SourceFailing)
             }
             EventName::DeliveryMissing => Some(Self::MissingDeliveries),
+            EventName::MessageRefused => Some(Self::RefusedMessages),
             _ => None,
         }
     }
@@ -50,6 +53,7 @@ impl Metric {
             Self::DeadLetters => "DeadLetters",
             Self::SourceFailing => "SourceFailing",
             Self::MissingDeliveries => "MissingDeliveries",
+            Self::RefusedMessages => "RefusedMessages",
         }
     }
 
@@ -209,10 +213,12 @@ mod tests {
             failed.collection = Some("orders".to_owned());
             failed
         };
-        let lines = taken([missing.clone(), missing, failed(1), failed(2), failed(3), failed(4)]);
+        let refused = event(EventName::MessageRefused, None);
+        let lines = taken([missing.clone(), missing, failed(1), failed(2), failed(3), failed(4), refused]);
         assert_eq!(lines.len(), 1);
         assert_eq!(lines[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["hub"]]));
         assert_eq!((&lines[0]["MissingDeliveries"], &lines[0]["SourceFailing"]), (&json!(2), &json!(2)));
+        assert_eq!(lines[0]["RefusedMessages"], json!(1));
         assert_eq!((&lines[0]["endpoints"], &lines[0]["collections"]), (&json!(["mail"]), &json!(["orders"])));
     }
 

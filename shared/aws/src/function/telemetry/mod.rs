@@ -95,7 +95,8 @@ fn tell(event: &HubEvent) {
     }
     match event.event {
         _ if is_detail(event) => line!(Level::DEBUG),
-        EventName::DeliveryDeadLettered
+        EventName::MessageRefused
+        | EventName::DeliveryDeadLettered
         | EventName::DeliveryMissing
         | EventName::EndpointPaused
         | EventName::SourceFailed

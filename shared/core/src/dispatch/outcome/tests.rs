@@ -45,13 +45,19 @@ fn delivery(key: DeliveryKey) -> Delivery {
         reason: None,
         answer: None,
         next_round: false,
+        untracked: false,
     }
 }
 
 fn answer() -> Answer {
     let order =
         |place| FollowUp { place, message: MessageType::new("order:paid").unwrap(), payload: json!({"p": place}) };
-    let note = |level| Notification { level, subject: "stock".to_owned(), description: Some("low".to_owned()) };
+    let note = |level| Notification {
+        level,
+        subject: "stock".to_owned(),
+        description: Some("low".to_owned()),
+        occurrences: 1,
+    };
     Answer {
         messages: vec![order(0), order(4)],
         notifications: vec![note(NotificationLevel::Error), note(NotificationLevel::Error)],
@@ -91,12 +97,29 @@ fn ids_are_the_same_for_the_same_place_and_no_two_are_the_same() {
     assert_eq!(all.iter().collect::<HashSet<_>>().len(), 16);
 }
 
+fn outcome_of(
+    hub: &Hub,
+    route: usize,
+    round: u32,
+    sent: &BTreeMap<&str, &Value>,
+    result: Result<EndpointResponse, HttpError>,
+) -> Outcome {
+    let asked = Asked {
+        endpoint: &hub.endpoints[&hub.routes[route].to],
+        scope: Scope { hub, source: &parent().source },
+        key: &key(route, round),
+        sent,
+        secrets: &BTreeMap::new(),
+        current: &BTreeMap::new(),
+    };
+    Outcome::of(result, &asked, Timestamp::UNIX_EPOCH)
+}
+
 fn outcome(route: usize, round: u32, sent: &Value, status: u16, body: &str) -> Outcome {
     let hub = hub();
     let sent = sent.as_object().unwrap().iter().map(|(name, value)| (name.as_str(), value)).collect();
     let response = EndpointResponse { status, headers: Vec::new(), body: body.as_bytes().to_vec(), truncated: false };
-    let endpoint = &hub.endpoints[&hub.routes[route].to];
-    Outcome::of(Ok(response), endpoint, &key(route, round), &sent, Timestamp::UNIX_EPOCH)
+    outcome_of(&hub, route, round, &sent, Ok(response))
 }
 
 fn check_206(round: u32, sent: &Value, body: &str, expected: Result<(), &str>) {
@@ -148,9 +171,8 @@ fn the_endpoints_terms_are_heeded() {
 #[test]
 fn without_an_answer_the_attempt_failed() {
     let hub = hub();
-    let endpoint = &hub.endpoints[&hub.routes[0].to];
     let refused = Err(HttpError::Refused("10.0.0.1:80".to_owned()));
-    let found = Outcome::of(refused, endpoint, &key(0, 1), &BTreeMap::new(), Timestamp::UNIX_EPOCH);
+    let found = outcome_of(&hub, 0, 1, &BTreeMap::new(), refused);
     let why = "connection refused by 10.0.0.1:80".to_owned();
     assert_eq!(found.verdict, Verdict::Failed { why, retry_after: None });
     assert_eq!((found.status, found.answer), (None, None));
@@ -160,4 +182,33 @@ fn without_an_answer_the_attempt_failed() {
 fn a_paused_endpoint_is_looked_at_less_and_less() {
     let wait = |seconds| paused_wait(Timestamp::UNIX_EPOCH, Timestamp::from_second(seconds).unwrap()).as_secs();
     assert_eq!([-5, 0, 3599, 3600, 1_000_000].map(wait), [60, 60, 60, 1800, 1800]);
+}
+
+/// Some endpoints answer with all parameters they were sent.
+#[test]
+fn a_secret_parameter_is_not_written_back() {
+    let hub = hub();
+    let (page, secret) = (json!(1), json!("hush"));
+    let sent = BTreeMap::from([("page", &page), ("key", &secret)]);
+    let secrets = BTreeMap::from([("key", secret.clone())]);
+    let check = |body: &str, again: bool, written: &[(&str, Value)]| {
+        let response =
+            EndpointResponse { status: 206, headers: Vec::new(), body: body.as_bytes().to_vec(), truncated: false };
+        let asked = Asked {
+            endpoint: &hub.endpoints[&hub.routes[0].to],
+            scope: Scope { hub: &hub, source: &parent().source },
+            key: &key(0, 1),
+            sent: &sent,
+            secrets: &secrets,
+            current: &BTreeMap::new(),
+        };
+        let found = Outcome::of(Ok(response), &asked, Timestamp::UNIX_EPOCH);
+        assert_eq!(found.verdict == Verdict::AskAgain, again, "{body}");
+        let answer = found.answer.unwrap();
+        assert!(!serde_json::to_string(&answer).unwrap().contains("hush"), "{body}");
+        let expected: Vec<_> = written.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        assert_eq!(answer.parameters, expected, "{body}");
+    };
+    check(r#"{"parameters": {"page": 2, "key": "hush"}}"#, true, &[("page", json!(2))]);
+    check(r#"{"parameters": [{"name": "key", "value": "other"}]}"#, false, &[]);
 }

@@ -11,9 +11,9 @@ use crate::{
     hub::{
         alternatives::RetriesPart,
         decode::{At, AtLeastOne},
-        description::EndpointPart,
+        description::{EndpointPart, SigningPart},
         fault::Report,
-        model::Endpoint,
+        model::{Endpoint, Signing},
         tree::Key,
     },
     id::EndpointName,
@@ -59,6 +59,8 @@ pub(super) fn endpoint(
         url: part.url.clone()?.0,
         headers,
         token: part.token.clone().and_then(|token| token.secret),
+        format: part.format.unwrap_or_default(),
+        signing: part.signing.as_ref().map(signing).unwrap_or_default(),
         retries,
         concurrency,
         timeout,
@@ -67,6 +69,11 @@ pub(super) fn endpoint(
         drain: part.drain.is_some_and(|flag| flag.0),
     };
     Some((name, endpoint))
+}
+
+fn signing(part: &SigningPart) -> Signing {
+    let secrets = part.secrets.as_ref().map(|AtLeastOne(secrets)| secrets.clone()).unwrap_or_default();
+    Signing { schemes: part.scheme.unwrap_or_default(), secrets }
 }
 
 fn policy(retries: &At<RetriesPart>, report: &mut Report) -> RetryPolicy {

@@ -3,6 +3,7 @@
 //! Works on whatever could be read, so that a reference to an unknown endpoint is found although the same route has a
 //! misspelt key. The result is only of use when the report stayed clean.
 
+mod aliases;
 mod endpoint;
 mod http;
 mod request;
@@ -13,6 +14,7 @@ mod words;
 
 use std::{ops::RangeInclusive, str::FromStr, time::Duration};
 
+use self::words::Words;
 use super::{
     alternatives::TermPart,
     decode::At,
@@ -40,14 +42,16 @@ pub(super) fn resolve(root: &Node, file: &HubFile, report: &mut Report) -> Optio
     let retention = retention(file.retention.as_ref(), report);
     let networks = http::networks(file.networks.as_deref().unwrap_or_default(), report);
     let sources = file.sources.clone().unwrap_or_default();
-    let sources = sources.0.iter().filter_map(|(key, part)| source::source(key, part.as_ref()?, report)).collect();
+    let sources = sources.0.iter().filter_map(|(key, part)| source::source(key, &part.as_ref()?.0, report)).collect();
     let endpoints = file.endpoints.clone().unwrap_or_default();
     let resolved = endpoints
         .0
         .iter()
         .filter_map(|(key, part)| endpoint::endpoint(key, part.as_ref()?, limits.timeout, report))
         .collect();
-    let routes = route::routes(root, file, report);
+    let words = Words::of(root);
+    let aliases = aliases::aliases(file.aliases.as_ref(), &words, report);
+    let routes = route::routes(root, file, &words, &aliases, report);
     let hash = crate::id::ContentHash::of(canonical(&root.to_json(), &[]).as_bytes());
     Some(Hub {
         name: file.hub.clone()?,
@@ -58,6 +62,7 @@ pub(super) fn resolve(root: &Node, file: &HubFile, report: &mut Report) -> Optio
         sources,
         endpoints: resolved,
         routes,
+        aliases,
     })
 }
 

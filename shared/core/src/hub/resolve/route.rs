@@ -2,22 +2,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::words::Words;
+use super::{MONTH, SHORTEST_TERM, aliases, within, words::Words};
 use crate::{
     hub::{
-        alternatives::Pattern,
+        alternatives::{ParameterPart, Pattern},
         decode::{At, AtLeastOne},
-        description::{FilterPart, HubFile, RoutePart},
+        description::{FilterPart, HubFile, OncePerPart, RoutePart},
         fault::{Place, Report, did_you_mean, one_of},
-        model::Route,
+        model::{OncePer, Parameter, Route},
         tree::{Content, Entry, Node},
+        values::Span,
     },
-    id::EndpointName,
+    id::{EndpointName, MessageType},
+    json::FieldPath,
     pattern::{self, EventPattern, FaultAt, Filter, MOST_WILDCARDS, PatternFault, TypePattern},
 };
 
-pub(super) fn routes(root: &Node, file: &HubFile, report: &mut Report) -> Vec<Route> {
-    let words = Words::of(root);
+pub(super) fn routes(
+    root: &Node,
+    file: &HubFile,
+    words: &Words<'_>,
+    aliases: &BTreeMap<MessageType, MessageType>,
+    report: &mut Report,
+) -> Vec<Route> {
     let endpoints = file.endpoints.as_ref().map(|endpoints| endpoints.names().collect::<Vec<_>>());
     // Endpoints that could not be read at all are one fault, not one of every route.
     let endpoints = if root.get("endpoints").is_some() { endpoints } else { Some(Vec::new()) };
@@ -52,7 +59,7 @@ pub(super) fn routes(root: &Node, file: &HubFile, report: &mut Report) -> Vec<Ro
                 report.suggest(&to.place, message, did_you_mean(&to.value, endpoints.iter().copied()));
             }
         }
-        let Some(mut route) = route(place, part, &words, report) else { continue };
+        let Some(mut route) = route(place, part, words, aliases, report) else { continue };
         route.enabled &= !draining.contains(route.to.as_str());
         if route.pattern.uses_wildcard() {
             wildcards.push(place);
@@ -75,10 +82,17 @@ pub(super) fn routes(root: &Node, file: &HubFile, report: &mut Report) -> Vec<Ro
     routes
 }
 
-fn route(place: &Place, part: &RoutePart, words: &Words, report: &mut Report) -> Option<Route> {
+fn route(
+    place: &Place,
+    part: &RoutePart,
+    words: &Words<'_>,
+    aliases: &BTreeMap<MessageType, MessageType>,
+    report: &mut Report,
+) -> Option<Route> {
     let messages: Option<Vec<TypePattern>> = part.messages.as_ref().map(|AtLeastOne(messages)| {
         messages.iter().for_each(|message| words.look(message, report));
-        messages.iter().map(|message| message.value.clone()).collect()
+        messages.iter().for_each(|message| aliases::look(message, aliases, report));
+        messages.iter().map(|message| aliases::canonical(&message.value, aliases)).collect()
     });
     // Each was a fault of its own already.
     let messages = messages.filter(|messages| !messages.is_empty());
@@ -93,21 +107,49 @@ fn route(place: &Place, part: &RoutePart, words: &Words, report: &mut Report) ->
         None => filtered(place, part, messages.as_deref(), words, report),
     };
     let parameters = part.parameters.clone().unwrap_or_default();
+    let once_per = part.once_per.as_ref().map(|part| once_per(part, words, report));
     Some(Route {
         name: part.name.clone()?.value,
         enabled: part.enabled.is_none_or(|flag| flag.0),
         pattern: pattern?,
         to: EndpointName::new(&part.to.as_ref()?.value).ok()?,
         path: part.path.clone().unwrap_or_default().0,
-        parameters: parameters.0.into_iter().filter_map(|(key, value)| Some((key.text, value?.0))).collect(),
+        parameters: parameters.0.into_iter().filter_map(|(key, value)| Some((key.text, parameter(value?)))).collect(),
+        once_per,
     })
+}
+
+fn parameter(part: ParameterPart) -> Parameter {
+    match part {
+        ParameterPart::Value(value) => Parameter::Value(value),
+        ParameterPart::Secret(secret) => Parameter::Secret(secret),
+    }
+}
+
+fn once_per(part: &OncePerPart, words: &Words<'_>, report: &mut Report) -> OncePer {
+    let mut keys: Vec<FieldPath> = Vec::new();
+    for At { place, value, shown } in part.keys.iter().flat_map(|AtLeastOne(keys)| keys) {
+        // No key of a collection has a dot in its name.
+        let path = if value.contains('.') { value.clone() } else { format!("keys.{value}") };
+        let at = At { place: place.clone(), value: path, shown: shown.clone() };
+        if !words.check(&at, report) {
+            continue;
+        }
+        match at.value.parse() {
+            Ok(path) if keys.contains(&path) => report.fault(place, format!("{shown} is here twice")),
+            Ok(path) => keys.push(path),
+            Err(_) => {}
+        }
+    }
+    let window = within(part.window.as_ref(), SHORTEST_TERM..=Span::LONGEST, report);
+    OncePer { keys, window: window.unwrap_or(MONTH) }
 }
 
 fn filtered(
     place: &Place,
     part: &RoutePart,
     messages: Option<&[TypePattern]>,
-    words: &Words,
+    words: &Words<'_>,
     report: &mut Report,
 ) -> Option<EventPattern> {
     let parts = part.filters.as_ref().map(|filters| filters.value.as_slice()).unwrap_or_default();

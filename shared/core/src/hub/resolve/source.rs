@@ -47,7 +47,8 @@ pub(super) fn source(key: &tree::Key, part: &SourcePart, report: &mut Report) ->
         collections.0.iter().filter_map(|(key, part)| collection(name.as_ref(), key, part.as_ref()?, report)).collect();
     let push = part.push.clone().and_then(|push| push.secret);
     if part.collections.is_none() && part.push.is_none() {
-        report.note(&key.place, "this source is neither polled nor pushes", None);
+        let meant = part.preset.map(|_| "name those of the preset's `collections` that are to be polled".to_owned());
+        report.note(&key.place, "this source is neither polled nor pushes", meant);
     }
     let name = name?;
     let follow_redirects = part.follow_redirects.is_some_and(|flag| flag.0);

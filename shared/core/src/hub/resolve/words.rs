@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The fields of a message (`docs/contract.md` §2).
-const ROOTS: [&str; 14] = [
+const ROOTS: [&str; 15] = [
     "message_id",
     "message",
     "hub",
@@ -21,6 +21,7 @@ const ROOTS: [&str; 14] = [
     "created_at",
     "trace_id",
     "parent_id",
+    "parent_route",
     "hops",
     "object",
     "keys",
@@ -29,6 +30,11 @@ const ROOTS: [&str; 14] = [
     "changes",
     "routes",
 ];
+
+/// What becomes of an object.
+const EVENTS: [&str; 3] = ["new", "updated", "deleted"];
+/// Of notifications.
+const LEVELS: [&str; 3] = ["info", "warn", "error"];
 
 /// Taken from the tree, so that a collection with a fault still counts.
 pub(super) struct Words<'a> {
@@ -46,11 +52,24 @@ impl<'a> Words<'a> {
                 values(collection.get("children")).for_each(|child| words.add(child));
             }
         }
-        for object in &words.types {
-            words.messages.extend(["new", "updated", "deleted"].map(|event| format!("{object}:{event}")));
+        if let Some(Content::Map(aliases)) = root.get("aliases").map(|aliases| &aliases.content) {
+            let both = aliases.iter().flat_map(|alias| [Some(alias.key.text.as_str()), alias.value.text()]);
+            words.messages.extend(both.flatten().map(str::to_owned));
         }
-        words.messages.extend(["info", "warn", "error"].map(|level| format!("notification:{level}")));
+        for object in &words.types {
+            words.messages.extend(EVENTS.map(|event| format!("{object}:{event}")));
+        }
+        words.messages.extend(LEVELS.map(|level| format!("notification:{level}")));
         words
+    }
+
+    /// Whether the hub itself gives messages of this type, without any rule.
+    pub(super) fn gives(&self, message: &str) -> bool {
+        match message.split_once(':') {
+            Some(("notification", level)) => LEVELS.contains(&level),
+            Some((object, event)) => EVENTS.contains(&event) && self.types.contains(object),
+            None => false,
+        }
     }
 
     fn add(&mut self, collection: &'a Node) {

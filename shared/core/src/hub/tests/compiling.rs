@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use super::{lookup, testdata};
-use crate::hub::{compile, load, load_compiled, load_outline};
+use crate::hub::{Parameter, compile, load, load_compiled, load_outline};
 
 #[test]
 fn a_compiled_hub_is_the_hub_of_its_file() {
@@ -46,9 +46,10 @@ fn nothing_of_a_spelling_is_lost_and_nothing_is_expanded_twice() {
     let order: Vec<&str> = source.collections.iter().map(|collection| collection.key.collection.as_str()).collect();
     assert_eq!(order, ["z", "a"]);
     let parameters = &hub.routes[0].parameters;
-    assert_eq!(parameters["trap"], lookup("TRAP").unwrap());
-    assert_eq!(parameters["literal"], "${HOPS}");
-    assert_eq!(parameters["big"].to_string(), "12345678901234567890.10");
+    let text = |text: &str| Parameter::Value(text.into());
+    assert_eq!(parameters["trap"], text(&lookup("TRAP").unwrap()));
+    assert_eq!(parameters["literal"], text("${HOPS}"));
+    assert_eq!(format!("{:?}", parameters["big"]), "Value(Number(12345678901234567890.10))");
     assert_eq!((hub.limits.hops, hub.endpoints.values().next().unwrap().concurrency), (2, 7));
 }
 

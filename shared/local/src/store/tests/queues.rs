@@ -2,13 +2,13 @@ use std::time::Duration;
 
 use crossdock_core::{
     message::Carried,
-    port::{Bus, Entry, Outbox, PublishError, QueueBody, QueueName, Queues},
+    port::{Bus, Entry, Outbox, PublishError, QueueBody, QueueCounts, QueueName, Queues},
 };
 use crossdock_testkit::build::{at, delicate, endpoint, entry, message, record};
 use futures_util::{FutureExt, future::join_all};
 
 use super::suites::Fixture;
-use crate::store::{LocalBus, QueueCounts};
+use crate::store::LocalBus;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -230,7 +230,7 @@ async fn a_copy_reads_the_same_whether_its_message_is_stored_or_not() {
     assert_eq!(bus.publish(std::slice::from_ref(&message)).await, [Ok(())]);
 
     let message = Carried::of(&message).unwrap();
-    let expected = QueueBody { route: "book-2_x".parse().unwrap(), round: 1, message };
+    let expected = QueueBody { route: "book-2_x".parse().unwrap(), round: 1, message, remote: None };
     let received = fixture.queues.receive(&alpha(), 10, MINUTE).await.unwrap();
     assert_eq!(received.len(), 2);
     for entry in received {

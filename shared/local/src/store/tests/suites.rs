@@ -101,6 +101,9 @@ macro_rules! suites {
             mod collections {
                 crossdock_testkit::collections_suite!(super::super::Fixture::$home());
             }
+            mod jobs {
+                crossdock_testkit::jobs_suite!(super::super::Fixture::$home());
+            }
             mod outbox {
                 crossdock_testkit::outbox_suite!(super::super::Fixture::$home());
             }
@@ -109,6 +112,15 @@ macro_rules! suites {
             }
             mod ledger {
                 crossdock_testkit::ledger_suite!(super::super::Fixture::$home());
+            }
+            mod claims {
+                crossdock_testkit::claims_suite!(super::super::Fixture::$home());
+            }
+            mod signing {
+                crossdock_testkit::signing_suite!(super::super::Fixture::$home());
+            }
+            mod timers {
+                crossdock_testkit::timers_suite!(super::super::Fixture::$home());
             }
             mod queues {
                 crossdock_testkit::queues_suite!(super::super::Fixture::$home());

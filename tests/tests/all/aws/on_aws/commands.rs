@@ -91,6 +91,11 @@ async fn endpoints_are_paused_and_a_push_is_sent() {
     endpoints.until("the confirmation", |_| endpoints.seen_at("/confirm").first().cloned()).await;
     let waits = async || operated.says(&["endpoint", "list"]).await.contains("accounting  1 waiting").then_some(());
     until("what has to wait", waits).await;
+    contains(
+        &operated.refuses(&["endpoint", "drained", "accounting"]).await,
+        &["should not go yet: new messages go to it"],
+    );
+    contains(&operated.says(&["endpoint", "drained", "leaving"]).await, &["leaving is empty"]);
     assert!(endpoints.seen_at("/book").is_empty());
     contains(&operated.says(&["endpoint", "resume", "accounting"]).await, &["accounting goes on"]);
     assert!(!operated.says(&["endpoint", "list"]).await.contains("paused"));
@@ -174,8 +179,12 @@ async fn an_operator_needs_what_is_written_of_each_command() {
     called("poll --dry-run", &["poll", ORDERS, "--dry-run"]).await;
     called("send", &["send", "message.json", "--source", "my-store"]).await;
     called("endpoint list", &["endpoint", "list"]).await;
+    called("endpoint drained", &["endpoint", "drained", "leaving"]).await;
     called("endpoint pause", &["endpoint", "pause", "email"]).await;
     called("endpoint resume", &["endpoint", "resume", "email"]).await;
+    called("secret list", &["secret", "list"]).await;
+    called("secret show", &["secret", "show", "email"]).await;
+    called("secret rotate", &["secret", "rotate", "email"]).await;
     assert_eq!(told, found, "infra/iam.md (left), and what the commands called");
 }
 

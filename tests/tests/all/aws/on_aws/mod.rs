@@ -3,7 +3,9 @@
 mod alarms;
 mod changes;
 mod commands;
+mod conversation;
 mod emulated;
+mod limits;
 mod operated;
 mod orders;
 mod permissions;
@@ -14,3 +16,4 @@ mod scene;
 mod schedules;
 mod town;
 mod trouble;
+mod waiting;

@@ -43,6 +43,7 @@ sources:
 endpoints:
   accounting: {url: "${ENDPOINTS_URL}", retries: [1s]}
   email: {url: "${ENDPOINTS_URL}", retries: [1s]}
+  leaving: {url: "${ENDPOINTS_URL}", drain: true}
 routes:
   - {name: book, messages: ["order:*"], to: accounting, path: /book}
   - {name: confirm, messages: ["order:new"], to: email, path: /confirm}

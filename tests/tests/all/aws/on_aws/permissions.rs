@@ -68,6 +68,7 @@ fn answer(request: &Request) -> Reply {
             Reply::json(200, &json!({"messages": said, "parameters": {"token": "t1"}}))
         }
         "word:again" if !again => Reply::json(206, &json!({"parameters": {"page": 2}})),
+        "word:later" if !again => Reply::json(200, &json!({"delay": 1})),
         "word:dead" => Reply::status(503),
         _ => Reply::status(200),
     }
@@ -120,7 +121,7 @@ routes:
     }
     let url = format!("{}/push/shop", hub.cloud.function_url(&hub.function("ingest")).await);
     let mut ids = Vec::new();
-    for word in ["again", "dead", "lost"] {
+    for word in ["again", "dead", "lost", "later"] {
         let body = json!({"message": format!("word:{word}"), "payload": {}});
         let response = call("POST", &url).bearer("secret").header("idempotency-key", word).json(&body).send().await;
         assert_eq!(response.status, 202, "{response:?}");

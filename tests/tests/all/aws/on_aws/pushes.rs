@@ -1,12 +1,18 @@
 //! Pushes through the Function URL: what is accepted is stored, published and delivered, whatever dies.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::{
-    aws::{cloud::until, deployed::Deployed},
+    aws::{
+        cloud::{until, within},
+        deployed::Deployed,
+    },
     support::{
         Bench, Reply, Server,
         client::{Call, Response, call},
+        setting,
     },
 };
 
@@ -18,7 +24,7 @@ struct Scenery {
     endpoint: Server,
 }
 
-async fn scenery() -> Scenery {
+async fn scenery(name: &str) -> Scenery {
     let endpoint = Server::start(|_| Reply::status(200)).await;
     let file = format!(
         r#"
@@ -36,8 +42,8 @@ routes:
 "#,
         endpoint.url(),
     );
-    let hub = Deployed::new("pushes", Bench::empty(), &file).await;
-    hub.cloud.put_secret("/pushes/shop-token", TOKEN).await;
+    let hub = Deployed::new(name, Bench::empty(), &file).await;
+    hub.cloud.put_secret(&format!("/{name}/shop-token"), TOKEN).await;
     let url = hub.cloud.function_url(&hub.function("ingest")).await;
     Scenery { hub, url, endpoint }
 }
@@ -59,7 +65,7 @@ fn said(text: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_push_is_stored_published_and_delivered_whatever_dies() {
-    let scenery = scenery().await;
+    let scenery = scenery("pushes").await;
     let (hub, endpoint) = (&scenery.hub, &scenery.endpoint);
     let first = ids(&scenery.push(&said("fjäll")).send().await);
     let request = endpoint.until("the message", |seen| seen.first().cloned()).await;
@@ -118,4 +124,27 @@ async fn a_push_is_stored_published_and_delivered_whatever_dies() {
     };
     until(&format!("both messages, after {response:?}"), arrived).await;
     assert_eq!(endpoint.seen().len(), 4);
+}
+
+/// Nothing is deployed. An environment that begins reads the new secret; one that runs does within five minutes, which
+/// `CROSSDOCK_LONG=1` waits for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_changed_without_a_deployment() {
+    let scenery = scenery("rotating").await;
+    let (hub, ingest) = (&scenery.hub, scenery.hub.function("ingest"));
+    let answers = async |token: &str| {
+        let pushed = call("POST", format!("{}/push/shop", scenery.url)).bearer(token).json(&said("hello"));
+        pushed.send().await.status
+    };
+    assert_eq!(answers(TOKEN).await, 202);
+    hub.cloud.put_secret("/rotating/shop-token", "the-next-token").await;
+    if setting("CROSSDOCK_LONG").is_some() {
+        let taken = async || (answers("the-next-token").await == 202).then_some(());
+        within(Duration::from_secs(600), taken).await.expect("the next token is taken by the function that runs");
+    } else {
+        // As AWS begins new environments, whenever it likes.
+        hub.cloud.set_variables(&ingest, &[("CROSSDOCK_LOG", Some("warn"))]).await;
+        assert_eq!(answers("the-next-token").await, 202);
+    }
+    assert_eq!(answers(TOKEN).await, 401);
 }

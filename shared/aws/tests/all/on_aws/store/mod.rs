@@ -10,11 +10,23 @@ mod versions {
 mod collections {
     crossdock_testkit::collections_suite!(crate::support::Fixture::new());
 }
+mod jobs {
+    crossdock_testkit::jobs_suite!(crate::support::Fixture::new());
+}
 mod outbox {
     crossdock_testkit::outbox_suite!(crate::support::Fixture::new());
 }
 mod wants {
     crossdock_testkit::wants_suite!(crate::support::Fixture::new());
+}
+mod claims {
+    crossdock_testkit::claims_suite!(crate::support::Fixture::new());
+}
+mod signing {
+    crossdock_testkit::signing_suite!(crate::support::Fixture::new());
+}
+mod timers {
+    crossdock_testkit::timers_suite!(crate::support::Fixture::new());
 }
 mod ledger {
     crossdock_testkit::ledger_suite!(crate::support::Fixture::new());

@@ -1,6 +1,8 @@
 //! What one thing takes: how many calls, and who of several processes is the first.
 
-use crossdock_core::port::{Collections, DeliveryState, LeaseOwner, Ledger, Outbox, VersionStore};
+use crossdock_core::port::{
+    Collections, DeliveryState, Generations, LeaseOwner, Ledger, Outbox, Signing, VersionStore, whole,
+};
 use crossdock_core::version::ObjectCommit;
 use crossdock_testkit::build::{
     at, collection, commit, delivery, delivery_key, endpoint, message, message_about, message_id, order, record,
@@ -25,7 +27,7 @@ async fn calls_are_as_few_as_can_be() {
     check("a new object with a message", &["TransactWriteItems"]);
 
     let page: Vec<_> = (0..100).map(|n| order(&format!("R{n}"))).collect();
-    store.heads(&page).await.unwrap();
+    store.heads(&page).await.and_then(whole).unwrap();
     check("the heads of a page", &["BatchGetItem"]);
 
     let owner = LeaseOwner("one".to_owned());
@@ -56,11 +58,27 @@ async fn calls_are_as_few_as_can_be() {
     store.epoch().await.unwrap();
     store.epoch().await.unwrap();
     check("the epoch, twice", &["GetItem", "PutItem"]);
-    store.heads(&[]).await.unwrap();
-    store.messages(&[]).await.unwrap();
+    store.signing_key().await.unwrap();
+    store.signing_key().await.unwrap();
+    check("the key to sign with, twice", &["GetItem", "PutItem"]);
+    let (first, second) = (Generations::default(), Generations { newest: 2, previous_until: None });
+    store.rotate(&endpoint("alpha"), first, second).await.unwrap();
+    check("a rotation", &["UpdateItem"]);
+    store.heads(&[]).await.and_then(whole).unwrap();
+    store.messages(&[]).await.and_then(whole).unwrap();
     store.published(&[]).await.unwrap();
     store.flush().await.unwrap();
     check("nothing", &[]);
+}
+
+#[tokio::test]
+async fn all_processes_have_one_key() {
+    let fixture = Fixture::new().await;
+    let stores: Vec<_> = (0..8).map(|seed| fixture.beside(seed)).collect();
+    let keys = join_all(stores.iter().map(Signing::signing_key)).await;
+    let keys: Vec<Vec<u8>> = keys.into_iter().map(|key| key.unwrap().expose().to_vec()).collect();
+    assert!(keys.iter().all(|key| *key == keys[0]));
+    assert_eq!(fixture.beside(99).signing_key().await.unwrap().expose(), keys[0]);
 }
 
 #[tokio::test]
@@ -78,7 +96,7 @@ async fn all_processes_have_one_epoch() {
 async fn without_a_table_every_call_fails() {
     let fixture = Fixture::new().await;
     fixture.client.delete_table().table_name(crate::support::TABLE).send().await.unwrap();
-    let error = fixture.store.heads(&[order("R1")]).await.unwrap_err();
+    let error = fixture.store.heads(&[order("R1")]).await.and_then(whole).unwrap_err();
     assert_eq!(error.what, "dynamodb:BatchGetItem: ResourceNotFoundException");
     let answers = fixture.store.commit(vec![commit(&order("R1"), 1), commit(&order("R2"), 1)]).await;
     assert!(answers.iter().all(Result::is_err), "{answers:?}");

@@ -1,0 +1,235 @@
+use expect_test::{Expect, expect};
+
+use super::*;
+use crate::hub::compile;
+
+fn endpoint() -> Entry {
+    Entry { block: vec!["new: {url: http://new.test}".to_owned()], flow: "new: {url: http://new.test}".to_owned() }
+}
+
+fn route() -> Entry {
+    Entry {
+        block: vec!["- name: fresh".to_owned(), "  messages: [\"*\"]".to_owned(), "  to: new".to_owned()],
+        flow: r#"{name: fresh, messages: ["*"], to: new}"#.to_owned(),
+    }
+}
+
+fn added(text: &str) -> String {
+    let new = add(text, &endpoint(), &[route()]).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let compiled =
+        |text: &str| compile("hub.yaml", text, &|_| None).unwrap_or_else(|faults| panic!("{faults}\n{text}"));
+    let (old_hub, new_hub) = (compiled(text), compiled(&new));
+    assert!(only_adds(&old_hub.text, &new_hub.text, "new", 1), "{new}");
+    assert_eq!(new_hub.loaded.hub.routes.last().unwrap().name.as_str(), "fresh");
+    // Nothing that was there has gone, but for empty brackets.
+    let is_emptied = |line: &str| ["[]", "{}", "{ }", "[ ]"].iter().any(|nothing| line.contains(nothing));
+    let kept: Vec<&str> = text.lines().filter(|line| !is_emptied(line)).collect();
+    let mut lines = new.lines();
+    for line in kept {
+        // Without the bracket that something was put before.
+        let line = line.trim_end_matches([' ', '}', ']']);
+        assert!(
+            lines.any(|found| found.contains(line.split('#').next().unwrap_or(line).trim_end_matches([' ', '}', ']']))),
+            "{line:?} has gone from\n{new}"
+        );
+    }
+    new
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as expect! gives it")]
+fn check(text: &str, expected: Expect) {
+    expected.assert_eq(&added(text));
+}
+
+#[test]
+fn blocks_grow_at_their_end() {
+    check(
+        "\
+# The shop's hub.
+hub: shop   # its name
+
+endpoints:
+  # Books.
+  old: {url: http://old.test} # since 2019
+  other:
+    url: http://other.test
+
+    # headers: {x: y}
+  # third: {url: http://third.test}
+
+# What goes where.
+routes:
+    - {name: a, messages: ['*'], to: old}
+    -   name: b
+        messages: ['*']
+        to: other
+
+# The end.
+",
+        expect![[r#"
+            # The shop's hub.
+            hub: shop   # its name
+
+            endpoints:
+              # Books.
+              old: {url: http://old.test} # since 2019
+              other:
+                url: http://other.test
+
+                # headers: {x: y}
+              # third: {url: http://third.test}
+              new: {url: http://new.test}
+
+            # What goes where.
+            routes:
+                - {name: a, messages: ['*'], to: old}
+                -   name: b
+                    messages: ['*']
+                    to: other
+                - name: fresh
+                  messages: ["*"]
+                  to: new
+
+            # The end.
+        "#]],
+    );
+}
+
+#[test]
+fn routes_may_come_first_and_not_be_indented() {
+    check(
+        "routes:\n- name: a\n  messages: ['*']\n  to: old\n# Below.\nhub: shop\nendpoints:\n old:\n  url: http://old.test",
+        expect![[r#"
+            routes:
+            - name: a
+              messages: ['*']
+              to: old
+            - name: fresh
+              messages: ["*"]
+              to: new
+            # Below.
+            hub: shop
+            endpoints:
+             old:
+              url: http://old.test
+             new: {url: http://new.test}
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_missing_comes_at_the_end() {
+    check(
+        "hub: shop",
+        expect![[r#"
+            hub: shop
+
+            endpoints:
+              new: {url: http://new.test}
+
+            routes:
+              - name: fresh
+                messages: ["*"]
+                to: new
+        "#]],
+    );
+    check(
+        "---\nendpoints: {old: {url: http://old.test}} # one\nhub: shop # last\n...\n",
+        expect![[r#"
+            ---
+            endpoints: {old: {url: http://old.test}, new: {url: http://new.test}} # one
+            hub: shop # last
+
+            routes:
+              - name: fresh
+                messages: ["*"]
+                to: new
+            ...
+        "#]],
+    );
+}
+
+#[test]
+fn nothing_becomes_a_block() {
+    let expected = expect![[r#"
+        hub: shop
+        endpoints: # none yet
+          new: {url: http://new.test}
+        routes:
+          - name: fresh
+            messages: ["*"]
+            to: new
+    "#]];
+    for (endpoints, routes) in [("{ } # none yet", "[]"), ("{}   # none yet", "[ ]")] {
+        expected.assert_eq(&added(&format!("hub: shop\nendpoints: {endpoints}\nroutes: {routes}\n")));
+    }
+}
+
+#[test]
+fn brackets_stay_brackets() {
+    check(
+        "hub: shop\nendpoints: {\n  old: {url: http://old.test},\n  }\nroutes: [\n  {name: a, messages: ['*'], to: old} # [\n  ]\n",
+        expect![[r#"
+            hub: shop
+            endpoints: {
+              old: {url: http://old.test}, new: {url: http://new.test},
+              }
+            routes: [
+              {name: a, messages: ['*'], to: old}, {name: fresh, messages: ["*"], to: new} # [
+              ]
+        "#]],
+    );
+}
+
+#[test]
+fn ends_of_lines_stay_what_they_are() {
+    let text = "hub: shop\r\nendpoints:\r\n  old: {url: http://old.test}\r\nroutes:\r\n  - {name: a, messages: ['*'], to: old}";
+    let new = added(text);
+    assert_eq!(new.matches("\r\n").count(), new.matches('\n').count());
+    assert_eq!(new.lines().count(), 9);
+    assert!(added(&format!("\u{feff}{text}")).starts_with("\u{feff}hub: shop\r\n"));
+}
+
+#[test]
+fn characters_are_no_bytes() {
+    let new = added(
+        "hub: shop\nendpoints: {\"old\": {url: http://old.test, headers: {x: x}}} # 🚲 }}\nroutes:\n  - {name: a, messages: ['*'], to: old, parameters: {x: '東京'}}\n  # äöü\n",
+    );
+    assert!(new.contains("{x: x}}, new: {url: http://new.test}} # 🚲 }}\n"), "{new}");
+    assert!(new.ends_with("  # äöü\n  - name: fresh\n    messages: [\"*\"]\n    to: new\n"), "{new}");
+}
+
+#[test]
+fn what_cannot_be_added_to_is_said() {
+    let check = |text: &str, expected: &str| {
+        let error = add(text, &endpoint(), &[route()]).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    };
+    check("{hub: shop, endpoints: {a: {url: http://a.test}}}", "routes cannot be added as a block");
+    check("hub: shop\nendpoints: &e {a: {url: http://a.test}}\nroutes: 7", "expected a list at routes");
+    check("hub: shop\nx: &e {}\nendpoints: *e", "expected a mapping at endpoints");
+    check("hub: [", "not YAML");
+}
+
+#[test]
+fn in_brackets_throughout() {
+    let json = r#"{"hub": "shop", "endpoints": {}, "routes": []}"#;
+    expect![[r#"{"hub": "shop", "endpoints": {new: {url: http://new.test}}, "routes": [{name: fresh, messages: ["*"], to: new}]}"#]]
+        .assert_eq(&added(json));
+}
+
+#[test]
+fn anything_else_that_changed_is_noticed() {
+    let old = r#"{"hub": "shop", "routes": [{"name": "a"}]}"#;
+    let check = |new: &str, expected: bool| assert_eq!(only_adds(old, new, "new", 1), expected, "{new}");
+    check(r#"{"hub": "shop", "routes": [{"name": "a"}, {"name": "b"}], "endpoints": {"new": {}}}"#, true);
+    check(r#"{"hub": "shop", "routes": [{"name": "b"}, {"name": "a"}], "endpoints": {"new": {}}}"#, false);
+    check(r#"{"hub": "shop", "routes": [{"name": "a"}, {"name": "b"}], "endpoints": {"new": {}, "other": {}}}"#, false);
+    check(r#"{"hub": "shop", "routes": [{"name": "a"}, {"name": "b"}], "endpoints": {"other": {}}}"#, false);
+    check(r#"{"hub": "shop", "routes": [{"name": "a"}], "endpoints": {"new": {}}}"#, false);
+    check(r#"{"hub": "ship", "routes": [{"name": "a"}, {"name": "b"}], "endpoints": {"new": {}}}"#, false);
+    check(
+        r#"{"hub": "shop", "networks": [], "routes": [{"name": "a"}, {"name": "b"}], "endpoints": {"new": {}}}"#,
+        false,
+    );
+}
