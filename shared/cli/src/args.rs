@@ -289,6 +289,10 @@ pub(crate) struct Check {
     /// Where the hub is to run: for AWS, also say what cannot be done there and which quotas to raise
     #[arg(long, value_enum, default_value_t = Target::Local)]
     pub(crate) target: Target,
+
+    /// Print the hub file with its presets in it, as JSON (which is YAML too): what there would be to write without them
+    #[arg(long)]
+    pub(crate) expand: bool,
 }
 
 /// A home of the hub.
@@ -394,7 +398,7 @@ pub(crate) struct Show {
 ///
 /// With every message the hub stores which routes it will take. Counts what was delivered, waits, is dead, was suppressed
 /// or superseded, and names what the ledger knows nothing of an hour after it was stored. Exit code 1 where something is
-/// missing. Only looks; the hub itself looks daily, and sends what is missing again.
+/// missing. Only looks; the hub itself looks hourly, and sends what is missing again.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   crossdock audit                      the last day

@@ -4,7 +4,7 @@
 use crossdock_core::{
     dispatch::MOST_POLLS,
     id::MessageId,
-    port::{Delivery, Home, Ledger, Outbox, VersionStore},
+    port::{Delivery, Home, Ledger, Outbox, VersionStore, whole},
 };
 
 use crate::failure::Failure;
@@ -20,10 +20,11 @@ pub(crate) async fn of<H: Home>(
     let (epoch, key) = (home.store().epoch().await?, &delivery.key);
     let id = |poll| MessageId::of_remote_poll(epoch, key.message, &key.route, key.round, poll);
     let ids: Vec<MessageId> = (1..=MOST_POLLS).map(id).collect();
-    let known = home.store().messages(&ids).await?;
+    let known = whole(home.store().messages(&ids).await?)?;
     let mut polls = Vec::new();
     for ((poll, id), known) in (1..).zip(ids).zip(known) {
-        if known.is_some() {
+        // One that cannot be read was asked all the same.
+        if !matches!(known, Ok(None)) {
             let mut deliveries = home.store().deliveries_of(id).await?;
             deliveries.sort_by_key(|one| one.key.round);
             polls.push((poll, id, deliveries));

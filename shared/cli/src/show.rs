@@ -107,7 +107,7 @@ async fn with_polls<H: Home>(opened: &Opened<H>, deliveries: &[Delivery]) -> Res
     for one in deliveries {
         let mut shown = delivery(one);
         let mut polls = Vec::new();
-        for (poll, message, deliveries) in polls::of(&*opened.home, one).await? {
+        for (poll, message, deliveries) in polls::of(&opened.home, one).await? {
             let deliveries: Vec<Value> = deliveries.iter().map(delivery).collect();
             polls.push(json!({"poll": poll, "message_id": message, "deliveries": deliveries}));
         }
@@ -307,6 +307,12 @@ mod text {
             out::line(&format!("{indent}  {}{failure} in {} ms", of(attempt, "at"), of(attempt, "took_ms")));
         }
         answer(&delivery["answer"], &format!("{indent}  "));
+        for poll in list(delivery, "polls") {
+            out::line(&format!("{indent}  remote:poll {} {}", of(poll, "poll"), of(poll, "message_id")));
+            for one in list(poll, "deliveries") {
+                self::delivery(one, &format!("{indent}    "));
+            }
+        }
     }
 
     /// What was kept of the round's answers: what people look for line by line, whatever else there is as it is.
@@ -339,12 +345,6 @@ mod text {
             rest.into_iter().filter(|(name, _)| !told.contains(&name.as_str())).collect();
         if !rest.is_empty() {
             out::line(&format!("{indent}answer: {}", Value::Object(rest)));
-        }
-        for poll in list(delivery, "polls") {
-            out::line(&format!("{indent}  remote:poll {} {}", of(poll, "poll"), of(poll, "message_id")));
-            for one in list(poll, "deliveries") {
-                self::delivery(one, &format!("{indent}    "));
-            }
         }
     }
 

@@ -41,6 +41,8 @@ mod readme;
 #[cfg(test)]
 mod render;
 #[cfg(test)]
+mod routing;
+#[cfg(test)]
 mod scene;
 #[cfg(test)]
 mod soak;

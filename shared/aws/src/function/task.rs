@@ -5,7 +5,7 @@
 //! `SourceFailing`, and no error of the function. An error of the function is what the hub itself could not do; Lambda
 //! tries it again, and then it lies in the queue for failed invocations.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use crossdock_core::{
     id::CollectionKey,
@@ -88,12 +88,18 @@ pub async fn handle<H: Home>(
             done.map(Done::Backfilled).map_err(|error| Failure::Trouble(format!("{key}: {error}")))
         }
         Task::Publish => {
+            let mut time_is_up = pin!(time_is_up);
             // Trouble with the one is none of the other's.
-            let due = timer::fire(&*work.home, &work.hub).await;
+            let due = tokio::select! {
+                due = timer::fire(&*work.home, &work.hub) => due,
+                () = &mut time_is_up => {
+                    return Err(Failure::Trouble("the time was up before all that is due was sent".to_owned()));
+                }
+            };
             let (published, ended) = publish_stale(&*work.home, &work.router, &owner, time_is_up).await?;
             let Published { accepted: messages, given_up, refused } = published;
             let due = due?;
-            tracing::info!(messages, given_up, due, ended = ?ended, "published what was pending, sent what was due");
+            tracing::info!(accepted = messages, given_up, due, ended = ?ended, "published what was pending, sent what was due");
             refused.map_or(Ok(Done::Published { messages, due }), |error| Err(error.into()))
         }
         Task::Sweep => {

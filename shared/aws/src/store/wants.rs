@@ -45,7 +45,11 @@ impl Wants for DynamoStore {
         // One that was wanted anew or put off may be due later than the index still says.
         let due = sortable(now);
         let items = items.filter(|item| item.get(BY_SK).and_then(|at| at.as_s().ok()).is_some_and(|at| *at <= due));
-        items.map(|item| wanted(collection, item)).collect()
+        // One bad item harms no other; whoever names its object again writes it anew.
+        let told = |item| {
+            wanted(collection, item).inspect_err(|error| tracing::error!(collection = %collection, error = %error)).ok()
+        };
+        Ok(items.filter_map(told).collect())
     }
 
     async fn fetched(&self, wanted: &Wanted) -> Result<(), PortError> {

@@ -139,7 +139,9 @@ impl<H: Home> Poller<'_, H> {
     ) -> Result<(), PollError> {
         let tracker = Tracker::new(self.home, self.hub, self.router);
         if dry_run {
-            for item in tracker.plan(run.collection, &records, news).await?.into_items() {
+            let mut plan = tracker.plan(run.collection, &records, news).await?;
+            run.report.set_aside.append(&mut plan.set_aside);
+            for item in plan.into_items() {
                 done.count(item.decision == Decision::Baseline, item.commit.messages.len());
                 planned(&item);
             }

@@ -58,7 +58,8 @@ impl<H: Home> Poller<'_, H> {
             }
             let read = run.records(page);
             let news = News::of(collection, &run.state, self.now());
-            let plan = tracker.plan(collection, &read.records, &news).await?;
+            let mut plan = tracker.plan(collection, &read.records, &news).await?;
+            run.report.set_aside.append(&mut plan.set_aside);
             // A row may be read more than once, and nothing is stored in between.
             for record in &read.records {
                 records.insert(record.key.clone());

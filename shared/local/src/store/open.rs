@@ -28,9 +28,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("retention.sql"),
     include_str!("claims.sql"),
     include_str!("signing.sql"),
-    include_str!("timers.sql"),
     include_str!("answers.sql"),
     include_str!("cursors.sql"),
+    include_str!("timers.sql"),
     include_str!("wanted.sql"),
 ];
 

@@ -62,7 +62,7 @@ async fn dies(stage: &mut Stage, plan: &str) -> bool {
 async fn bodies(stage: &Stage, collection: &str, id: &str) -> Vec<Value> {
     let collection = CollectionKey { collection: collection.parse().unwrap(), ..stage.orders() };
     let key = ObjectKey { collection, id: id.to_owned() };
-    stage.home.store().history(&key).await.unwrap().into_iter().map(|version| version.body).collect()
+    stage.home.store().history(&key).await.unwrap().into_iter().map(|version| version.unwrap().body).collect()
 }
 
 /// What followed, by type, with what it says.

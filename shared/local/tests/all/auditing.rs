@@ -8,7 +8,7 @@ use crossdock_core::{
     hub::Hub,
     id::MessageId,
     message::MessageRecord,
-    port::{Clock, DeliveryState, Home, Outbox},
+    port::{DeliveryState, Home, Outbox},
     publish::publish,
     redrive,
 };

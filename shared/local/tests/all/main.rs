@@ -12,6 +12,7 @@ mod delivering;
 mod dying;
 mod every_fault;
 mod polling;
+mod publishing;
 mod pushing;
 mod reconciling;
 mod restarting;

@@ -27,6 +27,7 @@ const MUCH_LATER: Duration = LOOKS[1].saturating_sub(LOOKS[0]);
 /// The store has it, the bus said that it had it, and no queue ever saw it.
 async fn lose(stage: &Stage, name: &str) -> MessageRecord {
     let mut message = crossdock_testkit::build::message(name);
+    message.created_at = stage.home.clock().now();
     message.routes.clear();
     let record = stage.router.record(message).unwrap();
     assert_eq!(stage.home.store().put(vec![record.clone()]).await, [Ok(true)]);

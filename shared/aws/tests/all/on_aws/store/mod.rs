@@ -3,6 +3,7 @@
 mod expiring;
 mod large;
 mod single;
+mod unreadable;
 
 mod versions {
     crossdock_testkit::versions_suite!(crate::support::Fixture::new());
