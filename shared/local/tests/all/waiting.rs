@@ -1,7 +1,7 @@
 //! Endpoints that accept something and need more time for it, with the clock in hand: nothing comes early, nothing is
 //! forgotten whatever fails, and nothing goes on for ever.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use crossdock_core::{
     Timestamp,
@@ -15,11 +15,12 @@ use crossdock_core::{
     sweep::sweep,
     timer,
 };
+use crossdock_testkit::suite;
 use serde_json::{Value, json};
 
 use crate::{
     delivering::push,
-    stage::{HUB, Seen, Stage, answer},
+    stage::{HUB, Seen, Stage, answer, owner},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -71,8 +72,8 @@ async fn a_delay_alone_is_another_round_at_its_time() {
             let target = due.checked_sub(before).unwrap();
             let pass = Duration::try_from(target.duration_since(stage.clock.now())).unwrap_or_default();
             stage.clock.advance(pass);
-            // The daily look at what was promised must not hasten it either.
-            sweep(&*stage.home, &stage.hub).await.unwrap();
+            // The hourly look at what was promised must not hasten it either.
+            sweep(&*stage.home, &stage.hub, &owner(), pending()).await.unwrap();
             assert_eq!(tick(&stage).await, 0, "{delay}: {before:?} early");
         }
         stage.clock.advance(Duration::from_millis(1));
@@ -131,7 +132,7 @@ async fn an_update_url_is_asked_until_it_is_finished() {
     assert_eq!(seen[5].body["parameters"], json!([{"name": "account", "value": 1}]));
     assert_eq!(seen.len(), 6);
     assert!(!stage.emitted().contains(&"remote:poll".to_owned()));
-    assert_eq!(stage.home.store().pending(Timestamp::MAX, 10).await, Ok(Vec::new()));
+    assert_eq!(suite::pending(stage.home.store(), Timestamp::MAX).await, Ok(Vec::new()));
     no_timers(&stage).await;
 }
 
@@ -213,7 +214,7 @@ async fn two_copies_wait_once() {
     let stage = Stage::new().await;
     stage.answers((0..2).map(|_| answer(200, &json!({"delay": 60}))));
     let id = push(&stage, "order:ping").await;
-    let record = stage.home.store().messages(&[id]).await.unwrap().remove(0).unwrap();
+    let record = stage.home.store().messages(&[id]).await.unwrap().remove(0).unwrap().unwrap();
     // The bus may give one twice.
     use crossdock_core::port::Bus;
     assert_eq!(stage.home.bus().publish(&[record.message]).await, [Ok(())]);
