@@ -113,16 +113,18 @@ impl Outcome {
     pub(super) fn lesser(self, less: Less, why: &str) -> Self {
         let Self { verdict, status, answer } = self;
         let Answer { messages, notifications, delay, update_url, .. } = answer.unwrap_or_default();
-        // When it is to be asked again is little to keep, and without it nobody would.
-        let bare = Answer { delay, update_url, ..Answer::default() };
         let (mut left, lost) = match less {
-            Less::FollowUps => (Answer { messages, notifications, ..bare }, "parameters, objects and events"),
-            Less::Nothing => (bare, "messages and notifications, parameters, objects and events"),
+            Less::FollowUps => {
+                let left = Answer { messages, notifications, delay, update_url, ..Answer::default() };
+                (left, "parameters, objects and events")
+            }
+            Less::Nothing => (Answer::default(), "messages and notifications, parameters, objects and events"),
         };
         let fault = format!("the store does not take this answer; its {lost} are left out: {why}");
-        // To ask again without what the answer changed would be to ask the same.
+        // To ask again without what the answer changed would be to ask the same; without the wait, nobody would ask.
         let verdict = match verdict {
             Verdict::AskAgain => Verdict::Failed { why: fault.clone(), retry_after: None },
+            Verdict::NotFinished if left.delay.is_none() => Verdict::Failed { why: fault.clone(), retry_after: None },
             verdict => verdict,
         };
         left.faults.push(fault);

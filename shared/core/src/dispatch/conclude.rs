@@ -111,8 +111,9 @@ impl<H: Home> Dispatcher<H> {
         if let Some(next) = next {
             self.put_off_until_due(&open.body.message.envelope, next, now).await;
         }
-        self.clear(&endpoint.name, received, open, &delivery).await?;
-        Ok(disposition)
+        // It is recorded: whatever is left is done when the entry comes again, and never by recording less.
+        let cleared = self.clear(&endpoint.name, received, open, &delivery).await;
+        cleared.map(|_| disposition).map_err(|error| PortError::transient(error.what))
     }
 
     /// Writes the attempt, and what it makes of the delivery, into the ledger's record.

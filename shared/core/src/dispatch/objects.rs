@@ -111,6 +111,6 @@ fn port_error(error: TrackError) -> PortError {
     match error {
         TrackError::Port(error) => error,
         TrackError::Contended { .. } => PortError::transient(error.to_string()),
-        TrackError::Route(_) | TrackError::Missing { .. } => PortError::permanent(error.to_string()),
+        TrackError::Route(_) => PortError::permanent(error.to_string()),
     }
 }

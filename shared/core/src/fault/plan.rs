@@ -39,6 +39,7 @@ pub(super) const CALLS: &[&str] = &[
     "outbox.stored_between",
     "ledger.open",
     "ledger.settle",
+    "ledger.tracked",
     "ledger.deliveries_of",
     "ledger.deliveries_in",
     "ledger.set_paused",

@@ -163,6 +163,31 @@ async fn an_answer_starts_the_next_step_until_it_goes_in_circles() {
     assert!(letters[0].reason.starts_with("loop: "), "{}", letters[0].reason);
 }
 
+/// The reason names all that led to it; of a long way the end.
+#[tokio::test]
+async fn a_loop_names_its_chain() {
+    for (hops, named) in [(3, 5), (18, 20), (19, 20), (25, 20)] {
+        let stage = Stage::with_hub(&HUB.replace("{hops: 3}", &format!("{{hops: {hops}}}"))).await;
+        let echo = json!({"messages": {"message": "order:echo"}});
+        let habits = ["order:ping", "order:echo"].map(|kind| (kind.to_owned(), echo.clone()));
+        stage.world.endpoint.lock().unwrap().habits.extend(habits);
+        let id = push(&stage, "order:ping").await;
+        stage.settle().await;
+        let reason = stage.dead_letters().await.remove(0).reason;
+        let whole = hops + 2 == named;
+        let begins = match whole {
+            true => {
+                format!("loop: {} answers led here, the limit is {hops}: order:ping {id} → all → order:echo ", hops + 1)
+            }
+            false => format!("loop: {} answers led here, the limit is {hops}: … → order:echo ", hops + 1),
+        };
+        assert!(reason.starts_with(&begins) && reason.ends_with(" → all"), "{reason}");
+        assert_eq!(reason.matches(" → all").count(), named, "{reason}");
+        let last = stage.seen().last().unwrap().body["message_id"].clone();
+        assert!(reason.contains(last.as_str().unwrap()), "{reason}");
+    }
+}
+
 #[tokio::test]
 async fn a_business_error_is_delivered_and_routed() {
     let stage = Stage::new().await;
