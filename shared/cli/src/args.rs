@@ -284,6 +284,10 @@ pub(crate) struct Check {
     /// Where the hub is to run: for AWS, also say what cannot be done there and which quotas to raise
     #[arg(long, value_enum, default_value_t = Target::Local)]
     pub(crate) target: Target,
+
+    /// Print the hub file with its presets in it, as JSON (which is YAML too): what there would be to write without them
+    #[arg(long)]
+    pub(crate) expand: bool,
 }
 
 /// A home of the hub.

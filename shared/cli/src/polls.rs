@@ -23,7 +23,8 @@ pub(crate) async fn of<H: Home>(
     let known = whole(home.store().messages(&ids).await?)?;
     let mut polls = Vec::new();
     for ((poll, id), known) in (1..).zip(ids).zip(known) {
-        if known.is_some() {
+        // One that cannot be read was asked all the same.
+        if !matches!(known, Ok(None)) {
             let mut deliveries = home.store().deliveries_of(id).await?;
             deliveries.sort_by_key(|one| one.key.round);
             polls.push((poll, id, deliveries));

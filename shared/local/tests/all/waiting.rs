@@ -1,7 +1,7 @@
 //! Endpoints that accept something and need more time for it, with the clock in hand: nothing comes early, nothing is
 //! forgotten whatever fails, and nothing goes on for ever.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use crossdock_core::{
     Timestamp,
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::{
     delivering::push,
-    stage::{HUB, Seen, Stage, answer},
+    stage::{HUB, Seen, Stage, answer, owner},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -72,7 +72,7 @@ async fn a_delay_alone_is_another_round_at_its_time() {
             let pass = Duration::try_from(target.duration_since(stage.clock.now())).unwrap_or_default();
             stage.clock.advance(pass);
             // The daily look at what was promised must not hasten it either.
-            sweep(&*stage.home, &stage.hub).await.unwrap();
+            sweep(&*stage.home, &stage.hub, &owner(), pending()).await.unwrap();
             assert_eq!(tick(&stage).await, 0, "{delay}: {before:?} early");
         }
         stage.clock.advance(Duration::from_millis(1));
@@ -131,7 +131,7 @@ async fn an_update_url_is_asked_until_it_is_finished() {
     assert_eq!(seen[5].body["parameters"], json!([{"name": "account", "value": 1}]));
     assert_eq!(seen.len(), 6);
     assert!(!stage.emitted().contains(&"remote:poll".to_owned()));
-    assert_eq!(stage.home.store().pending(Timestamp::MAX, 10).await, Ok(Vec::new()));
+    assert_eq!(stage.home.store().pending(Timestamp::MAX, None, 10).await.unwrap().messages, []);
     no_timers(&stage).await;
 }
 
@@ -179,16 +179,21 @@ async fn what_fails_is_dead_lettered_like_any_other_and_a_redrive_may_be_put_off
     stage.answers([answer(200, &json!({"delay": 1})), answer(422, &Value::Null)]);
     let id = push(&stage, "order:ping").await;
     stage.settle().await;
-    assert_eq!(states(&stage, id).await, [Delivered, DeadLettered]);
+    assert_eq!(states(&stage, id).await, [DeliveryState::Delivered, DeliveryState::DeadLettered]);
 
     stage.answers([answer(200, &json!({"delay": "1h"}))]);
     redrive::redrive(&*stage.home, &stage.endpoint(), None).await.unwrap();
     stage.dispatch_once().await;
-    use DeliveryState::{DeadLettered, Delivered, Waiting};
-    assert_eq!(states(&stage, id).await, [Delivered, DeadLettered, Delivered, Waiting]);
+    assert_eq!(
+        states(&stage, id).await,
+        [DeliveryState::Delivered, DeliveryState::DeadLettered, DeliveryState::Delivered, DeliveryState::Waiting]
+    );
     stage.clock.advance(Duration::from_secs(3600));
     tick(&stage).await;
-    assert_eq!(states(&stage, id).await, [Delivered, DeadLettered, Delivered, Delivered]);
+    assert_eq!(
+        states(&stage, id).await,
+        [DeliveryState::Delivered, DeliveryState::DeadLettered, DeliveryState::Delivered, DeliveryState::Delivered]
+    );
     assert_eq!(stage.seen().pop().unwrap().webhook_id, format!("{id}.4"));
     assert_eq!(stage.dead_letters().await, []);
 }
@@ -213,7 +218,7 @@ async fn two_copies_wait_once() {
     let stage = Stage::new().await;
     stage.answers((0..2).map(|_| answer(200, &json!({"delay": 60}))));
     let id = push(&stage, "order:ping").await;
-    let record = stage.home.store().messages(&[id]).await.unwrap().remove(0).unwrap();
+    let record = stage.home.store().messages(&[id]).await.unwrap().remove(0).unwrap().unwrap();
     // The bus may give one twice.
     use crossdock_core::port::Bus;
     assert_eq!(stage.home.bus().publish(&[record.message]).await, [Ok(())]);
