@@ -229,7 +229,7 @@ fn woocommerce(orders: &[Order], request: &Request) -> Reply {
         .iter()
         .map(|order| {
             let bare = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%S").to_string();
-            let status = if order.canceled { "cancelled" } else { "processing" };
+            let status = if order.canceled { "cancelled" } else { "pending" };
             json!({
                 "id": 720 + order.number, "parent_id": 0, "number": (720 + order.number).to_string(),
                 "status": status, "currency": "USD", "date_created": bare(order.created),
