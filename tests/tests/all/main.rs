@@ -43,6 +43,8 @@ mod readme;
 #[cfg(test)]
 mod render;
 #[cfg(test)]
+mod routing;
+#[cfg(test)]
 mod scene;
 #[cfg(test)]
 mod soak;
@@ -56,5 +58,7 @@ mod support;
 mod template;
 #[cfg(test)]
 mod told;
+#[cfg(test)]
+mod waiting;
 #[cfg(test)]
 mod webhooks;

@@ -24,7 +24,10 @@ fn the_example_is_an_offer() {
     let [confirmation, shipped] = &offer.services[..] else { panic!("{offer:?}") };
     assert_eq!((confirmation.name.as_str(), confirmation.path.as_str()), ("order-confirmation", "/order_confirmation"));
     assert_eq!(confirmation.messages, ["order:new"]);
-    assert_eq!(confirmation.filters, [json!({"path": "payload.order.actual.email", "operator": "present"})]);
+    assert_eq!(
+        confirmation.filters,
+        [json!({"path": "payload.order.actual.state", "operator": "is", "value": "complete"})]
+    );
     let kinds: Vec<_> = shipped.parameters.iter().map(|one| (one.name.as_str(), one.kind, one.required)).collect();
     assert_eq!(kinds, [("from", Kind::String, true), ("api_key", Kind::Secret, true), ("carriers", Kind::List, false)]);
 }
