@@ -79,9 +79,7 @@ async fn local_counts(opened: &Opened<LocalHome>, queue: &QueueName) -> Result<Q
     opened.home.local_queues().counts(queue).await
 }
 
-/// States of a delivery that is still to come to its end.
-const OPEN: [DeliveryState; 1] = [DeliveryState::Retrying];
-/// Of those, how many are looked up: whether there is any is what matters.
+/// Deliveries of one state that are looked up: whether there is any is what matters.
 const LOOKED_UP: usize = 100;
 
 /// What is left for an endpoint that is to go. Fails where it should not go yet, so that a script can wait for it.
@@ -94,7 +92,7 @@ async fn drained<H: Home>(
         let queue = counts(&QueueName::Endpoint(endpoint.clone())).await?;
         let dead = counts(&QueueName::DeadLetters(endpoint.clone())).await?.total();
         let mut open = 0;
-        for state in OPEN {
+        for state in DeliveryState::ALL.into_iter().filter(|state| !state.ended()) {
             open += opened.home.store().deliveries_in(&endpoint, state, LOOKED_UP).await?.len();
         }
         let QueueCounts { visible, hidden, delayed } = queue;

@@ -16,13 +16,8 @@ pub(crate) fn scalar(text: &str) -> String {
     }
 }
 
-/// YAML 1.2 §5.7: JSON's escapes are YAML's. What JSON leaves alone and no terminal or editor should see is spelt out too:
-/// control characters beyond ASCII's, and those that hide text or turn its direction.
+/// YAML 1.2 §5.7: JSON's escapes are YAML's. What JSON leaves alone and nobody should be shown is spelt out too.
 fn quoted(text: &str) -> String {
-    let is_hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
     let mut quoted = String::with_capacity(text.len() + 2);
     for c in Value::from(text).to_string().chars() {
         match is_hidden(c) {
@@ -31,6 +26,12 @@ fn quoted(text: &str) -> String {
         }
     }
     quoted
+}
+
+/// Control characters, and those that take no room, end a line or turn the direction of a text.
+fn is_hidden(c: char) -> bool {
+    let other = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    c.is_control() || other
 }
 
 /// Text as the hub file has it, in which `${` would stand for a variable.
@@ -54,10 +55,7 @@ pub(crate) fn value(value: &Value) -> String {
 /// A text that somebody else wrote, as a comment on one line.
 pub(crate) fn comment(text: &str) -> String {
     const LONGEST: usize = 100;
-    let plain: String = text
-        .chars()
-        .map(|c| if quoted(&c.to_string()).contains('\\') && c != '"' && c != '\\' { ' ' } else { c })
-        .collect();
+    let plain = text.replace(is_hidden, " ");
     let mut words = plain.split_whitespace().collect::<Vec<_>>().join(" ");
     if let Some((end, _)) = words.char_indices().nth(LONGEST) {
         words.truncate(end);

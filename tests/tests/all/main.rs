@@ -35,11 +35,15 @@ mod layout;
 #[cfg(test)]
 mod patterns;
 #[cfg(test)]
+mod presets;
+#[cfg(test)]
 mod push;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
 mod render;
+#[cfg(test)]
+mod routing;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]
@@ -54,5 +58,7 @@ mod support;
 mod template;
 #[cfg(test)]
 mod told;
+#[cfg(test)]
+mod waiting;
 #[cfg(test)]
 mod webhooks;

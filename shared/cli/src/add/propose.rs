@@ -109,7 +109,7 @@ impl Parameter {
                 (Some(format!("{{secret: {secret}}}")), Some(to_do))
             }
             (None, _) if offered.required => {
-                (None, Some(format!("the route ROUTE needs a value for the parameter {name}: uncomment its line")))
+                (None, Some(format!("the route ROUTE needs a value for the parameter {name}, where its comment is")))
             }
             (None, _) => (None, None),
         };
@@ -212,8 +212,37 @@ mod tests {
         let example = serde_json::from_str(include_str!("../../../../infra/examples/endpoint.json")).unwrap();
         let before = "hub: shop\nendpoints: {old: {url: http://old.test}}\nroutes:\n  - {name: order-shipped, messages: ['*'], to: old}\n";
         let proposal = proposal(example, &hub_of(before));
-        expect![[r#""#]].assert_eq(&proposal.to_string());
-        expect![[r#""#]].assert_eq(&proposal.to_do.join("\n"));
+        expect![[r#"
+            endpoints:
+              # Sends mails to customers
+              mailer: {url: "https://mail.example/v1"}
+            routes:
+              - name: order-confirmation
+                # Tells customers that their order has arrived
+                messages: ["order:new"]
+                to: mailer
+                path: /order_confirmation
+                filters:
+                  - {operator: is, path: payload.order.actual.state, value: complete}
+                parameters:
+                  # from: (string, required: The sender's address)
+                  api_key: {secret: mailer-api-key} # secret, required: Key of the mail service
+                  language: en # string, optional, one of [de, en, fr]
+              - name: mailer-order-shipped
+                # Tells customers that a parcel is on its way
+                messages: ["shipment:new", "shipment:shipped"]
+                to: mailer
+                path: /order_shipped
+                parameters:
+                  # from: (string, required: The sender's address)
+                  api_key: {secret: mailer-api-key} # secret, required: Key of the mail service
+                  carriers: [{carrier: post, url: "https://post.example.com/track/"}] # list, optional: Where customers can follow their parcels
+        "#]].assert_eq(&proposal.to_string());
+        expect![[r#"
+            the route order-confirmation needs a value for the parameter from, where its comment is
+            the secret mailer-api-key is to be set: CROSSDOCK_SECRET_MAILER_API_KEY
+            the route mailer-order-shipped needs a value for the parameter from, where its comment is"#]]
+        .assert_eq(&proposal.to_do.join("\n"));
         // Both ways of writing it are one hub.
         let block = hub_of(&edit::add(before, &proposal.endpoint, &proposal.routes).unwrap());
         let brackets = before.replace("\n  - {", " [{").replace("old}\n", "old}]\n");

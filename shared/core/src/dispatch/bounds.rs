@@ -50,7 +50,7 @@ pub(super) fn bound_parameters(answer: &mut Answer, current: &BTreeMap<String, V
     }
 }
 
-/// What the ledger keeps of an answer, all of which has been acted on.
+/// What the ledger keeps of an answer. All of it but its objects has been acted on.
 pub(super) fn kept(mut answer: Answer) -> Answer {
     for fault in &mut answer.faults {
         if let Some((end, _)) = fault.char_indices().nth(LONGEST_FAULT) {
@@ -80,6 +80,18 @@ pub(super) fn kept(mut answer: Answer) -> Answer {
                 .push(format!("{name}: the {count} are not kept here: an answer has {MOST_KEPT} bytes at most"));
         }
     }
+    // Not acted on yet where they came from an answer just now: as many as there is room for.
+    let (mut left_out, mut before) = (0, size(&answer));
+    while before > MOST_KEPT
+        && let Some(objects) = answer.objects.iter_mut().rev().find(|objects| !objects.items.is_empty())
+    {
+        let half = objects.items.len() / 2;
+        left_out += objects.items.split_off(half).len();
+        before = size(&answer);
+    }
+    if left_out > 0 {
+        answer.faults.push(format!("objects: {left_out} are left out: an answer has {MOST_KEPT} bytes at most"));
+    }
     answer
 }
 
@@ -101,16 +113,18 @@ impl Outcome {
     pub(super) fn lesser(self, less: Less, why: &str) -> Self {
         let Self { verdict, status, answer } = self;
         let Answer { messages, notifications, delay, update_url, .. } = answer.unwrap_or_default();
-        // When it is to be asked again is little to keep, and without it nobody would.
-        let bare = Answer { delay, update_url, ..Answer::default() };
         let (mut left, lost) = match less {
-            Less::FollowUps => (Answer { messages, notifications, ..bare }, "objects, parameters and events"),
-            Less::Nothing => (bare, "messages and notifications, objects, parameters and events"),
+            Less::FollowUps => {
+                let left = Answer { messages, notifications, delay, update_url, ..Answer::default() };
+                (left, "parameters, objects and events")
+            }
+            Less::Nothing => (Answer::default(), "messages and notifications, parameters, objects and events"),
         };
         let fault = format!("the store does not take this answer; its {lost} are left out: {why}");
-        // To ask again without what the answer changed would be to ask the same.
+        // To ask again without what the answer changed would be to ask the same; without the wait, nobody would ask.
         let verdict = match verdict {
             Verdict::AskAgain => Verdict::Failed { why: fault.clone(), retry_after: None },
+            Verdict::NotFinished if left.delay.is_none() => Verdict::Failed { why: fault.clone(), retry_after: None },
             verdict => verdict,
         };
         left.faults.push(fault);

@@ -72,6 +72,15 @@ impl Node {
         }
     }
 
+    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
+        match &mut self.content {
+            Content::Map(entries) => {
+                entries.iter_mut().find(|entry| entry.key.text == key).map(|entry| &mut entry.value)
+            }
+            _ => None,
+        }
+    }
+
     /// The part that an RFC 6901 pointer names, or as much of the way as there is.
     pub(crate) fn pointer(&self, pointer: &str) -> &Node {
         pointer
@@ -171,6 +180,20 @@ impl Node {
 
     pub(crate) fn is_expanded(&self) -> bool {
         matches!(self.content, Content::Scalar { written: Some(_), .. })
+    }
+
+    /// Puts variables back as they stand in the file.
+    pub(crate) fn unexpand(&mut self) {
+        match &mut self.content {
+            Content::Scalar { text, written, .. } => {
+                if let Some(written) = written.take() {
+                    *text = written;
+                }
+            }
+            Content::List(items) => items.iter_mut().for_each(Self::unexpand),
+            Content::Map(entries) => entries.iter_mut().for_each(|entry| entry.value.unexpand()),
+            Content::Unusable => {}
+        }
     }
 
     /// As JSON, every digit kept.

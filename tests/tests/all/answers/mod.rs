@@ -5,6 +5,7 @@
 //! ([`table::CASES`]). What takes more than one message, or a
 //! closer look, is in [`stories`].
 
+mod interrupted;
 mod manners;
 mod stories;
 mod table;

@@ -33,6 +33,22 @@ impl Deployed {
 
     /// The same with some of the template's parameters set.
     pub(crate) async fn with(name: &str, bench: Bench, hub: &str, parameters: &[(&str, &str)]) -> Self {
+        let (cloud, template, parameters, editions) = Self::first(&bench, hub, parameters).await;
+        let stack = Stack::create(&cloud, name, &template).await;
+        Self { cloud, stack, bench, parameters, editions }
+    }
+
+    /// A deployment that fails; why.
+    pub(crate) async fn refused(name: &str, hub: &str, parameters: &[(&str, &str)]) -> String {
+        let (cloud, template, ..) = Self::first(&Bench::empty(), hub, parameters).await;
+        Stack::refused(&cloud, name, &template).await
+    }
+
+    async fn first(
+        bench: &Bench,
+        hub: &str,
+        parameters: &[(&str, &str)],
+    ) -> (Cloud, Template, BTreeMap<String, String>, AtomicUsize) {
         let cloud = Cloud::new();
         cloud.make_bucket().await;
         let given = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -42,9 +58,8 @@ impl Deployed {
         fs::copy(repository().join("template.yaml"), bench.path("template.yaml")).unwrap();
         fs::create_dir(bench.path("infra")).unwrap();
         let editions = AtomicUsize::new(0);
-        let template = made(&cloud, &bench, hub, &parameters, &editions).await;
-        let stack = Stack::create(&cloud, name, &template).await;
-        Self { cloud, stack, bench, parameters, editions }
+        let template = made(&cloud, bench, hub, &parameters, &editions).await;
+        (cloud, template, parameters, editions)
     }
 
     /// With another hub file.
@@ -88,6 +103,12 @@ impl Deployed {
     /// A turn of the collection's schedule, which does not come every moment.
     pub(crate) async fn poll(&self, collection: &str) -> Value {
         self.cloud.invoke(&self.function("poller"), &json!({"task": "poll", "collection": collection})).await
+    }
+
+    /// Completes thin events.
+    pub(crate) async fn fetch(&self, collection: &str) -> Value {
+        let task = json!({"task": "poll", "collection": collection, "way": "fetch"});
+        self.cloud.invoke(&self.function("poller"), &task).await
     }
 
     pub(crate) async fn publish(&self) -> Value {

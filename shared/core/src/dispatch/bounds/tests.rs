@@ -90,11 +90,44 @@ fn what_no_store_takes_is_recorded_in_part() {
         assert_eq!((verdict, status), (Verdict::Delivered, Some(200)));
         assert_eq!(answer, Some(Answer { faults: vec![fault.to_owned()], ..expected.clone() }));
     };
-    let fault = "the store does not take this answer; its objects, parameters and events are left out: too large";
+    let fault = "the store does not take this answer; its parameters, objects and events are left out: too large";
     check(Less::FollowUps, &large(0, 1, 1), fault);
-    let fault = "the store does not take this answer; its messages and notifications, objects, parameters and events are left out: \
+    let fault = "the store does not take this answer; its messages and notifications, parameters, objects and events are left out: \
                  too large";
     check(Less::Nothing, &Answer::default(), fault);
     let asked = Outcome { verdict: Verdict::AskAgain, ..outcome() };
     assert!(matches!(asked.lesser(Less::FollowUps, "too large").verdict, Verdict::Failed { retry_after: None, .. }));
+
+    let waits = Answer { delay: Some(60), update_url: Some("/jobs/1".to_owned()), ..answer.clone() };
+    let waiting = || Outcome { verdict: Verdict::NotFinished, status: Some(200), answer: Some(waits.clone()) };
+    let lesser = waiting().lesser(Less::FollowUps, "too large");
+    let left = lesser.answer.unwrap();
+    assert_eq!(
+        (lesser.verdict, left.delay, left.update_url.as_deref()),
+        (Verdict::NotFinished, Some(60), Some("/jobs/1"))
+    );
+    assert!(matches!(waiting().lesser(Less::Nothing, "too large").verdict, Verdict::Failed { retry_after: None, .. }));
+}
+
+/// They are all that is still to be acted on.
+#[test]
+fn objects_are_kept_as_long_as_there_is_room_for_any() {
+    let of = |count: usize| crate::answer::Objects {
+        source: "my-store".parse().unwrap(),
+        collection: "orders".parse().unwrap(),
+        items: vec![text(1_000); count],
+        ids: Vec::new(),
+    };
+    let check = |events: usize, objects: &[usize], expected: &[usize], fault: Option<&str>| {
+        let objects = objects.iter().map(|count| of(*count)).collect();
+        let kept = kept(Answer { objects, ..large(events, 0, 0) });
+        assert!(size(&kept) <= MOST_KEPT + 1_000);
+        assert_eq!(kept.objects.iter().map(|objects| objects.items.len()).collect::<Vec<_>>(), expected);
+        assert_eq!(kept.faults.iter().find(|fault| fault.starts_with("objects")).map(String::as_str), fault);
+    };
+    check(1_000, &[100, 100], &[100, 100], None);
+    let most = "objects: 750 are left out: an answer has 262144 bytes at most";
+    check(0, &[1_000], &[250], Some(most));
+    let most = "objects: 150 are left out: an answer has 262144 bytes at most";
+    check(0, &[200, 200], &[200, 50], Some(most));
 }

@@ -24,7 +24,10 @@ fn the_example_is_an_offer() {
     let [confirmation, shipped] = &offer.services[..] else { panic!("{offer:?}") };
     assert_eq!((confirmation.name.as_str(), confirmation.path.as_str()), ("order-confirmation", "/order_confirmation"));
     assert_eq!(confirmation.messages, ["order:new"]);
-    assert_eq!(confirmation.filters, [json!({"path": "payload.order.actual.email", "operator": "present"})]);
+    assert_eq!(
+        confirmation.filters,
+        [json!({"path": "payload.order.actual.state", "operator": "is", "value": "complete"})]
+    );
     let kinds: Vec<_> = shipped.parameters.iter().map(|one| (one.name.as_str(), one.kind, one.required)).collect();
     assert_eq!(kinds, [("from", Kind::String, true), ("api_key", Kind::Secret, true), ("carriers", Kind::List, false)]);
 }
@@ -88,12 +91,12 @@ fn every_fault_has_its_path() {
             services[1].messages[0]: expected a message type such as order:new, or the beginning of one and *, such as order:*, found the text "Order:New"; did you mean "order:new"?
             services[1].parameters[0].name: expected a parameter's name of 1 to 60 characters, found ""
             services[1].parameters[1].type: expected a type: string, number, boolean, list or secret, found the text "text"
-            services[1].parameters[2]: expected a string in default, found "5"
+            services[1].parameters[2]: expected a string in default, found the number 5
             services[1].parameters[2].name: two parameters are called "p"
-            services[1].parameters[3]: expected a number in default, found "\"5\""
-            services[1].parameters[3]: expected a number in values, found "\"2\""
-            services[1].parameters[3]: the default "\"5\"" is none of the values
-            services[1].parameters[4]: the default "\"c\"" is none of the values
+            services[1].parameters[3]: expected a number in default, found the text "5"
+            services[1].parameters[3]: expected a number in values, found the text "2"
+            services[1].parameters[3]: the default is none of the values
+            services[1].parameters[4]: the default is none of the values
             services[1].parameters[5]: a secret has no default and no values: the hub's own secrets hold it
             services[1].parameters[6].name: expected a name without ${, found "${HOME}"
             services[1].parameters[7].required: expected true or false, found the text "yes"; write true, without quotes

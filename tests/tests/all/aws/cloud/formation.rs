@@ -45,6 +45,15 @@ impl Stack {
         stack
     }
 
+    /// One that does not come about; what failed, and why.
+    pub(crate) async fn refused(cloud: &Cloud, name: &str, template: &Template) -> String {
+        let stack = Self { cloud: cloud.clone(), name: name.to_owned() };
+        stack.change("CreateStack", template).await;
+        let status = stack.settled().await;
+        assert!(status != "CREATE_COMPLETE", "the stack {name} was made");
+        stack.story().await
+    }
+
     pub(crate) async fn update(&self, template: &Template) {
         self.change("UpdateStack", template).await;
         self.reaches("UPDATE_COMPLETE").await;
@@ -81,9 +90,14 @@ impl Stack {
         response.body
     }
 
-    async fn reaches(&self, wanted: &str) {
+    /// Its status once nothing is under way any more.
+    async fn settled(&self) -> String {
         let settled = async || Some(self.describe().await.status).filter(|status| !status.ends_with("_IN_PROGRESS"));
-        let status = within(PATIENCE, settled).await.unwrap_or_else(|| format!("still at it after {PATIENCE:?}"));
+        within(PATIENCE, settled).await.unwrap_or_else(|| format!("still at it after {PATIENCE:?}"))
+    }
+
+    async fn reaches(&self, wanted: &str) {
+        let status = self.settled().await;
         if status != wanted {
             let story = self.story().await;
             panic!("the stack {} is {status}, expected {wanted}\n{story}", self.name);
