@@ -5,6 +5,7 @@
 mod add;
 mod args;
 mod audit;
+mod backfill;
 mod check;
 mod context;
 mod dev;
@@ -75,6 +76,7 @@ async fn run(command: Command, environment: Environment) -> Result<ExitCode, Fai
         Command::Audit(args) => return Box::pin(audit::run(args, environment)).await,
         Command::Unrouted(args) => Box::pin(unrouted::run(args, environment)).await?,
         Command::Dlq(args) => Box::pin(dlq::run(args, environment)).await?,
+        Command::Backfill(args) => Box::pin(backfill::run(args, environment)).await?,
         Command::Poll(args) => Box::pin(poll::run(args, environment)).await?,
         Command::Send(args) => send::run(args, environment).await?,
         Command::Endpoint(args) => endpoint::run(args, environment).await?,

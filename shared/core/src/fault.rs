@@ -167,6 +167,21 @@ impl<P: Collections> Collections for Guarded<P> {
     }
 }
 
+impl<P: Wants> Wants for Guarded<P> {
+    async fn want(&self, objects: Vec<ObjectKey>, mark: WantMark, now: Timestamp) -> Vec<Result<(), PortError>> {
+        self.guard_each("wants.want", objects.len(), self.port.want(objects, mark, now)).await
+    }
+    async fn wanted(&self, collection: &CollectionKey, now: Timestamp, limit: usize) -> Result<Vec<Wanted>, PortError> {
+        self.guard("wants.wanted", self.port.wanted(collection, now, limit)).await
+    }
+    async fn fetched(&self, wanted: &Wanted) -> Result<(), PortError> {
+        self.guard("wants.fetched", self.port.fetched(wanted)).await
+    }
+    async fn postpone(&self, wanted: &Wanted, due: Timestamp) -> Result<(), PortError> {
+        self.guard("wants.postpone", self.port.postpone(wanted, due)).await
+    }
+}
+
 impl<P: Jobs> Jobs for Guarded<P> {
     async fn begin(
         &self,

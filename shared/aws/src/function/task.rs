@@ -9,13 +9,14 @@ use std::{pin::pin, sync::Arc};
 
 use crossdock_core::{
     id::CollectionKey,
-    poll::{PollError, PollReport, Poller, Tokens},
+    poll::{Backfilled, Pause, PollError, PollReport, Poller, Tokens},
     port::{Home, LeaseError, LeaseOwner},
     publish::{Published, publish_stale},
     sweep::{Swept, sweep},
     timer,
 };
 use crossdock_stack::limits::RESERVE;
+use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -29,6 +30,7 @@ use super::{
 #[serde(rename_all = "snake_case")]
 pub enum Done {
     Polled(Polled),
+    Backfilled(Backfilled),
     /// What was left pending, and what had waited for its time.
     Published {
         messages: usize,
@@ -47,6 +49,9 @@ pub struct Polled {
     pub collection: String,
     /// Someone else is polling it; nothing was done.
     pub busy: bool,
+    /// There is no baseline to reconcile with yet; nothing was done.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub too_early: bool,
     /// The time was up; the next poll goes on.
     pub cut_off: bool,
     pub pages: u64,
@@ -72,9 +77,15 @@ pub async fn handle<H: Home>(
     let drawn = u128::from_be_bytes(work.home.random().bytes());
     let owner = LeaseOwner(format!("{} {drawn:032x}", invocation.request_id));
     match task::read(event)? {
-        Task::Poll(key) => {
-            let poller = Poller::new(&*work.home, &work.hub, &work.router, owner).sharing(tokens);
+        Task::Poll(key, way) => {
+            let poller = Poller::new(&*work.home, &work.hub, &work.router, owner).sharing(tokens).by(way);
+            let poller = poller.pausing(pause());
             polled(&key, poller.poll_until(&key, time_is_up).await).map(Done::Polled)
+        }
+        Task::Backfill(key, wanted) => {
+            let poller = Poller::new(&*work.home, &work.hub, &work.router, owner).sharing(tokens).pausing(pause());
+            let done = poller.backfill(&key, &wanted, &mut |_| {}, time_is_up).await;
+            done.map(Done::Backfilled).map_err(|error| Failure::Trouble(format!("{key}: {error}")))
         }
         Task::Publish => {
             let mut time_is_up = pin!(time_is_up);
@@ -100,6 +111,10 @@ pub async fn handle<H: Home>(
     }
 }
 
+fn pause() -> Pause {
+    Arc::new(|wait| tokio::time::sleep(wait).boxed())
+}
+
 fn polled(key: &CollectionKey, outcome: Result<PollReport, PollError>) -> Result<Polled, Failure> {
     let collection = key.to_string();
     match outcome {
@@ -110,6 +125,7 @@ fn polled(key: &CollectionKey, outcome: Result<PollReport, PollError>) -> Result
             Ok(Polled {
                 collection,
                 busy: report.busy,
+                too_early: report.too_early,
                 cut_off: report.cut_off,
                 pages: report.pages,
                 records: report.records,

@@ -14,6 +14,7 @@
 //! | minute in which timers are due | `t` | `<minute>` |
 //! | lease and mark of a job | `hub` | `job#<job>` |
 //! | bookmark and lease of a collection | `c#<source>/<collection>` | `state` |
+//! | wanted object, named by a thin event | `w#<source>/<collection>/<id>` | `want` |
 //! | control record of an endpoint | `e#<endpoint>` | `control` |
 //! | claim of a message on a route | `u#<route>#<hash>` | `claim` |
 //! | further part of a large body | that of the item it belongs to | the item's, `#` and the part's number |
@@ -25,6 +26,7 @@
 //! | heads, by the object's own id | `i#<id>` | source and collection |
 //! | messages, by the hour of their storing | `s#<hour>#<shard>` | time and message |
 //! | deliveries that are not delivered, by endpoint and state | `d#<endpoint>#<state>#<shard>` | time |
+//! | wanted objects, by collection | `w#<source>/<collection>` | time at which it is due |
 //!
 //! Names are slugs, without `#` and `/`, so no two things share a key. A partition key holds 2,048 bytes: an id that is too
 //! long for it is replaced by a hash. One partition takes 1,000 write units a second, and the items whose keys grow with the
@@ -187,6 +189,15 @@ pub(super) fn collection(key: &CollectionKey) -> Key {
     Key::new(format!("c#{key}"), "state")
 }
 
+pub(super) fn wanted(key: &ObjectKey) -> Key {
+    Key::new(format!("w{}", &object(key)[1..]), "want")
+}
+
+/// A collection's wanted objects.
+pub(super) fn by_wanted(collection: &CollectionKey) -> String {
+    format!("w#{collection}")
+}
+
 pub(super) fn control(endpoint: &EndpointName) -> Key {
     Key::new(format!("e#{endpoint}"), "control")
 }
@@ -283,6 +294,7 @@ mod tests {
         check(message(id), &format!("m#{id}"), "m");
         check(delivery(&of_delivery("m")), &format!("m#{id}"), "d#book#0000000001");
         check(collection(&collection_key("my-store/orders.lines")), "c#my-store/orders.lines", "state");
+        check(wanted(&order), "w#my-store/orders/R1/2#3", "want");
         check(control(&endpoint("alpha")), "e#alpha", "control");
         check(minute(at(59)), "t", "2026-11-21T10:00");
         let of = timer(&of_delivery("m"), at(60));

@@ -33,6 +33,7 @@ mod terms;
 mod timers;
 mod transact;
 mod versions;
+mod wants;
 
 use std::{fmt, sync::Arc};
 

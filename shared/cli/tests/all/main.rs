@@ -54,6 +54,7 @@ fn every_help_page() {
         &["dlq", "list"],
         &["dlq", "redrive"],
         &["poll"],
+        &["backfill"],
         &["send"],
         &["endpoint"],
         &["endpoint", "list"],

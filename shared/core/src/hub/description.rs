@@ -136,6 +136,10 @@ described! {
         optional "pages" pages: At<PagesPart>,
         /// How often it is polled. At least 1s; less is for local use only.
         required "every" every: At<Span>,
+        /// A slow, wide poll beside it, which finds what it, or a source that pushes, has missed.
+        optional "reconcile" reconcile: ReconcilePart,
+        /// How one object is fetched. With it, a push may name objects by their ids alone.
+        optional "fetch" fetch: FetchPart,
         /// Whose objects are news: those created from now on (default), all, or from a time on.
         optional "start" start: At<Start>,
         /// Fields whose change is no change.
@@ -148,6 +152,24 @@ described! {
         optional "derive" derive: Vec<Rule>,
         /// A field that marks an object as deleted when it is there and not null, false, 0 or "".
         optional "deleted" deleted: Field,
+    }
+
+    /// A slow, wide poll beside a collection's own.
+    ReconcilePart {
+        /// How often. At least 1s; less is for local use only.
+        required "every" every: At<Span>,
+        /// How far back it reads, at most 366d; without it, everything. Needs `since`.
+        optional "window" window: At<Span>,
+    }
+
+    /// How one object is fetched that a push has named by its id alone.
+    FetchPart {
+        /// Appended to the source's URL; begins with / and has {id} where the id goes.
+        required "path" path: At<RequestPath>,
+        /// Where the object is in the answer; by default the answer is the object.
+        optional "item" item: FieldPath,
+        /// How many objects a second at most; 5 by default, at most 1000.
+        optional "rate" rate: At<Count>,
     }
 
     /// A GET request, or a POST with a JSON body.

@@ -95,10 +95,14 @@ impl Plan {
 pub struct Tracked {
     /// Versions, baselines included.
     pub stored: u64,
+    /// Versions that are no baselines.
+    pub told: u64,
     /// Objects of the collection itself among the baselines, children not counted.
     pub baseline: u64,
     /// Stored pending, to be published.
     pub messages: Vec<MessageRecord>,
+    /// Objects of the collection itself, children not counted, that were stored and are no baseline.
+    pub changed: Vec<ObjectKey>,
     /// What the store can never take, each at the place of its record.
     pub set_aside: Vec<SetAside>,
     /// Records among them; what else there is are children, whose parents were stored.
@@ -232,6 +236,10 @@ impl<'a, H: Home> Tracker<'a, H> {
             tracked.baseline += u64::from(parent);
         } else {
             let version = &planned.commit.version;
+            tracked.told += 1;
+            if parent {
+                tracked.changed.push(version.key.clone());
+            }
             let mut event = HubEvent::new(self.home.clock().now(), EventName::VersionStored);
             event.source = Some(version.key.collection.source.to_string());
             event.collection = Some(version.key.collection.collection.to_string());
@@ -264,9 +272,14 @@ impl<'a, H: Home> Tracker<'a, H> {
                     _ => true,
                 },
             };
-            decisions.push(match stored.contains(one.key) {
+            let decision = match stored.contains(one.key) {
                 true => Decision::Unchanged,
                 false => decide(head, one.hash, one.deleted, is_news),
+            };
+            let untold = head.is_some_and(|head| head.baseline && !head.deleted);
+            decisions.push(match decision {
+                Decision::Unchanged if news.tell_baselines && untold => Decision::New,
+                decision => decision,
             });
         }
         let bodies = self.parent_bodies(&seen, &decisions, &heads, &mut unreadable).await?;

@@ -73,7 +73,7 @@ pub fn whole<T>(read: Vec<Read<T>>) -> Result<Vec<T>, PortError> {
 
 /// Everything a home provides. The use cases are generic over this one trait.
 pub trait Home: Send + Sync + 'static {
-    type Store: VersionStore + Collections + Outbox + Ledger + Signing + Claims + Timers + Jobs;
+    type Store: VersionStore + Collections + Wants + Outbox + Ledger + Signing + Claims + Timers + Jobs;
     type Bus: Bus;
     type Queues: Queues;
     type Source: SourceClient;

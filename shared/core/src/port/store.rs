@@ -156,6 +156,45 @@ pub enum LeaseError {
     Port(#[from] PortError),
 }
 
+/// Objects that a source has named and that are yet to be fetched from it (thin events).
+pub trait Wants: Send + Sync {
+    /// Each is due now. One that is wanted already is wanted anew: due now, and no failure is counted. One answer per
+    /// object, in order; no object may be there twice. `mark` is random: it tells one wanting from the next.
+    fn want(
+        &self,
+        objects: Vec<ObjectKey>,
+        mark: WantMark,
+        now: Timestamp,
+    ) -> impl Future<Output = Vec<Result<(), PortError>>> + Send;
+
+    /// Of one collection, what is due: up to `limit`, the longest due first. What was wanted in the last second may be
+    /// missing.
+    fn wanted(
+        &self,
+        collection: &CollectionKey,
+        now: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Wanted>, PortError>> + Send;
+
+    /// It is wanted no more, unless it was wanted anew since.
+    fn fetched(&self, wanted: &Wanted) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// It is due later, and one more failure is counted, unless it was wanted anew since.
+    fn postpone(&self, wanted: &Wanted, due: Timestamp) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// Tells one wanting of an object from the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WantMark(pub [u8; 16]);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    pub object: ObjectKey,
+    pub mark: WantMark,
+    /// How often it could not be fetched.
+    pub failures: u32,
+}
+
 /// Messages by id, each with a pending mark until the bus has accepted it.
 pub trait Outbox: Send + Sync {
     /// Stores messages that belong to no version, pending. An id that is there already is left as it is: `Ok(false)`.

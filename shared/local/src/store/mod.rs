@@ -35,6 +35,7 @@ mod stats;
 mod sync;
 mod timers;
 mod versions;
+mod wants;
 mod writer;
 
 use std::{fmt, fs::File, io, path::Path, sync::Arc, thread};

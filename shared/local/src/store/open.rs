@@ -31,6 +31,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("answers.sql"),
     include_str!("cursors.sql"),
     include_str!("timers.sql"),
+    include_str!("wanted.sql"),
 ];
 
 /// "xdoc", in the header of the file at byte 68 (<https://www.sqlite.org/fileformat2.html>).

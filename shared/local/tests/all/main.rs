@@ -5,6 +5,7 @@
 
 mod answering;
 mod auditing;
+mod backfilling;
 mod claiming;
 mod conversation;
 mod delivering;
@@ -13,8 +14,10 @@ mod every_fault;
 mod polling;
 mod publishing;
 mod pushing;
+mod reconciling;
 mod restarting;
 mod stage;
 mod sweeping;
+mod thin;
 mod too_large;
 mod waiting;

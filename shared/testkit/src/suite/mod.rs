@@ -15,6 +15,7 @@ pub mod queues;
 pub mod signing;
 pub mod timers;
 pub mod versions;
+pub mod wants;
 
 use std::{future::Future, time::Duration};
 
@@ -23,7 +24,7 @@ use crossdock_core::{
     message::MessageRecord,
     port::{
         Bus, Claims, Collections, Jobs, Ledger, Outbox, PendingPage, PortError, QueueName, Queues, Received, Signing,
-        Timers, VersionStore,
+        Timers, VersionStore, Wants,
     },
 };
 
@@ -33,7 +34,7 @@ use crate::{build::endpoint, clock::TestClock};
 
 /// An empty store and the clock it was made with.
 pub trait StoreFixture: Sync {
-    type Store: VersionStore + Collections + Outbox + Ledger + Claims + Signing + Timers + Jobs;
+    type Store: VersionStore + Collections + Wants + Outbox + Ledger + Claims + Signing + Timers + Jobs;
 
     fn store(&self) -> &Self::Store;
     fn clock(&self) -> &TestClock;

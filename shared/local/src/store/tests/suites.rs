@@ -107,6 +107,9 @@ macro_rules! suites {
             mod outbox {
                 crossdock_testkit::outbox_suite!(super::super::Fixture::$home());
             }
+            mod wants {
+                crossdock_testkit::wants_suite!(super::super::Fixture::$home());
+            }
             mod ledger {
                 crossdock_testkit::ledger_suite!(super::super::Fixture::$home());
             }

@@ -99,6 +99,7 @@ sources:
         since: {{param: updated_at_gte, field: updated_at}}
         pages: {{style: page, param: page, total: pages}}
         every: 1m
+        fetch: {{path: "/orders/{{id}}", item: items.0}}
 endpoints:
   all: {{url: "{}", token: {{secret: hub-token}}, retries: [1s]}}
 routes:
@@ -131,6 +132,10 @@ routes:
         let response = call("POST", &url).bearer("secret").json(&order).send().await;
         assert_eq!(response.status, 202, "{response:?}");
     }
+    let thin = call("POST", &url).bearer("secret").json(&json!({"orders": [{"number": "R1"}]})).send().await;
+    assert_eq!(thin.status, 202, "{thin:?}");
+    let fetched = hub.fetch("shop/orders").await;
+    assert_eq!(fetched["polled"]["records"], 1, "{fetched}");
     until("empty queues", async || (hub.waiting().await == 0).then_some(())).await;
     assert_eq!(hub.cloud.peek(&hub.dead_letters("all")).await.len(), 1);
 

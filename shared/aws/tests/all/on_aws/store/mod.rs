@@ -17,6 +17,9 @@ mod jobs {
 mod outbox {
     crossdock_testkit::outbox_suite!(crate::support::Fixture::new());
 }
+mod wants {
+    crossdock_testkit::wants_suite!(crate::support::Fixture::new());
+}
 mod claims {
     crossdock_testkit::claims_suite!(crate::support::Fixture::new());
 }
