@@ -127,7 +127,7 @@ fn shown(request: &EndpointRequest, is_secret: impl Fn(&str) -> bool, with_body:
     }
     let body = match serde_json::from_str::<Value>(&request.body) {
         Ok(mut body) if with_body => {
-            redact::parameters(&mut body, is_secret);
+            redact::parameters(&mut body, &is_secret);
             format!("{body:#}")
         }
         _ => format!("({} bytes; the body is shown only where the error output is a terminal)", request.body.len()),

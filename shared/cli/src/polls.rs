@@ -4,7 +4,7 @@
 use crossdock_core::{
     dispatch::MOST_POLLS,
     id::MessageId,
-    port::{Delivery, Home, Ledger, Outbox, VersionStore, whole},
+    port::{Delivery, Home, Ledger, Outbox, VersionStore},
 };
 
 use crate::failure::Failure;
@@ -20,7 +20,7 @@ pub(crate) async fn of<H: Home>(
     let (epoch, key) = (home.store().epoch().await?, &delivery.key);
     let id = |poll| MessageId::of_remote_poll(epoch, key.message, &key.route, key.round, poll);
     let ids: Vec<MessageId> = (1..=MOST_POLLS).map(id).collect();
-    let known = whole(home.store().messages(&ids).await?)?;
+    let known = home.store().messages(&ids).await?;
     let mut polls = Vec::new();
     for ((poll, id), known) in (1..).zip(ids).zip(known) {
         // One that cannot be read was asked all the same.

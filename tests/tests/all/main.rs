@@ -35,6 +35,8 @@ mod layout;
 #[cfg(test)]
 mod patterns;
 #[cfg(test)]
+mod presets;
+#[cfg(test)]
 mod push;
 #[cfg(test)]
 mod readme;

@@ -61,7 +61,7 @@ impl Body {
     fn of(bytes: &[u8]) -> Self {
         match serde_json::from_slice::<Value>(bytes) {
             Ok(mut value) => {
-                redact::parameters(&mut value, |_| false);
+                redact::parameters(&mut value, &|_| false);
                 Self::Json(value)
             }
             Err(_) => Self::Text(String::from_utf8_lossy(bytes).into_owned()),
