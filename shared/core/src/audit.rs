@@ -54,6 +54,9 @@ impl<'a, H: Home> Stored<'a, H> {
         for error in &page.unreadable {
             tracing::error!(error = %error, "a message is left out: it cannot be read");
         }
+        for error in &page.unreadable {
+            tracing::error!(error = %error, "a message is left out when looking back: it cannot be read");
+        }
         self.is_over = page.next.is_none();
         self.after = page.next;
         Ok(Some(page.messages))

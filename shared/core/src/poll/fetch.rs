@@ -254,7 +254,7 @@ mod tests {
     fn an_id_is_one_segment() {
         let rule = |path: &str| Fetch { path: path.to_owned(), item: FieldPath::root(), rate: 1 };
         let check = |path: &str, id: &str, expected: &str| {
-            let path = super::path(&rule(path), id).unwrap();
+            let path = path(&rule(path), id).unwrap();
             assert_eq!(join(&"http://s.test/api".parse().unwrap(), &path).as_str(), expected);
         };
         check("/c/{id}", "R1", "http://s.test/api/c/R1");
@@ -262,7 +262,7 @@ mod tests {
         check("/c/{id}", "../../x?y#z", "http://s.test/api/c/..%2F..%2Fx%3Fy%23z");
         check("/c/{id}", "é%", "http://s.test/api/c/%C3%A9%25");
         for dots in [".", ".."] {
-            super::path(&rule("/c/{id}"), dots).unwrap_err();
+            path(&rule("/c/{id}"), dots).unwrap_err();
         }
     }
 }

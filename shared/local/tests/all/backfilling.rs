@@ -102,7 +102,7 @@ async fn a_dry_run_stores_nothing_and_says_what_would_be() {
     assert_eq!((done.objects, done.told, done.messages), (6, 6, 6));
     assert_eq!(named, ["R0", "R1", "R2", "R3", "R4", "R5"]);
     assert_eq!(stage.home.store().objects_with_id("R0").await.unwrap(), []);
-    assert_eq!(stage.home.store().pending(Timestamp::MAX, 10).await.unwrap(), []);
+    assert_eq!(stage.home.store().pending(Timestamp::MAX, None, 10).await.unwrap().messages, []);
 }
 
 #[tokio::test]

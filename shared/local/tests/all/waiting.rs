@@ -15,6 +15,7 @@ use crossdock_core::{
     sweep::sweep,
     timer,
 };
+use crossdock_testkit::suite;
 use serde_json::{Value, json};
 
 use crate::{
@@ -71,7 +72,7 @@ async fn a_delay_alone_is_another_round_at_its_time() {
             let target = due.checked_sub(before).unwrap();
             let pass = Duration::try_from(target.duration_since(stage.clock.now())).unwrap_or_default();
             stage.clock.advance(pass);
-            // The daily look at what was promised must not hasten it either.
+            // The hourly look at what was promised must not hasten it either.
             sweep(&*stage.home, &stage.hub, &owner(), pending()).await.unwrap();
             assert_eq!(tick(&stage).await, 0, "{delay}: {before:?} early");
         }
@@ -131,7 +132,7 @@ async fn an_update_url_is_asked_until_it_is_finished() {
     assert_eq!(seen[5].body["parameters"], json!([{"name": "account", "value": 1}]));
     assert_eq!(seen.len(), 6);
     assert!(!stage.emitted().contains(&"remote:poll".to_owned()));
-    assert_eq!(stage.home.store().pending(Timestamp::MAX, None, 10).await.unwrap().messages, []);
+    assert_eq!(suite::pending(stage.home.store(), Timestamp::MAX).await, Ok(Vec::new()));
     no_timers(&stage).await;
 }
 

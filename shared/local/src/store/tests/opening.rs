@@ -171,7 +171,7 @@ async fn a_log_that_sqlite_would_take_for_empty_is_refused() {
 /// Opens a store of which nothing is what it was but the first page of each table.
 async fn damaged_further_in(folder: &TempDir) -> (Database, std::path::PathBuf) {
     let mut content = store_file().await;
-    content[30 * 4096..].fill(0xa5);
+    content[48 * 4096..].fill(0xa5);
     let file = folder.path().join("hub.db");
     fs::write(&file, &content).unwrap();
     (open(&file, 1).await.unwrap(), file)
