@@ -116,9 +116,9 @@ impl Outcome {
         let (mut left, lost) = match less {
             Less::FollowUps => {
                 let left = Answer { messages, notifications, delay, update_url, ..Answer::default() };
-                (left, "parameters, objects and events")
+                (left, "objects, parameters and events")
             }
-            Less::Nothing => (Answer::default(), "messages and notifications, parameters, objects and events"),
+            Less::Nothing => (Answer::default(), "messages and notifications, objects, parameters and events"),
         };
         let fault = format!("the store does not take this answer; its {lost} are left out: {why}");
         // To ask again without what the answer changed would be to ask the same; without the wait, nobody would ask.
