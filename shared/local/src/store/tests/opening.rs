@@ -174,7 +174,8 @@ async fn damaged_further_in(folder: &TempDir) -> (Database, std::path::PathBuf) 
     let file = folder.path().join("hub.db");
     fs::write(&file, &content).unwrap();
     let of_schema = "SELECT max(rootpage) FROM sqlite_schema";
-    let last: usize = Connection::open(&file).unwrap().query_row(of_schema, [], |row| row.get(0)).unwrap();
+    let last: u32 = Connection::open(&file).unwrap().query_row(of_schema, [], |row| row.get(0)).unwrap();
+    let last = usize::try_from(last).unwrap();
     content[last * 4096..].fill(0xa5);
     fs::write(&file, &content).unwrap();
     (open(&file, 1).await.unwrap(), file)
