@@ -221,10 +221,12 @@ impl<H: Home> Dispatcher<H> {
                 self.dead_letter_unreadable(endpoint, &received, &format!("unreadable: {why}")).await
             }
             Work::Deliver(open) => {
-                let delivery = AssertUnwindSafe(self.deliver(endpoint, &received, &open, cut_off)).catch_unwind().await;
+                // On the heap, where it does not grow with every caller's future.
+                let delivery = Box::pin(self.deliver(endpoint, &received, &open, cut_off));
+                let delivery = AssertUnwindSafe(delivery).catch_unwind().await;
                 let result = match delivery {
                     Ok(result) => result,
-                    Err(_) => self.record_panic(endpoint, &received, &open).await,
+                    Err(_) => Box::pin(self.record_panic(endpoint, &received, &open)).await,
                 };
                 if result.is_err() && suspect {
                     // It was no crash, and that may be little enough to be stored where the outcome was not.

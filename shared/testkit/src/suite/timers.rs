@@ -113,9 +113,9 @@ pub async fn what_is_taken_is_held_for_a_while<F: StoreFixture>(fixture: &F) {
     let free = timer("free", 11);
     put_off(fixture, &free, None).await;
     let held = Timer { held_until: None, ..held };
-    assert_eq!(take(fixture, 100, 0).await, [free.clone()]);
+    assert_eq!(take(fixture, 100, 0).await, std::slice::from_ref(&free));
     assert_eq!(take(fixture, 100, 19).await, []);
-    assert_eq!(take(fixture, 100, 20).await, [held.clone()]);
+    assert_eq!(take(fixture, 100, 20).await, std::slice::from_ref(&held));
     assert_eq!(take(fixture, 100, 59).await, []);
     assert_eq!(take(fixture, 100, 60).await, [free]);
     assert_eq!(take(fixture, 100, 80).await, [held]);

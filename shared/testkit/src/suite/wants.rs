@@ -81,7 +81,7 @@ pub async fn what_is_wanted_anew_stands_for_itself<F: StoreFixture>(fixture: &F)
     fixture.store().postpone(&before[0], at(500)).await.expect("postpone");
     want(fixture, &["R1"], TWO, at(10)).await;
     let anew = Wanted { object: order("R1"), mark: TWO, failures: 0 };
-    assert_eq!(due(fixture, at(10), 1).await, [anew.clone()]);
+    assert_eq!(due(fixture, at(10), 1).await, std::slice::from_ref(&anew));
     fixture.store().fetched(&before[0]).await.expect("fetched");
     fixture.store().postpone(&before[0], at(900)).await.expect("postpone");
     assert_eq!(due(fixture, at(10), 1).await, [anew], "neither was of this wanting");
