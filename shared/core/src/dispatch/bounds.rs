@@ -50,6 +50,9 @@ pub(super) fn bound_parameters(answer: &mut Answer, current: &BTreeMap<String, V
     }
 }
 
+/// Takes a part out of an answer, and says how many there were.
+type Take = fn(&mut Answer) -> usize;
+
 /// What the ledger keeps of an answer. All of it but its objects has been acted on.
 pub(super) fn kept(mut answer: Answer) -> Answer {
     for fault in &mut answer.faults {
@@ -64,7 +67,7 @@ pub(super) fn kept(mut answer: Answer) -> Answer {
         answer.faults.push(format!("and {more} more"));
     }
     // What is needed least goes first: messages and notifications are stored for themselves.
-    let parts: [(&str, fn(&mut Answer) -> usize); 3] = [
+    let parts: [(&str, Take); 3] = [
         ("events", |answer| std::mem::take(&mut answer.events).len()),
         ("messages", |answer| std::mem::take(&mut answer.messages).len()),
         ("notifications", |answer| std::mem::take(&mut answer.notifications).len()),
@@ -116,9 +119,9 @@ impl Outcome {
         let (mut left, lost) = match less {
             Less::FollowUps => {
                 let left = Answer { messages, notifications, delay, update_url, ..Answer::default() };
-                (left, "parameters, objects and events")
+                (left, "objects, parameters and events")
             }
-            Less::Nothing => (Answer::default(), "messages and notifications, parameters, objects and events"),
+            Less::Nothing => (Answer::default(), "messages and notifications, objects, parameters and events"),
         };
         let fault = format!("the store does not take this answer; its {lost} are left out: {why}");
         // To ask again without what the answer changed would be to ask the same; without the wait, nobody would ask.

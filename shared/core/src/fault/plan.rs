@@ -25,7 +25,6 @@ pub(super) const CALLS: &[&str] = &[
     "versions.history",
     "versions.objects_with_id",
     "versions.flush",
-    "claims.claim",
     "collections.lease",
     "collections.save",
     "collections.state",

@@ -254,7 +254,7 @@ mod tests {
     fn an_id_is_one_segment() {
         let rule = |path: &str| Fetch { path: path.to_owned(), item: FieldPath::root(), rate: 1 };
         let check = |path: &str, id: &str, expected: &str| {
-            let path = path(&rule(path), id).unwrap();
+            let path = super::path(&rule(path), id).unwrap();
             assert_eq!(join(&"http://s.test/api".parse().unwrap(), &path).as_str(), expected);
         };
         check("/c/{id}", "R1", "http://s.test/api/c/R1");

@@ -209,7 +209,7 @@ impl<'a, H: Home> Poller<'a, H> {
             let read = run.records(page);
             let news = News::of(run.collection, &run.state, self.now());
             let tracker = Tracker::new(self.home, self.hub, self.router);
-            let times = run.missed.is_some().then(|| Missed::times(&read.records)).unwrap_or_default();
+            let times = run.missed.as_ref().map(|_| Missed::times(&read.records)).unwrap_or_default();
             let tracked = tracker.track(run.collection, read.records, &news).await?;
 
             if let Some(missed) = &mut run.missed {

@@ -1,4 +1,4 @@
--- Schema version 5: jobs that go through the store page by page (`jobs.rs`).
+-- Jobs that go through the store page by page (`jobs.rs`).
 
 CREATE TABLE jobs (
     job         TEXT    PRIMARY KEY,

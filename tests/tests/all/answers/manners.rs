@@ -44,6 +44,7 @@ const MANNERS: &[Manner] = &[
     }),
     manner("answers `200` without the id, with `require_ack: true`", |_| Reply::json(200, &json!({"ok": true})))
         .endpoint("retries: none, require_ack: true"),
+    manner("answers `202` with a `delay` of an hour", |_| Reply::json(202, &json!({"delay": "1h"}))),
     manner("answers `500`", |_| Reply::json(500, &json!({"summary": "no disk"}))),
     manner("hangs up in the middle of its answer", |_| Reply::Bytes(CUT_OFF.to_vec())),
     manner("hangs up without a word", |_| Reply::Bytes(Vec::new())),
@@ -85,19 +86,25 @@ async fn the_operator_reads_what_servers_do() {
     assert_eq!(rows(&repository_file("docs/endpoints.md")), read, "docs/endpoints.md says otherwise");
 }
 
-/// The delivery's line, and what is kept of the answer.
+/// The first round's line, and the lines below it that tell of the answer.
 fn told(shown: &str, delivery: &str) -> [String; 2] {
     let (_, deliveries) = shown.split_once("\ndeliveries\n").unwrap();
-    let line = |before: &str| {
-        let found = deliveries.lines().find_map(|line| line.trim().strip_prefix(before));
-        let mut found = found.unwrap_or_default().to_owned();
-        let twice = WORD.repeat(2);
-        while found.contains(&twice) {
-            found = found.replace(&twice, WORD);
-        }
-        found
-    };
-    [line(delivery), line("answer: ")]
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let mut lines = deliveries.lines().skip_while(|line| !line.trim_start().starts_with(delivery));
+    let first = lines.next().unwrap_or_default();
+    let below = lines.take_while(|line| indent(line) > indent(first)).map(str::trim);
+    // An attempt begins with its time.
+    let kept: Vec<&str> = below.filter(|line| !line.starts_with(|c: char| c.is_ascii_digit())).collect();
+    [first.trim().trim_start_matches(delivery).to_owned(), shortened(kept.join("; "))]
+}
+
+/// Without what repeats itself.
+fn shortened(mut text: String) -> String {
+    let twice = WORD.repeat(2);
+    while text.contains(&twice) {
+        text = text.replace(&twice, WORD);
+    }
+    text
 }
 
 /// What the page says, by what a server does.

@@ -28,7 +28,7 @@ async fn described(description: Reply) -> (Bench, Server) {
         _ => Reply::status(404),
     })
     .await;
-    (Bench::empty().variable("STORE_URL", "http://127.0.0.1:1").variable("HOME", "/home/of-the-developer"), server)
+    (Bench::empty().variable("STORE_URL", "http://127.0.0.1:1").variable("HOME", "a-folder-of-the-developer"), server)
 }
 
 async fn add(bench: &Bench, server: &Server, options: &[&str]) -> Done {
@@ -118,7 +118,7 @@ async fn what_a_description_says_is_data() {
     std::fs::write(bench.path("hub.yaml"), HUB).unwrap();
     let done = add(&bench, &server, &["--yes"]).await.ok();
     for text in [&done.stdout, &done.stderr] {
-        assert!(!text.contains("/home/of-the-developer") && !text.contains('\u{1b}'), "{done}");
+        assert!(!text.contains("a-folder-of-the-developer") && !text.contains('\u{1b}'), "{done}");
     }
     let written = std::fs::read_to_string(bench.path("hub.yaml")).unwrap();
     assert!(written.contains(r#"home: "$${HOME} \u001b[2J\n  evil: {url: http://evil.test}""#), "{written}");

@@ -90,9 +90,9 @@ fn what_no_store_takes_is_recorded_in_part() {
         assert_eq!((verdict, status), (Verdict::Delivered, Some(200)));
         assert_eq!(answer, Some(Answer { faults: vec![fault.to_owned()], ..expected.clone() }));
     };
-    let fault = "the store does not take this answer; its parameters, objects and events are left out: too large";
+    let fault = "the store does not take this answer; its objects, parameters and events are left out: too large";
     check(Less::FollowUps, &large(0, 1, 1), fault);
-    let fault = "the store does not take this answer; its messages and notifications, parameters, objects and events are left out: \
+    let fault = "the store does not take this answer; its messages and notifications, objects, parameters and events are left out: \
                  too large";
     check(Less::Nothing, &Answer::default(), fault);
     let asked = Outcome { verdict: Verdict::AskAgain, ..outcome() };

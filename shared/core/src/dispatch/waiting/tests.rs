@@ -107,6 +107,7 @@ fn a_poll_has_the_lineage_of_what_it_asks_about() {
     let expected = json!({
         "message_id": id, "message": "remote:poll", "hub": "my-shop", "source": "my-store",
         "created_at": "2026-11-21T11:00:00Z", "trace_id": "0af7651916cd43dd8448eb211c80319c", "parent_id": parent(),
+        "parent_route": "book",
         "hops": 3, "object": null, "keys": {}, "payload": {"remote": {"update_url": "/jobs/7", "poll": 5}},
         "routes": ["book"],
     });

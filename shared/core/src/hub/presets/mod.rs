@@ -157,10 +157,10 @@ fn collections(source: &mut Node, name: &str, preset: &Node, report: &mut Report
         if is_known && value.scalar() == Some(Scalar::Null) {
             value.content = Content::Map(Vec::new());
         }
-        if !is_known && value.get("request").is_none() && !matches!(value.content, Content::Unusable) {
+        if !is_known && value.get("type").is_none() && !matches!(value.content, Content::Unusable) {
             let message = format!("the preset {name} has no collection {}; it has {}", quote(text), one_of(&known));
             let meant = did_you_mean(text, known.iter().copied());
-            report.suggest(place, message, meant.or_else(|| Some("or describe it, with its `request`".to_owned())));
+            report.suggest(place, message, meant.or_else(|| Some("or describe it, its `type` first".to_owned())));
             value.content = Content::Unusable;
         }
     }

@@ -171,8 +171,12 @@ async fn a_log_that_sqlite_would_take_for_empty_is_refused() {
 /// Opens a store of which nothing is what it was but the first page of each table.
 async fn damaged_further_in(folder: &TempDir) -> (Database, std::path::PathBuf) {
     let mut content = store_file().await;
-    content[48 * 4096..].fill(0xa5);
     let file = folder.path().join("hub.db");
+    fs::write(&file, &content).unwrap();
+    let of_schema = "SELECT max(rootpage) FROM sqlite_schema";
+    let last: u32 = Connection::open(&file).unwrap().query_row(of_schema, [], |row| row.get(0)).unwrap();
+    let last = usize::try_from(last).unwrap();
+    content[last * 4096..].fill(0xa5);
     fs::write(&file, &content).unwrap();
     (open(&file, 1).await.unwrap(), file)
 }
