@@ -7,8 +7,12 @@ use std::{
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use crossdock_core::{
+    Timestamp,
+    hub::TimeFormat,
     id::{EndpointName, HubName, SecretName, SourceName},
     json::FieldPath,
+    object::parse_time,
+    poll::Way,
 };
 use ipnet::IpNet;
 use jiff::SignedDuration;
@@ -34,12 +38,14 @@ pub(crate) enum Command {
     Dev(Dev),
     Listen(Listen),
     Check(Check),
+    Add(Add),
     Render(Render),
     Show(Show),
     Audit(Audit),
     Unrouted(Unrouted),
     Dlq(Dlq),
     Poll(Poll),
+    Backfill(Backfill),
     Send(Send),
     Endpoint(Endpoint),
     Secret(Secret),
@@ -283,6 +289,10 @@ pub(crate) struct Check {
     /// Where the hub is to run: for AWS, also say what cannot be done there and which quotas to raise
     #[arg(long, value_enum, default_value_t = Target::Local)]
     pub(crate) target: Target,
+
+    /// Print the hub file with its presets in it, as JSON (which is YAML too): what there would be to write without them
+    #[arg(long)]
+    pub(crate) expand: bool,
 }
 
 /// A home of the hub.
@@ -292,6 +302,45 @@ pub(crate) enum Target {
     Local,
     /// The stack of template.yaml
     Aws,
+}
+
+/// Add an endpoint to the hub file, as it describes itself.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Add {
+    #[command(subcommand)]
+    pub(crate) command: AddCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AddCommand {
+    Endpoint(AddEndpoint),
+}
+
+/// Add an endpoint and its routes, from what it says of itself.
+///
+/// Asks URL/endpoint.json what the endpoint does, which messages it wants and which parameters it takes, and shows what that
+/// makes of the hub file as a diff. Once you say yes it is written; comments, order and all else stay as they are. Nothing is
+/// written that `crossdock check` would refuse.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  crossdock add endpoint https://mailer.example.com
+  crossdock add endpoint http://127.0.0.1:3000 --name mailer --yes")]
+pub(crate) struct AddEndpoint {
+    /// The endpoint's URL
+    #[arg(value_parser = web_address)]
+    pub(crate) url: Url,
+
+    /// What the endpoint is called in the hub [default: what it calls itself]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<EndpointName>,
+
+    /// The hub file [default: hub.yaml in this folder]
+    #[arg(long, alias = "file", value_name = "FILE")]
+    pub(crate) hub: Option<PathBuf>,
+
+    /// Write without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// Write the CloudFormation stacks of a hub: queues, rules, schedules, alarms.
@@ -349,7 +398,7 @@ pub(crate) struct Show {
 ///
 /// With every message the hub stores which routes it will take. Counts what was delivered, waits, is dead, was suppressed
 /// or superseded, and names what the ledger knows nothing of an hour after it was stored. Exit code 1 where something is
-/// missing. Only looks; the hub itself looks daily, and sends what is missing again.
+/// missing. Only looks; the hub itself looks hourly, and sends what is missing again.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   crossdock audit                      the last day
@@ -429,12 +478,63 @@ pub(crate) struct Poll {
     #[arg(value_name = "SOURCE/COLLECTION")]
     pub(crate) collection: String,
 
+    /// Make the wide poll that `reconcile` in the hub file describes, in place of the usual one
+    #[arg(long)]
+    pub(crate) reconcile: bool,
+
     /// Store and emit nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 
     #[command(flatten)]
     pub(crate) place: Where,
+}
+
+impl Poll {
+    pub(crate) fn way(&self) -> Way {
+        if self.reconcile { Way::Reconcile } else { Way::Poll }
+    }
+}
+
+/// Read a collection again, from a time on.
+///
+/// Compares what it finds with what the hub knows, beside the collection's own polls, whose bookmark it leaves alone. What
+/// the hub has never seen is stored without a word, as a baseline; with --emit it is told of, and so is what was stored
+/// without a word before. An object that has changed is told of either way. It can be broken off and run again.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  crossdock backfill SOURCE/COLLECTION --from 2026-01-01 --dry-run
+  crossdock backfill SOURCE/COLLECTION --from 2026-01-01 --until 2026-02-01 --emit --rate 20")]
+pub(crate) struct Backfill {
+    #[arg(value_name = "SOURCE/COLLECTION")]
+    pub(crate) collection: String,
+
+    /// From when on, such as 2026-01-01 or 2026-01-01T10:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) from: Timestamp,
+
+    /// Up to before this time [default: to the end]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) until: Option<Timestamp>,
+
+    /// Tell of everything that nobody was told of yet
+    #[arg(long)]
+    pub(crate) emit: bool,
+
+    /// Store and emit nothing; say what would be
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Objects a second at most
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) rate: Option<u32>,
+
+    #[command(flatten)]
+    pub(crate) place: Where,
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    parse_time(TimeFormat::Rfc3339, &text.into()).map_err(|expected| format!("expected {expected} or a day"))
 }
 
 /// Push a JSON file into the hub.

@@ -118,7 +118,7 @@ fn print(first: &str, kinds: &BTreeMap<&str, Kind>) {
 
 fn advice(name: &str) -> &'static str {
     match name {
-        "missing" => "the ledger knows nothing of these; a running hub looks for them daily and sends them again",
+        "missing" => "the ledger knows nothing of these; a running hub looks for them hourly and sends them again",
         "no_route" => "their route is gone or disabled; nobody waits for them",
         _ => "crossdock dlq redrive sends them again, as long as they are in the queue",
     }

@@ -33,6 +33,11 @@ pub(crate) fn run(args: &Check, environment: &Environment) -> Result<ExitCode, F
             return Ok(refuse(&file, &findings.faults));
         }
     }
+    if args.expand {
+        let whole = hub::effective(&file.name(), &text, &|name| environment.variable(name));
+        out::line(&whole.map_err(|faults| Failure::new(faults.to_string()))?);
+        return Ok(ExitCode::SUCCESS);
+    }
     let hub = &loaded.hub;
     let collections: usize = hub.sources.values().map(|source| source.collections.len()).sum();
     out::line(&format!(

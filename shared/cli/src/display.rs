@@ -71,7 +71,9 @@ pub(crate) fn line(event: &HubEvent) -> Option<String> {
         EventName::PollFinished | EventName::VersionStored => return None,
         EventName::HubStarted => paint(AnsiColor::Green, &text(&event.reason)),
         EventName::HubStopped => paint(AnsiColor::Green, "stopped"),
-        EventName::BaselineStored => format!("● {} {}", text(&event.source), text(&event.reason)),
+        EventName::BaselineStored | EventName::Reconciled => {
+            format!("● {} {}", text(&event.source), text(&event.reason))
+        }
         EventName::MessageEmitted => {
             let routes = match event.count {
                 Some(0) | None => dim("no route"),

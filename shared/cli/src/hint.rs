@@ -12,7 +12,7 @@ use std::{
 };
 
 use crossdock_core::{
-    hub::{Endpoint, Hub, Route},
+    hub::{Endpoint, Hub, Parameter, Route},
     id::EndpointName,
     port::{EndpointRequest, HeaderValue},
     url::{join, shown as shown_url},
@@ -96,7 +96,10 @@ fn hint(addressees: &[(&Endpoint, &Route)], file: &str, request: &EndpointReques
         "\nNobody listens at {}, which {names}. What it would have got (told once; it is tried again):\n\n",
         address(&endpoint.url)
     );
-    text.push_str(&shown(request, with_body));
+    let is_secret = |name: &str| {
+        addressees.iter().any(|(_, route)| matches!(route.parameters.get(name), Some(Parameter::Secret(_))))
+    };
+    text.push_str(&shown(request, is_secret, with_body));
     match here(&endpoint.url) {
         Some(here) => text.push_str(&format!(
             "\nTo see what arrives, run this in another terminal:\n\n  crossdock listen --route {} --hub {file}\n\n\
@@ -113,7 +116,7 @@ fn hint(addressees: &[(&Endpoint, &Route)], file: &str, request: &EndpointReques
 }
 
 /// As it goes over the wire, but for credentials and the layout of the body.
-fn shown(request: &EndpointRequest, with_body: bool) -> String {
+fn shown(request: &EndpointRequest, is_secret: impl Fn(&str) -> bool, with_body: bool) -> String {
     let mut text = format!("POST {}\n", address(&request.url));
     for (name, value) in &request.headers {
         let value = match value {
@@ -124,7 +127,7 @@ fn shown(request: &EndpointRequest, with_body: bool) -> String {
     }
     let body = match serde_json::from_str::<Value>(&request.body) {
         Ok(mut body) if with_body => {
-            redact::parameters(&mut body);
+            redact::parameters(&mut body, &is_secret);
             format!("{body:#}")
         }
         _ => format!("({} bytes; the body is shown only where the error output is a terminal)", request.body.len()),
@@ -169,7 +172,7 @@ mod tests {
 
     fn hub() -> Hub {
         let text = "hub: h\nendpoints:\n  ear: {url: \"http://127.0.0.1:9100/in?key=s3cr3t\"}\n  far: {url: \"https://far.example\"}\n\
-                    routes:\n  - {name: one, messages: [\"*\"], to: far, path: /a}\n  - {name: two, messages: [\"*\"], to: ear, path: /b}\n";
+                    routes:\n  - {name: one, messages: [\"*\"], to: far, path: /a}\n  - {name: two, messages: [\"*\"], to: ear, path: /b, parameters: {pin: {secret: pin}}}\n";
         hub::load("hub.yaml", text, &|_| None).unwrap().hub
     }
 
@@ -182,7 +185,7 @@ mod tests {
                 plain("x-api-key", "s3cr3t"),
                 ("x-hub-token".to_owned(), HeaderValue::Secret("s3cr3t".to_owned().into())),
             ],
-            body: r#"{"message":"order:new","parameters":[{"name":"token","value":"s3cr3t"}]}"#.to_owned(),
+            body: r#"{"message":"order:new","parameters":[{"name":"token","value":"s3cr3t"},{"name":"pin","value":"s3cr3t"}]}"#.to_owned(),
             timeout: Duration::from_secs(1),
             max_body: 1,
             origin: UrlOrigin::HubFile,
@@ -216,6 +219,10 @@ mod tests {
                     {
                       "name": "token",
                       "value": "(redacted)"
+                    },
+                    {
+                      "name": "pin",
+                      "value": "(redacted)"
                     }
                   ]
                 }
@@ -245,19 +252,19 @@ mod tests {
             false,
             &expect![[r#"
 
-            Nobody listens at https://far.example/, which is the endpoint far. What it would have got (told once; it is tried again):
+                Nobody listens at https://far.example/, which is the endpoint far. What it would have got (told once; it is tried again):
 
-            POST https://far.example/a
-            webhook-id: 5f0c
-            x-api-key: (redacted)
-            x-hub-token: (redacted)
+                POST https://far.example/a
+                webhook-id: 5f0c
+                x-api-key: (redacted)
+                x-hub-token: (redacted)
 
-            (72 bytes; the body is shown only where the error output is a terminal)
+                (104 bytes; the body is shown only where the error output is a terminal)
 
-            To see what arrives here, let the url of far be http://127.0.0.1:7421 and run this in another terminal:
+                To see what arrives here, let the url of far be http://127.0.0.1:7421 and run this in another terminal:
 
-              crossdock listen
-        "#]],
+                  crossdock listen
+            "#]],
         );
     }
 

@@ -2,8 +2,10 @@
 //!
 //! `main` reads the command line and the environment, once, and hands both over; each command is a module of its own.
 
+mod add;
 mod args;
 mod audit;
+mod backfill;
 mod check;
 mod context;
 mod dev;
@@ -18,6 +20,7 @@ mod listen;
 mod on_aws;
 mod out;
 mod poll;
+mod polls;
 mod printer;
 mod redact;
 #[cfg(feature = "aws")]
@@ -30,6 +33,7 @@ mod show;
 mod since;
 mod unrouted;
 mod why;
+mod yaml;
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -65,12 +69,14 @@ async fn run(command: Command, environment: Environment) -> Result<ExitCode, Fai
         Command::Init(args) => init::run(args, &environment).await?,
         Command::Dev(args) => dev::run(args, environment).await?,
         Command::Listen(args) => listen::run(args, &environment).await?,
+        Command::Add(args) => add::run(args, &environment).await?,
         Command::Check(args) => return check::run(&args, &environment),
         Command::Render(args) => return render::run(&args, &environment),
         Command::Show(args) => Box::pin(show::run(args, environment)).await?,
         Command::Audit(args) => return Box::pin(audit::run(args, environment)).await,
         Command::Unrouted(args) => Box::pin(unrouted::run(args, environment)).await?,
         Command::Dlq(args) => Box::pin(dlq::run(args, environment)).await?,
+        Command::Backfill(args) => Box::pin(backfill::run(args, environment)).await?,
         Command::Poll(args) => Box::pin(poll::run(args, environment)).await?,
         Command::Send(args) => send::run(args, environment).await?,
         Command::Endpoint(args) => endpoint::run(args, environment).await?,

@@ -4,7 +4,7 @@ use crossdock_core::{
     hub::Hub,
     id::CollectionKey,
     object::{Decision, SetAside},
-    poll::{Absent, Poller, Preview},
+    poll::{Absent, Poller, Preview, Way},
     port::{Home, LeaseOwner},
 };
 use crossdock_local::{LocalHome, Running, StateLock};
@@ -29,9 +29,9 @@ pub(crate) async fn run(args: Poll, environment: Environment) -> Result<(), Fail
             let opened = Opened::open(&args.place.which, environment).await?;
             let key = collection(&opened.hub, &args.collection)?;
             if args.dry_run {
-                preview(&opened, &key).await?;
+                preview(&opened, &key, args.way()).await?;
             } else {
-                here(&opened, &args.place.which, &key).await?;
+                here(&opened, &args.place.which, &key, args.way()).await?;
             }
             opened.close().await;
             Ok(())
@@ -39,13 +39,13 @@ pub(crate) async fn run(args: Poll, environment: Environment) -> Result<(), Fail
         #[cfg(feature = "aws")]
         On::Aws(stack) if args.dry_run => {
             let opened = remote::open_to_poll(&args.place.which, stack, &environment).await?;
-            preview(&opened, &collection(&opened.hub, &args.collection)?).await
+            preview(&opened, &collection(&opened.hub, &args.collection)?, args.way()).await
         }
         // The stack polls by itself: what is stored must be what its own hub says.
         #[cfg(feature = "aws")]
         On::Aws(stack) => {
             let hub = remote::outline(&args.place.which, &environment)?;
-            for line in remote::poll(stack, &collection(&hub, &args.collection)?).await? {
+            for line in remote::poll(stack, &collection(&hub, &args.collection)?, args.way()).await? {
                 out::line(&line);
             }
             Ok(())
@@ -53,7 +53,7 @@ pub(crate) async fn run(args: Poll, environment: Environment) -> Result<(), Fail
     }
 }
 
-async fn here(opened: &Opened<LocalHome>, which: &Which, key: &CollectionKey) -> Result<(), Failure> {
+async fn here(opened: &Opened<LocalHome>, which: &Which, key: &CollectionKey, way: Way) -> Result<(), Failure> {
     let state = which.folder(&opened.hub.name);
     if let Some(url) = Running::url(&state) {
         return Err(Failure::new(format!(
@@ -63,8 +63,12 @@ async fn here(opened: &Opened<LocalHome>, which: &Which, key: &CollectionKey) ->
     }
     // Two polls at once would hold one lease.
     let _lock = StateLock::take(&state)?;
-    let poller = Poller::new(&opened.home, &opened.hub, &opened.router, LeaseOwner("local".to_owned()));
+    let poller = Poller::new(&opened.home, &opened.hub, &opened.router, LeaseOwner("local".to_owned())).by(way);
     let report = poller.poll(key).await.map_err(|error| Failure::of(format!("{key} cannot be polled"), &error))?;
+    if report.too_early {
+        out::line(&too_early(key));
+        return Ok(());
+    }
     for reason in reasons(&report.set_aside) {
         out::line(&format!("set aside: {reason}"));
     }
@@ -78,9 +82,13 @@ async fn here(opened: &Opened<LocalHome>, which: &Which, key: &CollectionKey) ->
     Ok(())
 }
 
-async fn preview<H: Home>(opened: &Opened<H>, key: &CollectionKey) -> Result<(), Failure> {
-    let poller = Poller::new(&opened.home, &opened.hub, &opened.router, LeaseOwner("preview".to_owned()));
+async fn preview<H: Home>(opened: &Opened<H>, key: &CollectionKey, way: Way) -> Result<(), Failure> {
+    let poller = Poller::new(&opened.home, &opened.hub, &opened.router, LeaseOwner("preview".to_owned())).by(way);
     let preview = poller.preview(key).await.map_err(|error| Failure::of(format!("{key} cannot be polled"), &error))?;
+    if preview.too_early {
+        out::line(&too_early(key));
+        return Ok(());
+    }
     show(&preview);
     if preview.records == 0 && !preview.set_aside.is_empty() {
         return Err(Failure::new(format!("no record of {key} could be read")));
@@ -88,7 +96,11 @@ async fn preview<H: Home>(opened: &Opened<H>, key: &CollectionKey) -> Result<(),
     Ok(())
 }
 
-fn collection(hub: &Hub, text: &str) -> Result<CollectionKey, Failure> {
+pub(crate) fn too_early(key: &impl std::fmt::Display) -> String {
+    format!("{key} has no baseline to reconcile with yet: its first poll has to end before; nothing was done")
+}
+
+pub(crate) fn collection(hub: &Hub, text: &str) -> Result<CollectionKey, Failure> {
     let all: Vec<&CollectionKey> =
         hub.sources.values().flat_map(|source| &source.collections).map(|one| &one.key).collect();
     all.iter().find(|key| key.to_string() == text).map(|key| (*key).clone()).ok_or_else(|| {

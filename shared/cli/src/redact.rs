@@ -56,12 +56,19 @@ pub(crate) fn target(target: &str) -> String {
 }
 
 /// A message or an answer as it may be shown: its `parameters` carry what endpoints ask to be sent back, tokens too. They
-/// are a list of names and values, or a map.
-pub(crate) fn parameters(body: &mut Value) {
+/// are a list of names and values, or a map; those of a CloudEvent are in its data. `known` says which others are secrets
+/// of the hub, whatever they are called.
+pub(crate) fn parameters(body: &mut Value, known: &dyn Fn(&str) -> bool) {
+    if body.get("specversion").is_some()
+        && let Some(data) = body.get_mut("data")
+    {
+        return parameters(data, known);
+    }
+    let is_secret = |name: &str| is_secret(name) || known(name);
     match body.get_mut("parameters") {
         Some(Value::Array(list)) => {
             for parameter in list {
-                if parameter.get("name").and_then(Value::as_str).is_some_and(is_secret) {
+                if parameter.get("name").and_then(Value::as_str).is_some_and(&is_secret) {
                     parameter["value"] = REDACTED.into();
                 }
             }
@@ -121,16 +128,20 @@ mod tests {
     #[test]
     fn parameters_are_shown_without_credentials() {
         let check = |mut body: Value, expected: Value| {
-            parameters(&mut body);
+            parameters(&mut body, &|name| name == "pin");
             assert_eq!(body, expected);
         };
         check(
-            json!({"parameters": [{"name": "token", "value": "s3"}, {"name": "since", "value": 5}, 7]}),
-            json!({"parameters": [{"name": "token", "value": "(redacted)"}, {"name": "since", "value": 5}, 7]}),
+            json!({"parameters": [{"name": "token", "value": "s3"}, {"name": "since", "value": 5}, 7, {"name": "pin", "value": 1}]}),
+            json!({"parameters": [{"name": "token", "value": "(redacted)"}, {"name": "since", "value": 5}, 7, {"name": "pin", "value": "(redacted)"}]}),
         );
         check(
             json!({"parameters": {"api_key": {"id": 1}, "page": 2}, "token": "not ours to judge"}),
             json!({"parameters": {"api_key": "(redacted)", "page": 2}, "token": "not ours to judge"}),
+        );
+        check(
+            json!({"specversion": "1.0", "data": {"parameters": {"token": "s3"}}}),
+            json!({"specversion": "1.0", "data": {"parameters": {"token": "(redacted)"}}}),
         );
         check(json!([1]), json!([1]));
         check(json!({"parameters": "none"}), json!({"parameters": "none"}));

@@ -23,6 +23,7 @@ use crossdock_core::{
     fault::Faults,
     hub::{self, Hub},
     id::{CollectionKey, SourceName},
+    poll::{Backfill, Backfilled, Way},
     route::Router,
 };
 use crossdock_http::AddressPolicy;
@@ -69,8 +70,11 @@ async fn opened(hub: Arc<Hub>, stack: &str) -> Result<Opened<AwsHome>, Failure> 
 }
 
 /// Has the stack's poller poll, and says what came of it.
-pub(crate) async fn poll(stack: &str, key: &CollectionKey) -> Result<Vec<String>, Failure> {
-    let event = json!({"task": "poll", "collection": key.to_string()});
+pub(crate) async fn poll(stack: &str, key: &CollectionKey, way: Way) -> Result<Vec<String>, Failure> {
+    let mut event = json!({"task": "poll", "collection": key.to_string()});
+    if way == Way::Reconcile {
+        event["way"] = "reconcile".into();
+    }
     let deployed = Deployed::find(stack).await?;
     let answer = deployed.invoke(Function::Poller, &event).await?;
     match serde_json::from_value(answer) {
@@ -79,13 +83,30 @@ pub(crate) async fn poll(stack: &str, key: &CollectionKey) -> Result<Vec<String>
     }
 }
 
+/// Has the stack's poller read a collection again, for as long as its time is.
+pub(crate) async fn backfill(stack: &str, key: &CollectionKey, wanted: &Backfill) -> Result<Backfilled, Failure> {
+    let Backfill { from, until, emit, rate, dry_run: _ } = wanted;
+    let event = json!({
+        "task": "backfill", "collection": key.to_string(), "from": from, "until": until, "emit": emit, "rate": rate,
+    });
+    let deployed = Deployed::find(stack).await?;
+    let answer = deployed.invoke(Function::Poller, &event).await?;
+    match serde_json::from_value(answer) {
+        Ok(Done::Backfilled(done)) => Ok(done),
+        _ => Err(deployed.misunderstood(Function::Poller)),
+    }
+}
+
 fn spoken(polled: &Polled, poller: &str) -> Result<Vec<String>, Failure> {
-    let Polled { collection, busy, cut_off, pages, records, set_aside, stored, emitted, failed } = polled;
+    let Polled { collection, busy, too_early, cut_off, pages, records, set_aside, stored, emitted, failed } = polled;
     if let Some(why) = failed {
         return Err(Failure::new(format!("{collection} cannot be polled: {why}")));
     }
     if *busy {
         return Ok(vec![format!("{collection} is being polled already; nothing was done")]);
+    }
+    if *too_early {
+        return Ok(vec![crate::poll::too_early(collection)]);
     }
     let mut lines = Vec::new();
     if *set_aside > 0 {
@@ -272,6 +293,12 @@ mod tests {
         check(
             Polled { busy: true, ..Polled::default() },
             Ok(&["shop/orders is being polled already; nothing was done"]),
+        );
+        check(
+            Polled { too_early: true, ..Polled::default() },
+            Ok(&[
+                "shop/orders has no baseline to reconcile with yet: its first poll has to end before; nothing was done",
+            ]),
         );
         check(
             Polled { failed: Some("answered 401".to_owned()), ..Polled::default() },

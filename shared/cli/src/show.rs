@@ -5,7 +5,7 @@ use crossdock_core::{
     id::{CollectionKey, MessageId, ObjectKey},
     json::{FieldPath, changes},
     message::MessageRecord,
-    port::{Delivery, Home, Ledger, Outbox, VersionStore},
+    port::{Delivery, Home, Ledger, Outbox, Read, VersionStore, whole},
     version::{Version, VersionRef},
 };
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use crate::{
     args::{On, Show},
     context::{Environment, Opened},
     failure::Failure,
-    out, why,
+    out, polls, why,
 };
 
 pub(crate) async fn run(args: Show, environment: Environment) -> Result<(), Failure> {
@@ -51,14 +51,16 @@ async fn show<H: Home>(opened: &Opened<H>, args: &Show) -> Result<(), Failure> {
 
 /// A message and its deliveries; of one route, `ROUTE` or `ROUTE/ROUND`, where asked.
 async fn message<H: Home>(opened: &Opened<H>, id: MessageId, only: Option<&str>) -> Result<Value, Failure> {
-    let record = opened.home.store().messages(&[id]).await?.into_iter().flatten().next();
+    let record = opened.home.store().messages(&[id]).await.and_then(whole)?.into_iter().flatten().next();
     let Some(record) = record else {
         let why = "never emitted, or over for longer than `retention` in the hub file says";
         return Err(Failure::new(format!("the store has no message {id}: {why}")));
     };
     let about = record.message.object_key().zip(record.message.object.as_ref().map(|object| object.version));
     let version = match about {
-        Some((key, number)) => opened.home.store().versions(&[VersionRef { key, number }]).await?.pop().flatten(),
+        Some((key, number)) => {
+            opened.home.store().versions(&[VersionRef { key, number }]).await.and_then(whole)?.pop().flatten()
+        }
         None => None,
     };
     let mut deliveries = opened.home.store().deliveries_of(id).await?;
@@ -75,7 +77,7 @@ async fn message<H: Home>(opened: &Opened<H>, id: MessageId, only: Option<&str>)
         // The message itself says what was in it.
         "version_expired": record.message.object.is_some() && version.is_none(),
         "routes": routes(&opened.hub, &record, &deliveries),
-        "deliveries": deliveries.iter().map(delivery).collect::<Vec<_>>(),
+        "deliveries": with_polls(opened, &deliveries).await?,
     }))
 }
 
@@ -97,6 +99,24 @@ fn routes(hub: &Hub, record: &MessageRecord, deliveries: &[Delivery]) -> Vec<Val
     let gone = record.message.routes.iter().filter(|name| hub.route(name).is_none());
     let gone = gone.map(|name| json!({"route": name, "matches": true, "why": "matched, but is no longer in the hub"}));
     known.chain(gone).collect()
+}
+
+/// Deliveries, and with each what the endpoint was asked about it since.
+async fn with_polls<H: Home>(opened: &Opened<H>, deliveries: &[Delivery]) -> Result<Vec<Value>, Failure> {
+    let mut found = Vec::with_capacity(deliveries.len());
+    for one in deliveries {
+        let mut shown = delivery(one);
+        let mut polls = Vec::new();
+        for (poll, message, deliveries) in polls::of(&opened.home, one).await? {
+            let deliveries: Vec<Value> = deliveries.iter().map(delivery).collect();
+            polls.push(json!({"poll": poll, "message_id": message, "deliveries": deliveries}));
+        }
+        if !polls.is_empty() {
+            shown["polls"] = polls.into();
+        }
+        found.push(shown);
+    }
+    Ok(found)
 }
 
 fn delivery(delivery: &Delivery) -> Value {
@@ -130,7 +150,8 @@ async fn objects<H: Home>(opened: &Opened<H>, id: &str) -> Result<Value, Failure
         if history.is_empty() {
             continue;
         }
-        let messages = opened.home.store().messages_of(&key).await?;
+        let history = readable(&key, history);
+        let messages = readable(&key, opened.home.store().messages_of(&key).await?);
         found.push(object(opened, &key, &history, &messages).await?);
     }
     if found.is_empty() {
@@ -139,6 +160,12 @@ async fn objects<H: Home>(opened: &Opened<H>, id: &str) -> Result<Value, Failure
         )));
     }
     Ok(json!({ "objects": found }))
+}
+
+/// What can be shown; what cannot is told of.
+fn readable<T>(key: &ObjectKey, found: Vec<Read<T>>) -> Vec<T> {
+    let tell = |error| tracing::error!(object = %key, error = %error, "something of it cannot be shown");
+    found.into_iter().filter_map(|one| one.map_err(tell).ok()).collect()
 }
 
 /// `SOURCE/COLLECTION/ID`, where the first two are the hub's; an id may have slashes of its own.
@@ -175,7 +202,7 @@ async fn object<H: Home>(
             "version": record.message.object.as_ref().map(|object| object.version),
             "created_at": record.message.created_at,
             "routes": record.message.routes,
-            "deliveries": deliveries.iter().map(delivery).collect::<Vec<_>>(),
+            "deliveries": with_polls(opened, &deliveries).await?,
         }));
     }
     Ok(json!({
@@ -218,7 +245,8 @@ mod text {
                 ));
             }
             if let Some(parent) = message.get("parent_id").filter(|parent| !parent.is_null()) {
-                out::line(&format!("  answered to {}", plain(parent)));
+                let route = some(message, "parent_route", ", delivered by ");
+                out::line(&format!("  from an answer to {}{route}", plain(parent)));
             }
             changes(message, "  ");
             out::line("routes");
@@ -264,23 +292,59 @@ mod text {
         };
         let attempts = list(delivery, "attempts").len();
         let reason = some(delivery, "reason", ": ");
-        let next = some(delivery, "next_attempt_at", ", next attempt ");
-        out::line(&format!(
-            "{indent}{} → {}{round}: {} after {attempts} attempt{}{reason}{next}",
-            of(delivery, "route"),
-            of(delivery, "endpoint"),
-            of(delivery, "state"),
-            if attempts == 1 { "" } else { "s" },
-        ));
+        let state = match delivery["state"] == "waiting" {
+            true => format!("waiting until {}", of(delivery, "next_attempt_at")),
+            false => {
+                let next = some(delivery, "next_attempt_at", ", next attempt ");
+                let plural = if attempts == 1 { "" } else { "s" };
+                format!("{} after {attempts} attempt{plural}{reason}{next}", of(delivery, "state"))
+            }
+        };
+        out::line(&format!("{indent}{} → {}{round}: {state}", of(delivery, "route"), of(delivery, "endpoint")));
         for attempt in list(delivery, "attempts") {
             let failure = some(attempt, "failure", " ");
             let failure = if failure.is_empty() { some(attempt, "status", " answered ") } else { failure };
             out::line(&format!("{indent}  {}{failure} in {} ms", of(attempt, "at"), of(attempt, "took_ms")));
         }
-        if let Some(answer) =
-            delivery.get("answer").filter(|answer| answer.as_object().is_some_and(|one| !one.is_empty()))
-        {
-            out::line(&format!("{indent}  answer: {answer}"));
+        answer(&delivery["answer"], &format!("{indent}  "));
+        for poll in list(delivery, "polls") {
+            out::line(&format!("{indent}  remote:poll {} {}", of(poll, "poll"), of(poll, "message_id")));
+            for one in list(poll, "deliveries") {
+                self::delivery(one, &format!("{indent}    "));
+            }
+        }
+    }
+
+    /// What was kept of the round's answers: what people look for line by line, whatever else there is as it is.
+    fn answer(answer: &Value, indent: &str) {
+        for name in ["summary", "text"] {
+            let said = some(answer, name, &format!("{indent}{name}: "));
+            if !said.is_empty() {
+                out::line(&said);
+            }
+        }
+        for one in list(answer, "notifications") {
+            let (description, count) = (some(one, "description", ": "), some(one, "occurrences", ", said "));
+            let count = if count.is_empty() { count } else { format!("{count} times") };
+            out::line(&format!("{indent}{}: {}{description}{count}", of(one, "level"), of(one, "subject")));
+        }
+        for event in list(answer, "events") {
+            out::line(&format!("{indent}event: {}", plain(event)));
+        }
+        for objects in list(answer, "objects") {
+            let ids: Vec<String> = list(objects, "ids").iter().map(plain).collect();
+            let what = if ids.is_empty() { "objects to be stored".to_owned() } else { ids.join(", ") };
+            out::line(&format!("{indent}gave {}/{}: {what}", of(objects, "source"), of(objects, "collection")));
+        }
+        for fault in list(answer, "faults") {
+            out::line(&format!("{indent}not understood: {}", plain(fault)));
+        }
+        let told = ["summary", "text", "notifications", "events", "objects", "faults", "since"];
+        let rest: serde_json::Map<String, Value> = answer.as_object().cloned().unwrap_or_default();
+        let rest: serde_json::Map<String, Value> =
+            rest.into_iter().filter(|(name, _)| !told.contains(&name.as_str())).collect();
+        if !rest.is_empty() {
+            out::line(&format!("{indent}answer: {}", Value::Object(rest)));
         }
     }
 

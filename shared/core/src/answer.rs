@@ -19,7 +19,7 @@ use crate::{
 mod objects;
 mod telling;
 
-pub use objects::{GivenObject, Scope};
+pub use objects::{Objects, Scope};
 pub use telling::Notification;
 
 /// What an answer carried, as the ledger keeps it.
@@ -28,7 +28,7 @@ pub struct Answer {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<FollowUp>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub objects: Vec<GivenObject>,
+    pub objects: Vec<Objects>,
     /// The heads of those objects when the answer came, until they are tracked.
     #[serde(default, skip_serializing_if = "Since::is_empty")]
     pub since: Since,
@@ -153,7 +153,7 @@ pub fn read(response: &EndpointResponse, scope: Scope<'_>) -> (Answer, Vec<Strin
             if let Err(error) = read
                 && bytes.trim_ascii_start().starts_with(b"{")
             {
-                answer.fault(format!("the body is no whole JSON object: {error}"));
+                answer.faults.push(format!("the body is no whole JSON object: {error}"));
             }
             return (answer, Vec::new());
         }
@@ -163,14 +163,14 @@ pub fn read(response: &EndpointResponse, scope: Scope<'_>) -> (Answer, Vec<Strin
         match (name.as_str(), value) {
             ("messages", value) if success => messages(value, &mut answer),
             ("messages", value) if !each(value).is_empty() => {
-                answer.fault("messages: taken from a 2xx answer only".to_owned());
+                answer.faults.push("messages: taken from a 2xx answer only".to_owned());
             }
             ("parameters", value) => parameters(value, &mut answer),
             ("notifications", value) => telling::notifications(value, &mut answer),
             ("events", value) => events(value, &mut answer),
             ("summary", Value::String(summary)) => answer.summary = Some(shortened(summary)),
             ("summary", Value::Null) => {}
-            ("summary", other) => answer.fault(unexpected("summary", other, "text")),
+            ("summary", other) => answer.faults.push(unexpected("summary", other, "text")),
             (ECHO | ECHO_WOMBAT | "delay" | "update_url", _) => {}
             (name, value) => objects::objects(name, value, success, scope, &mut answer),
         }
@@ -184,21 +184,6 @@ pub fn read(response: &EndpointResponse, scope: Scope<'_>) -> (Answer, Vec<Strin
 /// Where an answer says which message it is to.
 const ECHO: &str = "message_id";
 const ECHO_WOMBAT: &str = "request_id";
-
-/// How many faults the ledger keeps of one answer: a list of a hundred thousand numbers has as many, and none of them says
-/// more than the first ones.
-const KEPT_FAULTS: usize = 50;
-
-impl Answer {
-    /// Something that could not be read or stored; what is around it goes on.
-    pub(crate) fn fault(&mut self, fault: String) {
-        match self.faults.len() {
-            0..KEPT_FAULTS => self.faults.push(fault),
-            KEPT_FAULTS => self.faults.push("and more".to_owned()),
-            _ => {}
-        }
-    }
-}
 
 /// How much of a text answer or summary the ledger keeps, in characters.
 const KEPT_TEXT: usize = 1_000;
@@ -235,7 +220,7 @@ fn messages(value: &Value, answer: &mut Answer) {
     for (place, item) in each(value).iter().enumerate() {
         match follow_up(place, item) {
             Ok(follow_up) => answer.messages.push(follow_up),
-            Err(fault) => answer.fault(format!("messages[{place}]: {fault}")),
+            Err(fault) => answer.faults.push(format!("messages[{place}]: {fault}")),
         }
     }
 }
@@ -272,9 +257,9 @@ fn parameters(value: &Value, answer: &mut Answer) {
                     Some(Value::String(name)) => {
                         parameter(&at, name, item.get("value").cloned().unwrap_or(Value::Null), answer);
                     }
-                    Some(other) => answer.fault(unexpected(&format!("{at}.name"), other, "text")),
-                    None if item.is_object() => answer.fault(format!("{at}: found no name")),
-                    None => answer.fault(unexpected(&at, item, "{\"name\", \"value\"}")),
+                    Some(other) => answer.faults.push(unexpected(&format!("{at}.name"), other, "text")),
+                    None if item.is_object() => answer.faults.push(format!("{at}: found no name")),
+                    None => answer.faults.push(unexpected(&at, item, "{\"name\", \"value\"}")),
                 }
             }
         }
@@ -283,9 +268,9 @@ fn parameters(value: &Value, answer: &mut Answer) {
 
 fn parameter(at: &str, name: &str, value: Value, answer: &mut Answer) {
     if name.is_empty() {
-        answer.fault(format!("{at}: the name is \"\""));
+        answer.faults.push(format!("{at}: the name is \"\""));
     } else if is_too_deep(&value) {
-        answer.fault(deep(at));
+        answer.faults.push(deep(at));
     } else {
         answer.parameters.push((name.to_owned(), value));
     }
@@ -294,7 +279,7 @@ fn parameter(at: &str, name: &str, value: Value, answer: &mut Answer) {
 fn events(value: &Value, answer: &mut Answer) {
     for (place, event) in each(value).iter().enumerate() {
         match is_too_deep(event) {
-            true => answer.fault(deep(&format!("events[{place}]"))),
+            true => answer.faults.push(deep(&format!("events[{place}]"))),
             false => answer.events.push(event.clone()),
         }
     }

@@ -51,6 +51,12 @@ impl<'a, H: Home> Stored<'a, H> {
             return Ok(None);
         }
         let page = self.home.store().stored_between(self.from, self.until, self.after.as_ref(), PAGE).await?;
+        for error in &page.unreadable {
+            tracing::error!(error = %error, "a message is left out: it cannot be read");
+        }
+        for error in &page.unreadable {
+            tracing::error!(error = %error, "a message is left out when looking back: it cannot be read");
+        }
         self.is_over = page.next.is_none();
         self.after = page.next;
         Ok(Some(page.messages))

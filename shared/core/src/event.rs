@@ -19,6 +19,9 @@ pub enum EventName {
     BaselineStored,
     #[serde(rename = "poll.finished")]
     PollFinished,
+    /// A wide poll has ended; how many objects had been missed.
+    #[serde(rename = "poll.reconciled")]
+    Reconciled,
     #[serde(rename = "record.set_aside")]
     RecordSetAside,
     #[serde(rename = "version.stored")]
@@ -90,7 +93,7 @@ pub struct HubEvent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub next_attempt_at: Option<Timestamp>,
-    /// How many: objects of a baseline, records of a poll, routes of a message.
+    /// How many: objects of a baseline, records of a poll, objects that had been missed, routes of a message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
     /// In words, for people.

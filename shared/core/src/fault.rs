@@ -122,16 +122,16 @@ impl<P: VersionStore> VersionStore for Guarded<P> {
     async fn epoch(&self) -> Result<Epoch, PortError> {
         self.guard("versions.epoch", self.port.epoch()).await
     }
-    async fn heads(&self, keys: &[ObjectKey]) -> Result<Vec<Option<Head>>, PortError> {
+    async fn heads(&self, keys: &[ObjectKey]) -> Result<Vec<Read<Option<Head>>>, PortError> {
         self.guard("versions.heads", self.port.heads(keys)).await
     }
     async fn commit(&self, commits: Vec<ObjectCommit>) -> Vec<Result<(), CommitError>> {
         self.guard_each("versions.commit", commits.len(), self.port.commit(commits)).await
     }
-    async fn versions(&self, refs: &[VersionRef]) -> Result<Vec<Option<Version>>, PortError> {
+    async fn versions(&self, refs: &[VersionRef]) -> Result<Vec<Read<Option<Version>>>, PortError> {
         self.guard("versions.versions", self.port.versions(refs)).await
     }
-    async fn history(&self, key: &ObjectKey) -> Result<Vec<Version>, PortError> {
+    async fn history(&self, key: &ObjectKey) -> Result<Vec<Read<Version>>, PortError> {
         self.guard("versions.history", self.port.history(key)).await
     }
     async fn objects_with_id(&self, id: &str) -> Result<Vec<ObjectKey>, PortError> {
@@ -167,20 +167,50 @@ impl<P: Collections> Collections for Guarded<P> {
     }
 }
 
+impl<P: Wants> Wants for Guarded<P> {
+    async fn want(&self, objects: Vec<ObjectKey>, mark: WantMark, now: Timestamp) -> Vec<Result<(), PortError>> {
+        self.guard_each("wants.want", objects.len(), self.port.want(objects, mark, now)).await
+    }
+    async fn wanted(&self, collection: &CollectionKey, now: Timestamp, limit: usize) -> Result<Vec<Wanted>, PortError> {
+        self.guard("wants.wanted", self.port.wanted(collection, now, limit)).await
+    }
+    async fn fetched(&self, wanted: &Wanted) -> Result<(), PortError> {
+        self.guard("wants.fetched", self.port.fetched(wanted)).await
+    }
+    async fn postpone(&self, wanted: &Wanted, due: Timestamp) -> Result<(), PortError> {
+        self.guard("wants.postpone", self.port.postpone(wanted, due)).await
+    }
+}
+
+impl<P: Jobs> Jobs for Guarded<P> {
+    async fn begin(
+        &self,
+        job: JobName,
+        owner: &LeaseOwner,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Mark>, PortError> {
+        self.guard("jobs.begin", self.port.begin(job, owner, now, until)).await
+    }
+    async fn mark(&self, job: JobName, owner: &LeaseOwner, until: Timestamp, mark: &Mark) -> Result<(), LeaseError> {
+        self.guard("jobs.mark", self.port.mark(job, owner, until, mark)).await
+    }
+}
+
 impl<P: Outbox> Outbox for Guarded<P> {
     async fn put(&self, messages: Vec<MessageRecord>) -> Vec<Result<bool, PortError>> {
         self.guard_each("outbox.put", messages.len(), self.port.put(messages)).await
     }
-    async fn pending(&self, before: Timestamp, limit: usize) -> Result<Vec<MessageRecord>, PortError> {
-        self.guard("outbox.pending", self.port.pending(before, limit)).await
+    async fn pending(&self, before: Timestamp, after: Option<&Place>, limit: usize) -> Result<PendingPage, PortError> {
+        self.guard("outbox.pending", self.port.pending(before, after, limit)).await
     }
     async fn published(&self, ids: &[MessageId]) -> Result<(), PortError> {
         self.guard("outbox.published", self.port.published(ids)).await
     }
-    async fn messages(&self, ids: &[MessageId]) -> Result<Vec<Option<MessageRecord>>, PortError> {
+    async fn messages(&self, ids: &[MessageId]) -> Result<Vec<Read<Option<MessageRecord>>>, PortError> {
         self.guard("outbox.messages", self.port.messages(ids)).await
     }
-    async fn messages_of(&self, key: &ObjectKey) -> Result<Vec<MessageRecord>, PortError> {
+    async fn messages_of(&self, key: &ObjectKey) -> Result<Vec<Read<MessageRecord>>, PortError> {
         self.guard("outbox.messages_of", self.port.messages_of(key)).await
     }
     async fn stored_between(

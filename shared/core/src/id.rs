@@ -200,6 +200,14 @@ pub struct CollectionKey {
     pub collection: CollectionName,
 }
 
+impl CollectionKey {
+    /// The key of a record beside the collection's own, which no hub file can give to another collection.
+    pub(crate) fn beside(&self, what: &str) -> Self {
+        let name = format!("{}@{what}", self.collection);
+        Self { source: self.source.clone(), collection: CollectionName(name.into()) }
+    }
+}
+
 impl fmt::Display for CollectionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.source, self.collection)

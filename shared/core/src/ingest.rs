@@ -1,10 +1,10 @@
-//! Push: a source sends what changed instead of being asked (contract §6). Objects are versioned like polled ones;
-//! messages are stored as they are. One bad item harms no other.
+//! Push: a source sends what changed instead of being asked (contract §6). Objects are versioned like polled ones,
+//! those that are only named are fetched first; messages are stored as they are. One bad item harms no other.
 //!
 //! Nothing is answered before everything accepted is stored; publishing may follow the answer, because what is stored
 //! is pending until the bus has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -12,11 +12,12 @@ use serde_json::{Map, Value};
 use crate::{
     Timestamp,
     hub::{Collection, Hub, Source},
-    id::{MessageId, MessageType, SourceName},
+    id::{MessageId, MessageType, ObjectKey, SourceName},
     json::{DEEPEST, is_too_deep},
     message::{Message, MessageRecord},
     object::{self, News, SetAside, TrackError, Tracker, record_kind},
-    port::{Home, Outbox, PortError, VersionStore},
+    poll::thin_id,
+    port::{Home, Outbox, PortError, VersionStore, WantMark, Wants},
     route::Router,
 };
 
@@ -150,8 +151,14 @@ impl<'a, H: Home> Ingest<'a, H> {
         let mut only_read = false;
         for (collection, items) in wanted {
             let mut good = Vec::with_capacity(items.len());
+            let mut named = BTreeSet::new();
             let mut places = BTreeMap::new();
             for (index, item) in items.into_iter().enumerate() {
+                if let Some(id) = thin_id(collection, &item) {
+                    receipt.accepted += 1;
+                    named.insert(id);
+                    continue;
+                }
                 match object::read(collection, &format!("item {index}"), item) {
                     Ok(mut record) => {
                         places.insert(record.at.clone(), index);
@@ -164,6 +171,7 @@ impl<'a, H: Home> Ingest<'a, H> {
             }
             let count = good.len();
             let news = News::unasked(self.home, collection).await?;
+            self.want(collection, named).await?;
             let tracked = Tracker::new(self.home, self.hub, self.router).track(collection, good, &news).await?;
             for aside in &tracked.set_aside {
                 if let Some(index) = places.get(&aside.at) {
@@ -180,6 +188,17 @@ impl<'a, H: Home> Ingest<'a, H> {
             self.home.store().flush().await?;
         }
         Ok((receipt, records))
+    }
+
+    /// What a push names by its id alone is fetched later; that it is to be fetched is stored now.
+    async fn want(&self, collection: &Collection, ids: BTreeSet<String>) -> Result<(), IngestError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let objects = ids.into_iter().map(|id| ObjectKey { collection: collection.key.clone(), id }).collect();
+        let mark = WantMark(self.home.random().bytes());
+        let answers = self.home.store().want(objects, mark, self.home.clock().now()).await;
+        Ok(answers.into_iter().collect::<Result<(), _>>()?)
     }
 }
 

@@ -18,6 +18,7 @@ mod golden;
 pub mod hub;
 pub mod id;
 pub mod ingest;
+pub mod job;
 pub mod json;
 pub mod message;
 pub mod object;

@@ -5,7 +5,7 @@
 //! promised to is recorded as dead-lettered, a `notification:error` says so, and only then is its mark cleared. A crash in
 //! between begins that again, with the same ids.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, future::Future, time::Duration};
 
 use serde_json::json;
 
@@ -13,9 +13,11 @@ use crate::{
     Timestamp,
     event::{EventName, HubEvent},
     id::{DeliveryKey, Epoch, MessageId, MessageType, NotificationLevel},
+    job::{self, Ended, Job},
     message::{Message, MessageRecord},
     port::{
-        Bus, Delivery, DeliveryState, Home, Ledger, Outbox, PortError, PublishError, Settled, Settlement, VersionStore,
+        Bus, Delivery, DeliveryState, Home, JobName, LeaseOwner, Ledger, Mark, Outbox, PendingPage, Place, PortError,
+        PublishError, Settled, Settlement, VersionStore,
     },
     route::Router,
 };
@@ -24,12 +26,14 @@ use crate::{
 pub const STALE_AFTER: Duration = Duration::from_secs(5);
 
 /// How many stale messages are read at a time.
-const BATCH: usize = 100;
+const PAGE: usize = 100;
 
 /// What became of pending messages.
 #[derive(Debug, Default)]
 pub struct Published {
     pub accepted: usize,
+    /// The bus will never take them; it is recorded.
+    pub given_up: usize,
     /// The last reason why others were not accepted; those stay pending.
     pub refused: Option<PortError>,
 }
@@ -41,12 +45,13 @@ pub async fn publish<H: Home>(home: &H, router: &Router, records: &[MessageRecor
         return Ok(Published::default());
     }
     let mut handed = hand_over(home, records).await;
-    let mut told = Vec::new();
+    let (mut told, mut given_up) = (Vec::new(), 0);
     for (record, why) in std::mem::take(&mut handed.impossible) {
         // Apart, because it is seldom: every caller's future would carry its size.
         match Box::pin(give_up(home, router, record, &why)).await {
             Ok(notification) => {
                 handed.settled.push(record.message.message_id);
+                given_up += 1;
                 told.extend(notification);
             }
             Err(error) => handed.refused = Some(error),
@@ -58,24 +63,77 @@ pub async fn publish<H: Home>(home: &H, router: &Router, records: &[MessageRecor
     if !handed.settled.is_empty() {
         home.store().published(&handed.settled).await?;
     }
-    Ok(Published { accepted: handed.accepted, refused: handed.refused })
+    Ok(Published { accepted: handed.accepted, given_up, refused: handed.refused })
 }
 
-/// Publishes what earlier runs left pending. Stops when nothing is left or the bus refuses.
+/// Publishes what was left pending, page by page, until nothing is left or `cut_off`. What is refused stays pending and
+/// holds up nobody behind it. Where nothing of a page was accepted, it is the bus that refuses: the run ends, and the next
+/// one begins behind that page.
 ///
 /// # Errors
 /// The store failed.
-pub async fn publish_stale<H: Home>(home: &H, router: &Router) -> Result<Published, PortError> {
-    let mut all = Published::default();
-    loop {
-        let before = home.clock().now().checked_sub(STALE_AFTER).unwrap_or(Timestamp::MIN);
-        let records = home.store().pending(before, BATCH).await?;
-        let published = publish(home, router, &records).await?;
-        all.accepted += published.accepted;
-        if records.len() < BATCH || published.refused.is_some() {
-            all.refused = published.refused;
-            return Ok(all);
+pub async fn publish_stale<H: Home>(
+    home: &H,
+    router: &Router,
+    owner: &LeaseOwner,
+    cut_off: impl Future<Output = ()> + Send,
+) -> Result<(Published, Ended), PortError> {
+    let before = home.clock().now().checked_sub(STALE_AFTER).unwrap_or(Timestamp::MIN);
+    // Mostly there is nothing, and that costs no lease.
+    if is_empty(&home.store().pending(before, None, 1).await?) {
+        return Ok((Published::default(), Ended::Whole));
+    }
+    let (stale, ended) = job::run(home, JobName::Publish, owner, cut_off, |Mark(place)| {
+        let place = place.map(Place);
+        Stale { home, router, before, goes_round: place.is_some(), place, all: Published::default() }
+    })
+    .await?;
+    Ok((stale.map(|stale| stale.all).unwrap_or_default(), ended))
+}
+
+fn is_empty(page: &PendingPage) -> bool {
+    page.messages.is_empty() && page.orphans.is_empty() && page.unreadable.is_empty() && page.next.is_none()
+}
+
+/// A walk over what is pending.
+struct Stale<'a, H> {
+    home: &'a H,
+    router: &'a Router,
+    before: Timestamp,
+    /// Up to where it has come.
+    place: Option<Place>,
+    /// It did not begin at the beginning, and has yet to go there.
+    goes_round: bool,
+    all: Published,
+}
+
+impl<H: Home> Job for Stale<'_, H> {
+    fn mark(&self) -> Mark {
+        Mark(self.place.as_ref().map(|Place(place)| place.clone()))
+    }
+
+    async fn page(&mut self) -> Result<bool, PortError> {
+        let PendingPage { messages, orphans, unreadable, next } =
+            self.home.store().pending(self.before, self.place.as_ref(), PAGE).await?;
+        for error in unreadable {
+            tracing::error!(error = %error, "a pending message is set aside: it cannot be read");
         }
+        if !orphans.is_empty() {
+            for id in &orphans {
+                tracing::error!(message.id = %id, "a message was pending for longer than it was kept, and was never published");
+            }
+            self.home.store().published(&orphans).await?;
+        }
+        let Published { accepted, given_up, refused } = publish(self.home, self.router, &messages).await?;
+        self.all.accepted += accepted;
+        self.all.given_up += given_up;
+        let is_refusing = refused.is_some() && accepted + given_up == 0;
+        self.all.refused = refused.or(self.all.refused.take());
+        self.place = next;
+        if is_refusing {
+            return Ok(false);
+        }
+        Ok(self.place.is_some() || std::mem::take(&mut self.goes_round))
     }
 }
 

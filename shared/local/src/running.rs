@@ -6,7 +6,7 @@ use crossdock_core::{
     dispatch::Dispatcher,
     event::{EventName, HubEvent},
     hub::Hub,
-    poll::Tokens,
+    poll::{Tokens, Way},
     port::{Home, PortError},
     route::Router,
 };
@@ -71,6 +71,7 @@ impl Running {
         let home = Arc::new(home);
         // Whoever had these in flight is gone: the lock is ours.
         home.local_queues().release_in_flight().await?;
+        home.database().release_timers().await?;
 
         let listener = listen(&options).await?;
         let address = listener.local_addr().map_err(|why| StartError::Listen { address: options.listen, why })?;
@@ -80,14 +81,18 @@ impl Running {
         let mut loops = JoinSet::new();
         let tokens = Arc::new(Tokens::default());
         for collection in hub.sources.values().flat_map(|source| &source.collections) {
-            loops.spawn(workers::poll(
-                home.clone(),
-                hub.clone(),
-                router.clone(),
-                tokens.clone(),
-                (collection.key.clone(), collection.every),
-                stopped.clone(),
-            ));
+            let reconcile = collection.reconcile.iter().map(|rule| (Way::Reconcile, rule.every));
+            let fetch = collection.fetch.iter().map(|_| (Way::Fetch, workers::LOOK));
+            for (way, every) in std::iter::once((Way::Poll, collection.every)).chain(reconcile).chain(fetch) {
+                loops.spawn(workers::poll(
+                    home.clone(),
+                    hub.clone(),
+                    router.clone(),
+                    tokens.clone(),
+                    (collection.key.clone(), way, every),
+                    stopped.clone(),
+                ));
+            }
         }
         let gone = home.local_queues().endpoints().await?.into_iter().filter(|name| !hub.endpoints.contains_key(name));
         let gone = gone.inspect(|name| {

@@ -8,11 +8,12 @@ use crossdock_core::{
     hub::{Endpoint, Hub, Retention},
     id::{CollectionKey, EndpointName},
     message::{Message, MessageRecord},
-    poll::{PollError, Poller, Tokens},
+    poll::{Pause, PollError, Poller, Tokens, Way},
     port::{Home, LeaseOwner, QueueName, Queues, Received},
     publish::{STALE_AFTER, publish, publish_stale},
     route::Router,
-    sweep, timer,
+    sweep::{self, Swept},
+    timer,
 };
 use futures_util::FutureExt;
 use tokio::{
@@ -23,8 +24,14 @@ use tokio::{
 
 use crate::{home::LocalHome, store::Collector};
 
+/// Of all leases. One process per state folder: that of a run that a crash cut short is the next run's own.
+const OWNER: &str = "local";
 /// How often what a crash left pending is looked for, and what has waited for its time.
 const SWEEP: Duration = Duration::from_secs(1);
+/// How often objects that thin events name are looked for.
+pub(crate) const LOOK: Duration = Duration::from_secs(1);
+/// How long a source is left alone that could not be asked for one.
+const BETWEEN_FAILURES: Duration = Duration::from_secs(10);
 /// How long a queue is left alone when nothing has announced itself: another process may have sent something.
 const IDLE: Duration = Duration::from_millis(500);
 /// How long nothing must have arrived before a queue is asked when its next entry is due.
@@ -46,18 +53,18 @@ async fn stopping(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
-/// Polls one collection at its interval, or later where the source asks for it. A poll is cut off when the hub stops:
+/// Polls one collection in one way, at its interval, or later where the source asks for it. A poll is cut off when the hub stops:
 /// whatever it has stored stays, and the bookmark is not past it.
 pub(crate) async fn poll(
     home: Arc<LocalHome>,
     hub: Arc<Hub>,
     router: Arc<Router>,
     tokens: Arc<Tokens>,
-    (key, every): (CollectionKey, Duration),
+    (key, way, every): (CollectionKey, Way, Duration),
     mut stopped: watch::Receiver<bool>,
 ) {
-    // One process per state folder: the lease of a run that a crash cut short is this run's own.
-    let poller = Poller::new(&*home, &hub, &router, LeaseOwner("local".to_owned())).sharing(tokens);
+    let poller = Poller::new(&*home, &hub, &router, LeaseOwner(OWNER.to_owned())).sharing(tokens).by(way);
+    let poller = poller.pausing(pause());
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -69,7 +76,7 @@ pub(crate) async fn poll(
             () = stopping(&mut stopped) => return,
             result = AssertUnwindSafe(poller.poll(&key)).catch_unwind() => match result {
                 Ok(result) => {
-                    let asked = result.as_ref().err().and_then(PollError::retry_after);
+                    let asked = result.as_ref().err().and_then(|error| left_alone(way, error));
                     report(&key, result);
                     if let Some(wait) = asked.filter(|wait| *wait > every) {
                         ticks.reset_after(wait);
@@ -80,6 +87,16 @@ pub(crate) async fn poll(
             },
         }
     }
+}
+
+/// How long a source is left alone after a failure, where that is longer than the interval.
+fn left_alone(way: Way, error: &PollError) -> Option<Duration> {
+    let asked = error.retry_after();
+    if way == Way::Fetch { Some(asked.unwrap_or_default().max(BETWEEN_FAILURES)) } else { asked }
+}
+
+fn pause() -> Pause {
+    Arc::new(|wait| tokio::time::sleep(wait).boxed())
 }
 
 fn report(key: &CollectionKey, result: Result<crossdock_core::poll::PollReport, PollError>) {
@@ -133,7 +150,9 @@ pub(crate) async fn sweep(home: Arc<LocalHome>, router: Arc<Router>, mut stopped
             () = stopping(&mut stopped) => return,
             _ = ticks.tick() => {}
         }
-        if let Err(error) = publish_stale(&*home, &router).await {
+        let owner = LeaseOwner(OWNER.to_owned());
+        let published = publish_stale(&*home, &router, &owner, stopping(&mut stopped.clone())).await;
+        if let Err(error) = published {
             tracing::warn!(error = %error, "pending messages could not be published");
         }
     }
@@ -154,7 +173,7 @@ pub(crate) async fn send_due(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: w
     }
 }
 
-/// Looks over what was promised to routes, at the start and then daily.
+/// Looks over what was promised to routes, at the start and then each hour.
 pub(crate) async fn audit(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
     let mut ticks = tokio::time::interval(sweep::EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -163,16 +182,13 @@ pub(crate) async fn audit(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: watc
             () = stopping(&mut stopped) => return,
             _ = ticks.tick() => {}
         }
-        let swept = tokio::select! {
-            () = stopping(&mut stopped) => return,
-            swept = sweep::sweep(&*home, &hub) => swept,
-        };
-        match swept.map(|swept| (swept.refused.clone(), swept)) {
-            Ok((None, swept)) => {
-                tracing::debug!(messages = swept.messages, missing = swept.missing, "looked for missing deliveries");
+        let owner = LeaseOwner(OWNER.to_owned());
+        match sweep::sweep(&*home, &hub, &owner, stopping(&mut stopped.clone())).await {
+            Ok((Swept { messages, missing, unreadable, refused: None }, _)) => {
+                tracing::debug!(messages, missing, unreadable, "looked for missing deliveries");
             }
-            Ok((Some(error), _)) | Err(error) => {
-                tracing::warn!(error = %error, "missing deliveries could not be looked for");
+            Ok((Swept { refused: Some(error), .. }, _)) | Err(error) => {
+                tracing::warn!(error = %error, "not all missing deliveries could be sent again");
             }
         }
     }

@@ -103,16 +103,17 @@ impl Seen<'_> {
     fn collections(&mut self, hub: &Hub) {
         for collection in hub.sources.values().flat_map(|source| &source.collections) {
             let key = &collection.key;
-            let whole = collection.every.as_millis().is_multiple_of(SCHEDULE_UNIT.as_millis());
-            if whole && !collection.every.is_zero() {
-                continue;
+            let reconcile = collection.reconcile.iter().map(|rule| ("reconcile.every", rule.every));
+            for (setting, every) in std::iter::once(("every", collection.every)).chain(reconcile) {
+                let whole = every.as_millis().is_multiple_of(SCHEDULE_UNIT.as_millis());
+                if whole && !every.is_zero() {
+                    continue;
+                }
+                let message =
+                    format!("a schedule of AWS has an interval of whole minutes, from 1m: found {}", show(every));
+                let path = format!("sources.{}.collections.{}.{setting}", key.source, key.collection);
+                self.fault(&path, message, "write 1m or more, or let a variable hold what differs: ${EVERY:-1m}");
             }
-            let message = format!(
-                "a schedule of AWS has an interval of whole minutes, from 1m: found {}",
-                show(collection.every)
-            );
-            let path = format!("sources.{}.collections.{}.every", key.source, key.collection);
-            self.fault(&path, message, "write 1m or more, or let a variable hold what differs: ${EVERY:-1m}");
         }
     }
 

@@ -141,7 +141,21 @@ pub fn rule(route: &RouteName, to: &EndpointName) -> String {
 /// The schedule of a collection, in the stack's own group: `<source>.<collection>`. The dot is in no source's name, so
 /// no two collections share a schedule. Where that is too long its end is replaced by a hash of the whole.
 pub fn schedule(collection: &CollectionKey) -> String {
-    let whole = format!("{}.{}", collection.source, collection.collection);
+    fitting(format!("{}.{}", collection.source, collection.collection))
+}
+
+/// The schedule of a collection's wide poll: `<source>.<collection>.reconcile`. Only what is polled has a schedule, and of
+/// that no name has a dot.
+pub fn reconcile_schedule(collection: &CollectionKey) -> String {
+    fitting(format!("{}.{}.reconcile", collection.source, collection.collection))
+}
+
+/// The schedule that completes a collection's thin events: `<source>.<collection>.fetch`.
+pub fn fetch_schedule(collection: &CollectionKey) -> String {
+    fitting(format!("{}.{}.fetch", collection.source, collection.collection))
+}
+
+fn fitting(whole: String) -> String {
     if whole.len() <= MAX_SCHEDULE {
         return whole;
     }
@@ -206,6 +220,8 @@ mod tests {
         }
         check(&rule(&longest(), &longest()), 64, &dotted);
         check(&schedule(&CollectionKey { source: longest(), collection: longest() }), 64, &dotted);
+        check(&fetch_schedule(&CollectionKey { source: longest(), collection: longest() }), 64, &dotted);
+        check(&reconcile_schedule(&CollectionKey { source: longest(), collection: longest() }), 64, &dotted);
         let parameter = secret(&secrets(&longest()), &longest());
         // 1,011 characters with the ARN in front of it (`PutParameter`).
         check(&parameter, 900, &|c| dotted(c) || c == '/');
@@ -270,6 +286,8 @@ mod tests {
     #[test]
     fn no_two_collections_share_a_schedule() {
         assert_eq!(schedule(&collection("my-store", "orders")), "my-store.orders");
+        assert_eq!(fetch_schedule(&collection("my-store", "orders")), "my-store.orders.fetch");
+        assert_eq!(reconcile_schedule(&collection("my-store", "orders")), "my-store.orders.reconcile");
         assert_ne!(schedule(&collection("a-b", "c")), schedule(&collection("a", "b-c")));
         let long = "s".repeat(40);
         let (one, two) = ("c".repeat(40), format!("{}d", "c".repeat(39)));

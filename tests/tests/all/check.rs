@@ -1,5 +1,7 @@
 //! `crossdock check`: all that is wrong with a hub file, in one run.
 
+use serde_json::{Value, json};
+
 use crate::support::{Bench, binary::repository_file};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -19,6 +21,31 @@ async fn the_sample_is_fine() {
         bench = bench.variable(&format!("{name}_URL"), "https://shop.example");
     }
     bench.run(&["check", "hub.yaml"]).await.ok();
+}
+
+const WITH_PRESET: &str = r#"
+hub: my-shop
+sources:
+  shop: {preset: shopify, url: "${SHOP_URL}", collections: {orders: {every: 2m}}}
+endpoints: {mail: {url: "https://mail.example"}}
+routes: [{name: mail, messages: ["order:*"], to: mail}]
+"#;
+
+/// What `--expand` prints is the hub file as it would be without its presets, and a hub file itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preset_can_be_looked_at() {
+    let bench = Bench::empty().variable("SHOP_URL", "https://shop.example/admin/api/2025-10");
+    std::fs::write(bench.path("hub.yaml"), WITH_PRESET).unwrap();
+    let expanded = bench.run(&["check", "--expand", "hub.yaml"]).await.ok();
+    let shop = expanded.json()["sources"]["shop"].take();
+    assert_eq!((&shop["preset"], &shop["url"]), (&Value::Null, &json!("${SHOP_URL}")), "{expanded}");
+    assert_eq!(shop["auth"], json!({"header": {"name": "X-Shopify-Access-Token", "secret": "shopify-token"}}));
+    let orders = &shop["collections"]["orders"];
+    assert_eq!((&orders["every"], &orders["items"]), (&json!("2m"), &json!("orders")), "{expanded}");
+
+    std::fs::write(bench.path("whole.json"), &expanded.stdout).unwrap();
+    let again = bench.run(&["check", "--expand", "whole.json"]).await.ok();
+    assert_eq!(again.stdout, expanded.stdout);
 }
 
 const FAULTY: &str = r#"hub: My Shop

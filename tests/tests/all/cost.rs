@@ -102,8 +102,8 @@ fn idle(template: &Template, endpoints: f64) -> Vec<Line> {
         line("polls and publishing: GB-seconds (millions)", millions(gb_seconds), price::GB_SECOND),
         // A poll takes its lease and stores its state. It reads the heads of what it is shown: nothing here.
         line("polls and publishing: write units (millions)", millions(2.0 * MINUTES), price::WRITE_UNIT),
-        // Pending marks are in eight shards, and asking one that is empty is a unit too.
-        line("polls and publishing: read units (millions)", millions(8.0 * MINUTES), price::READ_UNIT),
+        // Pending marks are in eight shards, and asking one that is empty is a unit too, as is asking for what is due.
+        line("polls and publishing: read units (millions)", millions(9.0 * MINUTES), price::READ_UNIT),
         line("polls and publishing: KB of logs (millions)", millions(invocations), price::LOG_KB),
         line("polls and publishing: traces (millions)", millions(invocations), price::TRACE),
         // DynamoDB asks for a caller's key every five minutes.

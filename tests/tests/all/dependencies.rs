@@ -281,7 +281,7 @@ fn the_tools_of_the_tests_are_pinned_without_naming_a_registry() {
         assert_eq!(package["resolved"], Value::Null, "{path}");
         assert!(package["integrity"].is_string(), "{path}");
     }
-    for list in ["requirements.txt", "aws.txt", "sam.txt", "checkov.txt"] {
+    for list in ["requirements.txt", "aws.txt", "sam.txt", "checkov.txt", "webhooks.txt"] {
         for line in repository_file(&format!("tests/tools/{list}")).lines() {
             assert!(line.contains("==") && !line.contains("://"), "{list}: {line}");
         }

@@ -88,10 +88,10 @@ fn product_lines(file: &TextFile) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// Whether a file is there for tests only, which may call things what they like: it is in their folder, or the module is
-/// declared for them.
+/// declared for them; or for presets, whose words are their vendors'.
 fn is_of_tests(path: &str, test_modules: &BTreeSet<String>) -> bool {
     let in_module = |module: &String| path.strip_prefix(module).is_some_and(|rest| rest.starts_with(['.', '/']));
-    path.split('/').any(|part| matches!(part, "tests" | "testdata")) || test_modules.iter().any(in_module)
+    path.split('/').any(|part| matches!(part, "tests" | "testdata" | "presets")) || test_modules.iter().any(in_module)
 }
 
 /// Paths, without `.rs`, of the modules that are declared for tests.

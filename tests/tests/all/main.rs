@@ -7,6 +7,8 @@ mod aws;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod conversation;
+#[cfg(test)]
 mod cost;
 #[cfg(test)]
 mod dependencies;
@@ -14,6 +16,8 @@ mod dependencies;
 mod disk;
 #[cfg(test)]
 mod draining;
+#[cfg(test)]
+mod endpoints;
 #[cfg(test)]
 mod expiry;
 #[cfg(test)]
@@ -31,11 +35,15 @@ mod layout;
 #[cfg(test)]
 mod patterns;
 #[cfg(test)]
+mod presets;
+#[cfg(test)]
 mod push;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
 mod render;
+#[cfg(test)]
+mod routing;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]
@@ -50,3 +58,7 @@ mod support;
 mod template;
 #[cfg(test)]
 mod told;
+#[cfg(test)]
+mod waiting;
+#[cfg(test)]
+mod webhooks;

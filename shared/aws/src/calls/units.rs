@@ -12,6 +12,7 @@ macro_rules! operations {
             one dynamodb::get_item::{GetItemInput, GetItemOutput},
             one dynamodb::put_item::{PutItemInput, PutItemOutput},
             one dynamodb::update_item::{UpdateItemInput, UpdateItemOutput},
+            one dynamodb::delete_item::{DeleteItemInput, DeleteItemOutput},
             one dynamodb::query::{QueryInput, QueryOutput},
             many dynamodb::batch_get_item::{BatchGetItemInput, BatchGetItemOutput},
             many dynamodb::batch_write_item::{BatchWriteItemInput, BatchWriteItemOutput},

@@ -1,5 +1,4 @@
-use crossdock_core::port::Outbox;
-use crossdock_testkit::build;
+use crossdock_testkit::{build, suite};
 use serde_json::json;
 
 use super::*;
@@ -19,7 +18,11 @@ async fn what_is_accepted_is_stored_and_on_its_way_when_it_is_answered() {
     let stage = Stage::new().await;
     let answer = json!(handle(stage.work.clone(), lasting(60), event()).await.unwrap());
     assert_eq!(answer["statusCode"], 202, "{answer}");
-    assert_eq!(stage.work.home.database().pending(build::at(60), 10).await.unwrap(), [], "nothing is left to publish");
+    assert_eq!(
+        suite::pending(stage.work.home.database(), build::at(60)).await.unwrap(),
+        [],
+        "nothing is left to publish"
+    );
     assert_eq!(stage.batch().await["Records"].as_array().unwrap().len(), 1);
 }
 

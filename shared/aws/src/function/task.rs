@@ -1,20 +1,22 @@
 //! The poller: what a schedule tells it to do.
 //!
-//! A poll ends before the function does: what it has stored stays, its lease is let go, and the next one goes on from
+//! Each task ends before the function does: what it has stored stays, its lease is let go, and the next run goes on from
 //! there. A source that cannot be read is that source's failure: it is counted (contract §3), seen in the metric
 //! `SourceFailing`, and no error of the function. An error of the function is what the hub itself could not do; Lambda
 //! tries it again, and then it lies in the queue for failed invocations.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use crossdock_core::{
     id::CollectionKey,
-    poll::{PollError, PollReport, Poller, Tokens},
-    port::{Home, LeaseError, LeaseOwner, PortError},
+    poll::{Backfilled, Pause, PollError, PollReport, Poller, Tokens},
+    port::{Home, LeaseError, LeaseOwner},
     publish::{Published, publish_stale},
     sweep::{Swept, sweep},
+    timer,
 };
 use crossdock_stack::limits::RESERVE;
+use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -28,8 +30,12 @@ use super::{
 #[serde(rename_all = "snake_case")]
 pub enum Done {
     Polled(Polled),
-    /// So many messages.
-    Published(usize),
+    Backfilled(Backfilled),
+    /// What was left pending, and what had waited for its time.
+    Published {
+        messages: usize,
+        due: usize,
+    },
     Swept {
         messages: u64,
         missing: u64,
@@ -43,6 +49,9 @@ pub struct Polled {
     pub collection: String,
     /// Someone else is polling it; nothing was done.
     pub busy: bool,
+    /// There is no baseline to reconcile with yet; nothing was done.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub too_early: bool,
     /// The time was up; the next poll goes on.
     pub cut_off: bool,
     pub pages: u64,
@@ -64,41 +73,46 @@ pub async fn handle<H: Home>(
     event: Value,
 ) -> Result<Done, Failure> {
     let time_is_up = invocation.only_left(RESERVE, work.home.clock());
+    // Lambda may run an asynchronous event twice, and both have its id.
+    let drawn = u128::from_be_bytes(work.home.random().bytes());
+    let owner = LeaseOwner(format!("{} {drawn:032x}", invocation.request_id));
     match task::read(event)? {
-        Task::Poll(key) => {
-            // Lambda may run an asynchronous event twice, and both have its id.
-            let drawn = u128::from_be_bytes(work.home.random().bytes());
-            let owner = LeaseOwner(format!("{} {drawn:032x}", invocation.request_id));
-            let poller = Poller::new(&*work.home, &work.hub, &work.router, owner).sharing(tokens);
+        Task::Poll(key, way) => {
+            let poller = Poller::new(&*work.home, &work.hub, &work.router, owner).sharing(tokens).by(way);
+            let poller = poller.pausing(pause());
             polled(&key, poller.poll_until(&key, time_is_up).await).map(Done::Polled)
         }
+        Task::Backfill(key, wanted) => {
+            let poller = Poller::new(&*work.home, &work.hub, &work.router, owner).sharing(tokens).pausing(pause());
+            let done = poller.backfill(&key, &wanted, &mut |_| {}, time_is_up).await;
+            done.map(Done::Backfilled).map_err(|error| Failure::Trouble(format!("{key}: {error}")))
+        }
         Task::Publish => {
-            let Some(published) = until(time_is_up, publish_stale(&*work.home, &work.router)).await? else {
-                return Err(Failure::Trouble("the time was up before all that is pending was published".to_owned()));
+            let mut time_is_up = pin!(time_is_up);
+            // Trouble with the one is none of the other's.
+            let due = tokio::select! {
+                due = timer::fire(&*work.home, &work.hub) => due,
+                () = &mut time_is_up => {
+                    return Err(Failure::Trouble("the time was up before all that is due was sent".to_owned()));
+                }
             };
-            let Published { accepted, refused } = published;
-            refused.map_or(Ok(Done::Published(accepted)), |error| Err(error.into()))
+            let (published, ended) = publish_stale(&*work.home, &work.router, &owner, time_is_up).await?;
+            let Published { accepted: messages, given_up, refused } = published;
+            let due = due?;
+            tracing::info!(accepted = messages, given_up, due, ended = ?ended, "published what was pending, sent what was due");
+            refused.map_or(Ok(Done::Published { messages, due }), |error| Err(error.into()))
         }
         Task::Sweep => {
-            let Some(swept) = until(time_is_up, sweep(&*work.home, &work.hub)).await? else {
-                return Err(Failure::Trouble("the time was up before the day's messages were looked over".to_owned()));
-            };
-            let Swept { messages, missing, refused } = swept;
-            tracing::info!(messages, missing, "looked for missing deliveries");
+            let (swept, ended) = sweep(&*work.home, &work.hub, &owner, time_is_up).await?;
+            let Swept { messages, missing, unreadable, refused } = swept;
+            tracing::info!(messages, missing, unreadable, ended = ?ended, "looked for missing deliveries");
             refused.map_or(Ok(Done::Swept { messages, missing }), |error| Err(error.into()))
         }
     }
 }
 
-/// `None`: the time was up. Both jobs may be cut off anywhere: nothing is lost, but the next run of a sweep begins anew.
-async fn until<T>(
-    time_is_up: impl Future<Output = ()>,
-    job: impl Future<Output = Result<T, PortError>>,
-) -> Result<Option<T>, PortError> {
-    tokio::select! {
-        done = job => done.map(Some),
-        () = time_is_up => Ok(None),
-    }
+fn pause() -> Pause {
+    Arc::new(|wait| tokio::time::sleep(wait).boxed())
 }
 
 fn polled(key: &CollectionKey, outcome: Result<PollReport, PollError>) -> Result<Polled, Failure> {
@@ -111,6 +125,7 @@ fn polled(key: &CollectionKey, outcome: Result<PollReport, PollError>) -> Result
             Ok(Polled {
                 collection,
                 busy: report.busy,
+                too_early: report.too_early,
                 cut_off: report.cut_off,
                 pages: report.pages,
                 records: report.records,

@@ -1,4 +1,4 @@
-use crossdock_core::port::{Collections, HttpError, SourceResponse};
+use crossdock_core::port::{Collections, HttpError, JobName, Jobs, Mark, Outbox, SourceResponse};
 use crossdock_testkit::build;
 use serde_json::json;
 
@@ -59,13 +59,27 @@ async fn a_collection_that_the_hub_has_not_is_an_error_of_the_function() {
 }
 
 #[tokio::test]
-async fn without_time_a_job_is_not_said_to_be_done() {
+async fn a_job_that_is_cut_off_is_gone_on_with() {
     let stage = Stage::new().await;
-    for task in ["publish", "sweep"] {
-        let done =
-            async |seconds| handle(stage.work.clone(), Arc::default(), lasting(seconds), json!({ "task": task })).await;
-        assert!(done(60).await.is_ok(), "{task}");
+    let store = stage.work.home.database();
+    assert_eq!(store.put(vec![build::record(build::message("m"))]).await, [Ok(true)]);
+    let done = async |id: &str, task: &str| {
+        let left = Invocation::new(id, build::at(60));
+        handle(stage.work.clone(), Arc::default(), left, json!({ "task": task })).await
+    };
+    // What an earlier invocation that died would have left.
+    let (now, later) = (build::at(0), build::at(30));
+    let earlier = LeaseOwner("r0".to_owned());
+    for job in JobName::ALL {
+        assert!(store.begin(job, &earlier, now, later).await.unwrap().is_some());
     }
-    let never = until(std::future::ready(()), std::future::pending::<Result<(), PortError>>()).await;
-    assert_eq!(never, Ok(None));
+    assert_eq!(done("r1", "sweep").await, Ok(Done::Swept { messages: 0, missing: 0 }), "busy");
+    for job in JobName::ALL {
+        store.mark(job, &earlier, now, &Mark(None)).await.unwrap();
+    }
+    for (task, job) in [("publish", JobName::Publish), ("sweep", JobName::Sweep)] {
+        assert!(done("r1", task).await.is_ok());
+        let next = LeaseOwner("r2".to_owned());
+        assert!(store.begin(job, &next, now, later).await.unwrap().is_some(), "{task} let go of its lease");
+    }
 }

@@ -4,10 +4,10 @@
 //! where that makes the item cheaper, which is why the attribute is either a string or bytes. What is then still too large for an
 //! item, 400 KB, goes on in further items beside it.
 
-use std::io::{Read, Write};
+use std::io::{Read as _, Write};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use crossdock_core::port::PortError;
+use crossdock_core::port::{PortError, Read};
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 
 use super::{
@@ -22,6 +22,8 @@ pub(super) const PARTS: &str = "parts";
 
 /// Bytes of one part; the rest of an item's 400 KB is for its other attributes.
 const PART: usize = 350 * 1024;
+/// More than a transaction takes.
+const MOST_PARTS: usize = 100;
 /// What an item has besides its body, about.
 const OVERHEAD: usize = 300;
 /// Bytes that one write unit pays for.
@@ -40,7 +42,7 @@ fn units(length: usize) -> usize {
     (length + OVERHEAD).div_ceil(UNIT)
 }
 
-pub(super) fn unpacked(what: &str, value: &AttributeValue) -> Result<String, PortError> {
+pub(super) fn unpacked(what: &str, value: &AttributeValue) -> Read<String> {
     match value {
         AttributeValue::S(json) => Ok(json.clone()),
         AttributeValue::B(deflated) => inflate(what, deflated.as_ref()),
@@ -54,7 +56,7 @@ fn deflate(json: &[u8]) -> Result<Vec<u8>, PortError> {
     deflated.map_err(|error| PortError::permanent(format!("a body could not be deflated: {error}")))
 }
 
-fn inflate(what: &str, deflated: &[u8]) -> Result<String, PortError> {
+fn inflate(what: &str, deflated: &[u8]) -> Read<String> {
     let mut json = String::new();
     ZlibDecoder::new(deflated).read_to_string(&mut json).map_err(|error| unreadable(what, error.kind()))?;
     Ok(json)
@@ -88,16 +90,16 @@ pub(super) fn put_body(key: &Key, item: &mut Item, json: String) -> Result<Vec<I
 }
 
 /// The keys of an item's further parts.
-pub(super) fn further_parts(reader: Reader<'_>, key: &Key) -> Result<Vec<Key>, PortError> {
+pub(super) fn further_parts(reader: Reader<'_>, key: &Key) -> Read<Vec<Key>> {
     let count: usize = reader.optional_number(PARTS)?.unwrap_or(0);
+    if count > MOST_PARTS {
+        return Err(reader.wrong(PARTS));
+    }
     Ok((1..=count).map(|number| key.part(number)).collect())
 }
 
 /// `further` are the items of the further parts, in order; `None` where one is missing.
-pub(super) fn body<'a>(
-    reader: Reader<'_>,
-    further: impl IntoIterator<Item = Option<&'a Item>>,
-) -> Result<String, PortError> {
+pub(super) fn body<'a>(reader: Reader<'_>, further: impl IntoIterator<Item = Option<&'a Item>>) -> Read<String> {
     let value = reader.value(BODY)?;
     let mut further = further.into_iter().peekable();
     if further.peek().is_none() {
@@ -169,7 +171,7 @@ mod tests {
         let (one, two) = (Some(&further[0]), Some(&further[1]));
         for parts in [vec![], vec![one], vec![one, None], vec![two, one]] {
             let error = read(parts);
-            assert!(!error.transient && error.what.starts_with("the table holds an unreadable message"), "{error}");
+            assert!(error.0.starts_with("the table holds an unreadable message"), "{error}");
         }
     }
 

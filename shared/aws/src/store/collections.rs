@@ -6,7 +6,7 @@ use crossdock_core::{
     Timestamp,
     id::CollectionKey,
     message::MessageRecord,
-    port::{CollectionState, Collections, LeaseError, LeaseOwner, PortError},
+    port::{CollectionState, Collections, LeaseError, LeaseOwner, PortError, Read},
 };
 
 use super::{
@@ -18,8 +18,8 @@ use super::{
 };
 
 /// Who has the lease.
-const OWNER: &str = "owner";
-const UNTIL: &str = "lease_until";
+pub(super) const OWNER: &str = "owner";
+pub(super) const UNTIL: &str = "lease_until";
 const BOOKMARK: &str = "bookmark";
 const STARTED_AT: &str = "started_at";
 const BASELINE_DONE: &str = "baseline_done";
@@ -112,7 +112,7 @@ impl Collections for DynamoStore {
     }
 
     async fn state(&self, key: &CollectionKey) -> Result<Option<CollectionState>, PortError> {
-        self.read_one(keys::collection(key)).await?.as_ref().map(state).transpose()
+        Ok(self.read_one(keys::collection(key)).await?.as_ref().map(state).transpose()?)
     }
 }
 
@@ -160,7 +160,7 @@ impl Saving {
     }
 }
 
-fn state(item: &Item) -> Result<CollectionState, PortError> {
+fn state(item: &Item) -> Read<CollectionState> {
     let reader = Reader { what: "state of a collection", item };
     Ok(CollectionState {
         bookmark: reader.optional_text(BOOKMARK)?.map(str::to_owned),

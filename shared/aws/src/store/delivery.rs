@@ -5,7 +5,7 @@ use crossdock_core::{
     Timestamp,
     answer::Answer,
     id::{DeliveryKey, EndpointName},
-    port::{Attempt, Delivery, DeliveryState, EndpointControl, Paused, PortError},
+    port::{Attempt, Delivery, DeliveryState, EndpointControl, Paused, PortError, Read},
 };
 use serde::{Deserialize, Serialize};
 
@@ -64,12 +64,12 @@ pub(super) fn packed_answer(answer: &Answer) -> Result<AttributeValue, PortError
 }
 
 /// With the key that it says itself.
-pub(super) fn delivery_of(item: &Item) -> Result<Delivery, PortError> {
+pub(super) fn delivery_of(item: &Item) -> Read<Delivery> {
     let key = Key::of(item).and_then(|key| keys::delivery_key(&key));
     delivery(item, key.ok_or_else(|| super::item::unreadable("delivery", "its key"))?)
 }
 
-pub(super) fn delivery(item: &Item, key: DeliveryKey) -> Result<Delivery, PortError> {
+pub(super) fn delivery(item: &Item, key: DeliveryKey) -> Read<Delivery> {
     let reader = Reader { what: "delivery", item };
     let json = |name: &str| item.get(name).map(|value| unpacked(reader.what, value)).transpose();
     let attempts = json(ATTEMPTS)?.ok_or_else(|| reader.wrong(ATTEMPTS))?;
@@ -118,7 +118,7 @@ const PARAMETER: &str = "p:";
 const PAUSED_SINCE: &str = "paused_since";
 const PAUSED_REASON: &str = "paused_reason";
 
-pub(super) fn control(item: &Item) -> Result<EndpointControl, PortError> {
+pub(super) fn control(item: &Item) -> Read<EndpointControl> {
     let reader = Reader { what: "control record", item };
     let mut control = EndpointControl { signing: generations(reader)?, ..EndpointControl::default() };
     for (name, value) in item {

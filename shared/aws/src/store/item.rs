@@ -4,7 +4,10 @@
 use std::{collections::HashMap, str::FromStr};
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
-use crossdock_core::{Timestamp, port::PortError};
+use crossdock_core::{
+    Timestamp,
+    port::{PortError, Read, Unreadable},
+};
 use crossdock_stack::table::TTL;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -39,7 +42,7 @@ pub(super) fn to_json(what: &str, value: &(impl Serialize + ?Sized)) -> Result<S
         .map_err(|error| PortError::permanent(format!("{what} cannot be written as JSON: {:?}", error.classify())))
 }
 
-pub(super) fn from_json<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, PortError> {
+pub(super) fn from_json<T: DeserializeOwned>(what: &str, text: &str) -> Read<T> {
     // serde_json's message may quote the value; its kind and place do not.
     serde_json::from_str(text).map_err(|error| {
         unreadable(
@@ -49,8 +52,8 @@ pub(super) fn from_json<T: DeserializeOwned>(what: &str, text: &str) -> Result<T
     })
 }
 
-pub(super) fn unreadable(what: &str, why: impl std::fmt::Display) -> PortError {
-    PortError::permanent(format!("the table holds an unreadable {what}: {why}"))
+pub(super) fn unreadable(what: &str, why: impl std::fmt::Display) -> Unreadable {
+    Unreadable(format!("the table holds an unreadable {what}: {why}"))
 }
 
 /// TTL deletes late, by days: what has expired counts as absent.
@@ -67,15 +70,15 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn value(&self, name: &str) -> Result<&'a AttributeValue, PortError> {
+    pub(super) fn value(&self, name: &str) -> Read<&'a AttributeValue> {
         self.item.get(name).ok_or_else(|| self.wrong(name))
     }
 
-    pub(super) fn text(&self, name: &str) -> Result<&'a str, PortError> {
+    pub(super) fn text(&self, name: &str) -> Read<&'a str> {
         self.optional_text(name)?.ok_or_else(|| self.wrong(name))
     }
 
-    pub(super) fn optional_text(&self, name: &str) -> Result<Option<&'a str>, PortError> {
+    pub(super) fn optional_text(&self, name: &str) -> Read<Option<&'a str>> {
         match self.item.get(name) {
             None => Ok(None),
             Some(AttributeValue::S(text)) => Ok(Some(text)),
@@ -84,15 +87,15 @@ impl<'a> Reader<'a> {
     }
 
     /// A name, or whatever else has a text of its own.
-    pub(super) fn parsed<T: FromStr>(&self, name: &str) -> Result<T, PortError> {
+    pub(super) fn parsed<T: FromStr>(&self, name: &str) -> Read<T> {
         self.text(name)?.parse().map_err(|_| self.wrong(name))
     }
 
-    pub(super) fn number<T: FromStr>(&self, name: &str) -> Result<T, PortError> {
+    pub(super) fn number<T: FromStr>(&self, name: &str) -> Read<T> {
         self.optional_number(name)?.ok_or_else(|| self.wrong(name))
     }
 
-    pub(super) fn optional_number<T: FromStr>(&self, name: &str) -> Result<Option<T>, PortError> {
+    pub(super) fn optional_number<T: FromStr>(&self, name: &str) -> Read<Option<T>> {
         match self.item.get(name) {
             None => Ok(None),
             Some(AttributeValue::N(digits)) => digits.parse().map(Some).map_err(|_| self.wrong(name)),
@@ -101,7 +104,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Left out where it is false.
-    pub(super) fn flag(&self, name: &str) -> Result<bool, PortError> {
+    pub(super) fn flag(&self, name: &str) -> Read<bool> {
         match self.item.get(name) {
             None => Ok(false),
             Some(AttributeValue::Bool(value)) => Ok(*value),
@@ -109,20 +112,20 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn bytes<const N: usize>(&self, name: &str) -> Result<[u8; N], PortError> {
+    pub(super) fn bytes<const N: usize>(&self, name: &str) -> Read<[u8; N]> {
         let blob = self.value(name)?.as_b().map_err(|_| self.wrong(name))?;
         blob.as_ref().try_into().map_err(|_| self.wrong(name))
     }
 
-    pub(super) fn time(&self, name: &str) -> Result<Timestamp, PortError> {
+    pub(super) fn time(&self, name: &str) -> Read<Timestamp> {
         self.parsed(name)
     }
 
-    pub(super) fn optional_time(&self, name: &str) -> Result<Option<Timestamp>, PortError> {
+    pub(super) fn optional_time(&self, name: &str) -> Read<Option<Timestamp>> {
         self.optional_text(name)?.map(|text| text.parse().map_err(|_| self.wrong(name))).transpose()
     }
 
-    pub(super) fn wrong(&self, name: &str) -> PortError {
+    pub(super) fn wrong(&self, name: &str) -> Unreadable {
         unreadable(self.what, format_args!("its attribute {name}"))
     }
 }

@@ -12,7 +12,9 @@
 //! | pending mark | `p#<shard>` | `<message>` |
 //! | timer | `t#<minute>#<shard>` | `<message>#<route>#<round>` |
 //! | minute in which timers are due | `t` | `<minute>` |
+//! | lease and mark of a job | `hub` | `job#<job>` |
 //! | bookmark and lease of a collection | `c#<source>/<collection>` | `state` |
+//! | wanted object, named by a thin event | `w#<source>/<collection>/<id>` | `want` |
 //! | control record of an endpoint | `e#<endpoint>` | `control` |
 //! | claim of a message on a route | `u#<route>#<hash>` | `claim` |
 //! | further part of a large body | that of the item it belongs to | the item's, `#` and the part's number |
@@ -24,6 +26,7 @@
 //! | heads, by the object's own id | `i#<id>` | source and collection |
 //! | messages, by the hour of their storing | `s#<hour>#<shard>` | time and message |
 //! | deliveries that are not delivered, by endpoint and state | `d#<endpoint>#<state>#<shard>` | time |
+//! | wanted objects, by collection | `w#<source>/<collection>` | time at which it is due |
 //!
 //! Names are slugs, without `#` and `/`, so no two things share a key. A partition key holds 2,048 bytes: an id that is too
 //! long for it is replaced by a hash. One partition takes 1,000 write units a second, and the items whose keys grow with the
@@ -36,9 +39,10 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use crossdock_core::{
     Timestamp,
     id::{CollectionKey, ContentHash, DeliveryKey, EndpointName, MessageId, ObjectKey, RouteName},
-    port::DeliveryState,
+    port::{DeliveryState, JobName},
 };
 use crossdock_stack::table::{BY, BY_SK, PK, SK};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::item::{Item, text};
@@ -54,7 +58,7 @@ pub(super) const INDEX_SHARDS: u8 = 4;
 const LONGEST_ID: usize = 512;
 
 /// What names an item.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct Key {
     pub pk: String,
     pub sk: String,
@@ -84,6 +88,10 @@ impl Key {
 
 pub(super) fn epoch() -> Key {
     Key::new("hub", "epoch")
+}
+
+pub(super) fn job(name: JobName) -> Key {
+    Key::new("hub", format!("job#{}", name.as_str()))
 }
 
 pub(super) fn signing_key() -> Key {
@@ -181,6 +189,15 @@ pub(super) fn collection(key: &CollectionKey) -> Key {
     Key::new(format!("c#{key}"), "state")
 }
 
+pub(super) fn wanted(key: &ObjectKey) -> Key {
+    Key::new(format!("w{}", &object(key)[1..]), "want")
+}
+
+/// A collection's wanted objects.
+pub(super) fn by_wanted(collection: &CollectionKey) -> String {
+    format!("w#{collection}")
+}
+
 pub(super) fn control(endpoint: &EndpointName) -> Key {
     Key::new(format!("e#{endpoint}"), "control")
 }
@@ -229,9 +246,9 @@ pub(super) fn message_indexed(id: MessageId, stored_at: Timestamp) -> Indexed {
     Indexed { by, by_sk: format!("{}#{id}", sortable(stored_at)) }
 }
 
-/// The message whose place in the index this is.
-pub(super) fn indexed_message(by_sk: &str) -> Option<MessageId> {
-    by_sk.split_once('#')?.1.parse().ok()
+/// The message that a key names.
+pub(super) fn message_of(key: &Key) -> Option<MessageId> {
+    key.pk.strip_prefix("m#")?.parse().ok()
 }
 
 pub(super) fn by_state(endpoint: &EndpointName, state: DeliveryState, shard: u8) -> String {
@@ -277,6 +294,7 @@ mod tests {
         check(message(id), &format!("m#{id}"), "m");
         check(delivery(&of_delivery("m")), &format!("m#{id}"), "d#book#0000000001");
         check(collection(&collection_key("my-store/orders.lines")), "c#my-store/orders.lines", "state");
+        check(wanted(&order), "w#my-store/orders/R1/2#3", "want");
         check(control(&endpoint("alpha")), "e#alpha", "control");
         check(minute(at(59)), "t", "2026-11-21T10:00");
         let of = timer(&of_delivery("m"), at(60));
@@ -293,7 +311,8 @@ mod tests {
         assert_eq!(timed(&timer(&key, at(0))), Some(key.clone()));
         assert_eq!(delivery_key(&delivery(&key)), Some(key));
         assert_eq!(mentioned(&mention(&order("R1"), at(0), id).sk), Some(id));
-        assert_eq!(indexed_message(&message_indexed(id, at(0)).by_sk), Some(id));
+        assert_eq!(message_of(&message(id)), Some(id));
+        assert_eq!(message_of(&pending(id)), None);
         assert_eq!(delivery_key(&message(id)), None);
         assert_eq!(mentioned(HEAD), None);
     }

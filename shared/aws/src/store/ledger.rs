@@ -51,8 +51,8 @@ impl Ledger for DynamoStore {
             item.map(|item| delivery(item, key.clone())).transpose()
         };
         Ok(Opened {
-            deliveries: deliveries.iter().map(one).collect::<Result<_, _>>()?,
-            heads: heads_among(&found, objects)?,
+            deliveries: deliveries.iter().map(one).collect(),
+            heads: heads_among(&found, objects),
             control: found.get(&of_endpoint).map(control).transpose()?.unwrap_or_default(),
         })
     }
@@ -145,7 +145,7 @@ impl Ledger for DynamoStore {
     async fn deliveries_of(&self, message: MessageId) -> Result<Vec<Delivery>, PortError> {
         let now = self.now();
         let items = self.read_partition(&keys::message(message).pk, DELIVERIES).await?;
-        items.iter().filter(|item| !has_expired(item, now)).map(delivery_of).collect()
+        items.iter().filter(|item| !has_expired(item, now)).map(|item| Ok(delivery_of(item)?)).collect()
     }
 
     async fn deliveries_in(

@@ -7,7 +7,7 @@ use crossdock_core::{
     Timestamp,
     id::{MessageId, RouteName},
     message::{Message, MessageRecord},
-    port::PortError,
+    port::{PortError, Read},
     version::{Version, VersionRef},
 };
 use crossdock_stack::table::TTL;
@@ -105,7 +105,7 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    pub(super) fn read(reader: Reader<'_>, json: &str) -> Result<Self, PortError> {
+    pub(super) fn read(reader: Reader<'_>, json: &str) -> Read<Self> {
         let message: Message = from_json(reader.what, json)?;
         let disabled_routes = match reader.optional_text(DISABLED)? {
             Some(names) => from_json::<Vec<RouteName>>("list of disabled routes", names)?,
@@ -119,7 +119,7 @@ impl Stored {
     }
 
     /// With the body that was left out.
-    pub(super) fn whole(mut self, body: Value) -> Result<MessageRecord, PortError> {
+    pub(super) fn whole(mut self, body: Value) -> Read<MessageRecord> {
         let actual = actual(&mut self.record.message).ok_or_else(|| unreadable("message", "its payload"))?;
         *actual = body;
         Ok(self.record)

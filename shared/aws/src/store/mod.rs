@@ -20,17 +20,20 @@ mod collections;
 mod delivery;
 mod failure;
 mod item;
+mod jobs;
 mod keys;
 mod ledger;
 mod message;
 mod outbox;
 mod pauses;
+mod pending;
 mod signing;
 mod sweep;
 mod terms;
 mod timers;
 mod transact;
 mod versions;
+mod wants;
 
 use std::{fmt, sync::Arc};
 
@@ -54,9 +57,10 @@ use self::{
 const WRITES: usize = 16;
 
 /// The table of one hub: [`VersionStore`](crossdock_core::port::VersionStore),
-/// [`Collections`](crossdock_core::port::Collections), [`Outbox`](crossdock_core::port::Outbox),
-/// [`Ledger`](crossdock_core::port::Ledger), [`Claims`](crossdock_core::port::Claims),
-/// [`Signing`](crossdock_core::port::Signing) and [`Timers`](crossdock_core::port::Timers). Clones share it.
+/// [`Collections`](crossdock_core::port::Collections), [`Jobs`](crossdock_core::port::Jobs),
+/// [`Outbox`](crossdock_core::port::Outbox), [`Ledger`](crossdock_core::port::Ledger),
+/// [`Claims`](crossdock_core::port::Claims), [`Signing`](crossdock_core::port::Signing) and
+/// [`Timers`](crossdock_core::port::Timers). Clones share it.
 #[derive(Clone)]
 pub struct DynamoStore(Arc<Inner>);
 
@@ -126,7 +130,7 @@ impl DynamoStore {
         key: Key,
         fresh: [u8; N],
     ) -> Result<[u8; N], PortError> {
-        let made = |item: &item::Item| Reader { what, item }.bytes(what);
+        let made = |item: &item::Item| Ok(Reader { what, item }.bytes(what)?);
         if let Some(item) = self.read_one(key.clone()).await? {
             return made(&item);
         }

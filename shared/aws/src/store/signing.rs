@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use crossdock_core::{
     id::EndpointName,
-    port::{Generations, PortError, Signing, SigningKey},
+    port::{Generations, PortError, Read, Signing, SigningKey},
 };
 
 use super::{
@@ -67,7 +67,7 @@ impl Signing for DynamoStore {
 }
 
 /// Of a control record.
-pub(super) fn generations(reader: Reader<'_>) -> Result<Generations, PortError> {
+pub(super) fn generations(reader: Reader<'_>) -> Read<Generations> {
     let usual = Generations::default();
     Ok(Generations {
         newest: reader.optional_number(NEWEST)?.unwrap_or(usual.newest),

@@ -1,16 +1,17 @@
-//! Looking back over what was stored, for the daily sweep: hour by hour and shard by shard through the index.
+//! Looking back over what was stored, for the sweep: hour by hour and shard by shard through the index.
 
 use crossdock_core::{
     Timestamp,
     port::{Outbox, Place, PortError, StoredPage},
 };
-use crossdock_stack::table::{BY, BY_SK, INDEX, PK, SK};
+use crossdock_stack::table::{BY, BY_SK, INDEX};
+use serde::{Deserialize, Serialize};
 
 use super::{
     DynamoStore,
     failure::failure,
-    item::{Item, text},
-    keys::{self, INDEX_SHARDS, sortable},
+    item::{self, Item, text, to_json},
+    keys::{self, INDEX_SHARDS, Key, sortable},
 };
 
 /// Partitions of the index that one page looks into; a day has 96.
@@ -18,13 +19,27 @@ const PARTITIONS: usize = 96;
 const HOUR: i64 = 3600;
 
 /// One partition of the index, and how far it has been read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Spot {
     /// Hours since 1970.
     hour: i64,
     shard: u8,
     /// The last entry that was read.
-    read: Option<String>,
+    read: Option<Entry>,
+}
+
+/// What an entry of the index is known by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Entry {
+    key: Key,
+    by_sk: String,
+}
+
+impl Entry {
+    fn of(item: &Item) -> Option<Self> {
+        let by_sk = item.get(BY_SK).and_then(|value| value.as_s().ok())?;
+        Some(Self { key: Key::of(item)?, by_sk: by_sk.clone() })
+    }
 }
 
 impl Spot {
@@ -43,18 +58,12 @@ impl Spot {
         Timestamp::from_second(self.hour.checked_mul(HOUR)?).ok()
     }
 
-    fn place(&self) -> Place {
-        Place(format!("{}/{}/{}", self.hour, self.shard, self.read.as_deref().unwrap_or_default()))
+    fn place(&self) -> Result<Place, PortError> {
+        Ok(Place(to_json("place", self)?))
     }
 
-    fn at(place: &Place) -> Option<Self> {
-        let mut parts = place.0.splitn(3, '/');
-        let (hour, shard, read) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?);
-        let is_read = !read.is_empty();
-        if is_read {
-            keys::indexed_message(read)?;
-        }
-        (shard < INDEX_SHARDS).then(|| Self { hour, shard, read: is_read.then(|| read.to_owned()) })
+    fn at(Place(place): &Place) -> Option<Self> {
+        serde_json::from_str(place).ok().filter(|spot: &Self| spot.shard < INDEX_SHARDS)
     }
 }
 
@@ -78,50 +87,56 @@ impl DynamoStore {
                 if asked.hour < first.hour { first } else { asked }
             }
         };
-        let (mut ids, mut next) = (Vec::new(), None);
+        let (mut ids, mut unreadable, mut next) = (Vec::new(), Vec::new(), None);
         for looked in 0.. {
             if spot.start().is_none_or(|start| start >= until) {
                 break;
             }
             if looked == PARTITIONS {
-                next = Some(spot.place());
+                next = Some(spot.place()?);
                 break;
             }
             let (found, last) = self.look_into(&spot, from, until, limit - ids.len()).await?;
-            for by_sk in &found {
-                ids.push(
-                    keys::indexed_message(by_sk)
-                        .ok_or_else(|| super::item::unreadable("index", "a message's place"))?,
-                );
+            for entry in found {
+                match keys::message_of(&entry.key) {
+                    Some(id) => ids.push(id),
+                    None => unreadable.push(item::unreadable("index", "a message's place")),
+                }
             }
             spot = match last {
                 Some(last) => Spot { read: Some(last), ..spot },
                 None => spot.next(),
             };
             if ids.len() == limit {
-                next = spot.start().filter(|start| *start < until).map(|_| spot.place());
+                next = spot.start().filter(|start| *start < until).map(|_| spot.place()).transpose()?;
                 break;
             }
         }
-        let messages = self.messages(&ids).await?.into_iter().flatten().collect();
-        Ok(StoredPage { messages, next })
+        let mut messages = Vec::with_capacity(ids.len());
+        for found in self.messages(&ids).await? {
+            match found {
+                Ok(message) => messages.extend(message),
+                Err(error) => unreadable.push(error),
+            }
+        }
+        Ok(StoredPage { messages, unreadable, next })
     }
 
-    /// Places of messages, at most `limit`, and the last one where there is more.
+    /// Entries, at most `limit`, and the last one where there is more.
     async fn look_into(
         &self,
         spot: &Spot,
         from: Timestamp,
         until: Timestamp,
         limit: usize,
-    ) -> Result<(Vec<String>, Option<String>), PortError> {
+    ) -> Result<(Vec<Entry>, Option<Entry>), PortError> {
         let Some(partition) = spot.partition() else {
             return Ok((Vec::new(), None));
         };
-        let start = spot.read.as_ref().and_then(|by_sk| {
-            let mut start = keys::message(keys::indexed_message(by_sk)?).attributes();
-            keys::Indexed { by: partition.clone(), by_sk: by_sk.clone() }.put_into(&mut start);
-            Some(start)
+        let start = spot.read.as_ref().map(|entry| {
+            let mut start = entry.key.attributes();
+            keys::Indexed { by: partition.clone(), by_sk: entry.by_sk.clone() }.put_into(&mut start);
+            start
         });
         // Behind the time stands the message's id, so that what was stored exactly then comes after it.
         let query = self
@@ -138,9 +153,7 @@ impl DynamoStore {
             .set_exclusive_start_key(start)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX));
         let answer = query.send().await.map_err(|error| failure("Query", &error))?;
-        let place = |item: &Item| item.get(BY_SK).and_then(|value| value.as_s().ok()).cloned();
-        let found = answer.items.unwrap_or_default().iter().filter_map(place).collect();
-        let last = answer.last_evaluated_key.filter(|key| key.contains_key(PK) && key.contains_key(SK));
-        Ok((found, last.as_ref().and_then(place)))
+        let found = answer.items.unwrap_or_default().iter().filter_map(Entry::of).collect();
+        Ok((found, answer.last_evaluated_key.as_ref().and_then(Entry::of)))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! An item says when it may be forgotten once it is written and is not touched again for that: a delivery costs one write.
 //! So a term begins when its item is written and is long enough for all that may still come. An entry of a queue lives 14
-//! days at most; whatever of a message's deliveries has no outcome then, the daily sweep sends once more or ends. Hence a
+//! days at most; whatever of a message's deliveries has no outcome then, the sweep sends once more or ends. Hence a
 //! message is kept [`WAITS`] longer than the hub asks for, and so is each of its deliveries from its outcome on, which is
 //! later: a delivery is never gone before its message. What goes on beyond that (a dead letter that is sent again, a message that
 //! the bus does not take) gives the message a new term ([`DynamoStore::renew`]).

@@ -2,7 +2,7 @@
 //! answers that get lost.
 
 use crossdock_core::{
-    port::{CommitError, DeliveryState, Ledger, Outbox, PortError, Settled, VersionStore},
+    port::{CommitError, DeliveryState, Ledger, Outbox, PortError, Settled, VersionStore, whole},
     version::ObjectCommit,
 };
 use crossdock_testkit::build::{
@@ -40,7 +40,7 @@ async fn keys_that_were_left_are_asked_for_again() {
         Answer(json!({"Responses": {"my-shop": []}, "UnprocessedKeys": unprocessed(&["R1", "R3"])})),
         Answer(json!({"Responses": {"my-shop": [head("R1", 1)]}, "UnprocessedKeys": {}})),
     ]);
-    let heads = store.heads(&[order("R1"), order("R2"), order("R3"), order("R2")]).await.unwrap();
+    let heads = store.heads(&[order("R1"), order("R2"), order("R3"), order("R2")]).await.and_then(whole).unwrap();
     let numbers: Vec<_> = heads.iter().map(|head| head.as_ref().map(|head| head.version)).collect();
     assert_eq!(numbers, [Some(1), Some(2), None, Some(2)]);
     let asked = fake.asked();
@@ -54,7 +54,7 @@ async fn keys_that_were_left_are_asked_for_again() {
 async fn keys_that_are_left_for_ever_are_an_error() {
     let left = || Answer(json!({"Responses": {}, "UnprocessedKeys": unprocessed(&["R1"])}));
     let (store, fake) = Fake::store((0..13).map(|_| left()));
-    let error = store.heads(&[order("R1")]).await.unwrap_err();
+    let error = store.heads(&[order("R1")]).await.and_then(whole).unwrap_err();
     assert_eq!(error, PortError::transient("dynamodb:BatchGetItem left 1 keys unprocessed"));
     fake.asked();
 }
@@ -163,11 +163,11 @@ async fn errors_name_operation_and_code_only() {
     ] {
         let (store, fake) = Fake::store([Error(code, json!({"message": "the secret value 4711"}))]);
         let expected = PortError { what: format!("dynamodb:BatchGetItem: {code}"), transient };
-        assert_eq!(store.heads(&[order("R1")]).await, Err(expected));
+        assert_eq!(store.heads(&[order("R1")]).await.and_then(whole), Err(expected));
         fake.asked();
     }
     let (store, fake) = Fake::store([Lost, Lost, Lost]);
-    let error = store.heads(&[order("R1")]).await.unwrap_err();
+    let error = store.heads(&[order("R1")]).await.and_then(whole).unwrap_err();
     assert!(error.transient && error.what.starts_with("dynamodb:BatchGetItem: "), "{error}");
     fake.asked();
 }

@@ -113,7 +113,7 @@ impl DynamoStore {
             .expression_attribute_values(":last", text(keys::minute_of(before)));
         let items = self.all(query).await?;
         let minute = |item| Key::of(item).map(|key| key.sk).ok_or_else(|| unreadable("minute", "its key"));
-        items.iter().map(minute).collect()
+        Ok(items.iter().map(minute).collect::<Result<_, _>>()?)
     }
 
     async fn due(&self, bucket: &str, before: Timestamp, now: Timestamp, limit: usize) -> Result<Found, PortError> {

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crossdock_core::{
     Timestamp,
     id::{CollectionKey, ContentHash, Epoch, MessageId, ObjectKey},
-    port::{CommitError, PortError, VersionStore},
+    port::{CommitError, PortError, Read, VersionStore},
     version::{Head, ObjectCommit, Version, VersionRef},
 };
 use crossdock_stack::table::{BY, INDEX};
@@ -37,9 +37,9 @@ impl VersionStore for DynamoStore {
         self.the_epoch().await
     }
 
-    async fn heads(&self, keys: &[ObjectKey]) -> Result<Vec<Option<Head>>, PortError> {
+    async fn heads(&self, keys: &[ObjectKey]) -> Result<Vec<Read<Option<Head>>>, PortError> {
         let found = self.read(keys.iter().map(keys::head)).await?;
-        heads_among(&found, keys)
+        Ok(heads_among(&found, keys))
     }
 
     async fn commit(&self, commits: Vec<ObjectCommit>) -> Vec<Result<(), CommitError>> {
@@ -48,22 +48,22 @@ impl VersionStore for DynamoStore {
         stream::iter(committing).buffered(WRITES).map(|answer| answer.map_err(for_good)).collect().await
     }
 
-    async fn versions(&self, refs: &[VersionRef]) -> Result<Vec<Option<Version>>, PortError> {
+    async fn versions(&self, refs: &[VersionRef]) -> Result<Vec<Read<Option<Version>>>, PortError> {
         let key = |wanted: &VersionRef| keys::version(&wanted.key, wanted.number);
         let now = self.now();
         let found = self.read(refs.iter().map(key)).await?;
         let there = |wanted: &VersionRef| found.get(&key(wanted)).filter(|item| !has_expired(item, now));
         let mut parts = Vec::new();
         for wanted in refs {
-            if let Some(item) = there(wanted) {
-                parts.extend(further_parts(reader(item), &key(wanted))?);
-            }
+            // Of one whose parts cannot be told, none are read; it says so itself.
+            let of_it = there(wanted).and_then(|item| further_parts(reader(item), &key(wanted)).ok());
+            parts.extend(of_it.into_iter().flatten());
         }
         let parts = self.read(parts).await?;
-        refs.iter().map(|wanted| there(wanted).map(|item| version(item, wanted, &parts)).transpose()).collect()
+        Ok(refs.iter().map(|wanted| there(wanted).map(|item| version(item, wanted, &parts)).transpose()).collect())
     }
 
-    async fn history(&self, key: &ObjectKey) -> Result<Vec<Version>, PortError> {
+    async fn history(&self, key: &ObjectKey) -> Result<Vec<Read<Version>>, PortError> {
         let items = self.read_partition(&keys::object(key), VERSIONS).await?;
         // A version, then its further parts.
         let refs = items.iter().filter_map(|item| {
@@ -75,7 +75,7 @@ impl VersionStore for DynamoStore {
         let found: Found = items.into_iter().filter(|item| !has_expired(item, now)).collect();
         let there =
             |wanted: &VersionRef| found.get(&keys::version(key, wanted.number)).map(|item| (item, wanted.clone()));
-        refs.iter().filter_map(there).map(|(item, wanted)| version(item, &wanted, &found)).collect()
+        Ok(refs.iter().filter_map(there).map(|(item, wanted)| version(item, &wanted, &found)).collect())
     }
 
     async fn objects_with_id(&self, id: &str) -> Result<Vec<ObjectKey>, PortError> {
@@ -84,7 +84,7 @@ impl VersionStore for DynamoStore {
             query.expression_attribute_names("#by", BY).expression_attribute_values(":by", text(keys::by_id(id)));
         let indexed: Vec<Key> = self.all(query).await?.iter().filter_map(Key::of).collect();
         let found = self.read(indexed.iter().cloned()).await?;
-        indexed.iter().filter_map(|key| found.get(key)).map(object_of).collect()
+        indexed.iter().filter_map(|key| found.get(key)).map(|item| Ok(object_of(item)?)).collect()
     }
 
     async fn flush(&self) -> Result<(), PortError> {
@@ -156,11 +156,11 @@ fn put_flags(item: &mut Item, baseline: bool, deleted: bool) {
     }
 }
 
-pub(super) fn heads_among(found: &Found, keys: &[ObjectKey]) -> Result<Vec<Option<Head>>, PortError> {
+pub(super) fn heads_among(found: &Found, keys: &[ObjectKey]) -> Vec<Read<Option<Head>>> {
     keys.iter().map(|key| found.get(&keys::head(key)).map(head).transpose()).collect()
 }
 
-fn head(item: &Item) -> Result<Head, PortError> {
+fn head(item: &Item) -> Read<Head> {
     let reader = Reader { what: "head", item };
     Ok(Head {
         version: reader.number(NUMBER)?,
@@ -171,7 +171,7 @@ fn head(item: &Item) -> Result<Head, PortError> {
 }
 
 /// Sources and collections have no `/` in their names.
-fn object_of(item: &Item) -> Result<ObjectKey, PortError> {
+fn object_of(item: &Item) -> Read<ObjectKey> {
     let reader = Reader { what: "head", item };
     let mut parts = reader.text(OBJECT)?.splitn(3, '/');
     let mut part = || parts.next().ok_or_else(|| reader.wrong(OBJECT));
@@ -206,7 +206,7 @@ fn reader(item: &Item) -> Reader<'_> {
     Reader { what: "version", item }
 }
 
-fn version(item: &Item, wanted: &VersionRef, parts: &Found) -> Result<Version, PortError> {
+fn version(item: &Item, wanted: &VersionRef, parts: &Found) -> Read<Version> {
     let reader = reader(item);
     let further = further_parts(reader, &keys::version(&wanted.key, wanted.number))?;
     let json = body(reader, further.iter().map(|key| parts.get(key)))?;
@@ -224,7 +224,7 @@ fn version(item: &Item, wanted: &VersionRef, parts: &Found) -> Result<Version, P
 }
 
 /// The messages that were stored with a version; none where the item is something else.
-pub(super) fn message_ids(item: &Item) -> Result<Vec<MessageId>, PortError> {
+pub(super) fn message_ids(item: &Item) -> Read<Vec<MessageId>> {
     let Some(list) = item.get(MESSAGES) else {
         return Ok(Vec::new());
     };

@@ -40,6 +40,7 @@ use crate::{
     context::Environment,
     failure::Failure,
     out, redact,
+    yaml::literal,
 };
 
 /// Beside the states of hubs, so that an editor finds it without the network.
@@ -129,7 +130,7 @@ async fn draft(
         url: args.url[..Position::BeforePath].to_owned(),
         networks: args.networks.iter().map(ToString::to_string).collect(),
         auth: bearer.or(header),
-        headers: args.headers.iter().map(|(name, value)| (name.clone(), write::literal(value))).collect(),
+        headers: args.headers.iter().map(|(name, value)| (name.clone(), literal(value))).collect(),
         path,
         query,
         collection,
@@ -180,7 +181,7 @@ struct Request {
 
 impl Request {
     fn of(url: &Url, source: &str, paged_by: Option<&str>) -> Result<Self, Failure> {
-        let mut request = Self { path: write::literal(url.path()), query: Vec::new(), variables: Vec::new() };
+        let mut request = Self { path: literal(url.path()), query: Vec::new(), variables: Vec::new() };
         let pairs: Vec<_> = url.query_pairs().filter(|(name, _)| paged_by != Some(&**name)).collect();
         for (name, value) in &pairs {
             if redact::is_secret(name) {
@@ -201,7 +202,7 @@ impl Request {
                 request.path.push(separator);
                 request.path.push_str(&pair);
             } else {
-                request.query.push((name.to_string(), write::literal(value)));
+                request.query.push((name.to_string(), literal(value)));
             }
         }
         Ok(request)

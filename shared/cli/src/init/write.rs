@@ -9,7 +9,7 @@ use crossdock_core::{
 };
 
 use super::probe::{End, Filter, Paging};
-use crate::args::LISTENER;
+use crate::{args::LISTENER, yaml::scalar};
 
 /// The environment variable that says where the endpoint is, and what is taken without it.
 const ENDPOINT: &str = "MY_SERVICE_URL";
@@ -279,26 +279,6 @@ fn pairs(list: &[(String, String)]) -> String {
     pairs.join(", ")
 }
 
-/// Text that YAML reads as that very text, in braces too: plain where it is a word or a path, quoted otherwise. What
-/// [`from_environment`] made stays what it is.
-fn scalar(text: &str) -> String {
-    let body = text.strip_prefix('/').unwrap_or(text);
-    let is_plain = body.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && body.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'));
-    let is_word_of_yaml =
-        ["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&&*text.to_ascii_lowercase());
-    match is_plain && !is_word_of_yaml {
-        true => text.to_owned(),
-        // YAML 1.2 §5.7: JSON's escapes are YAML's.
-        false => serde_json::Value::from(text).to_string(),
-    }
-}
-
-/// Text as the hub file has it, in which `${` would stand for a variable.
-pub(super) fn literal(text: &str) -> String {
-    text.replace("${", "$${")
-}
-
 /// A value that is not in the file.
 pub(super) fn from_environment(variable: &str) -> String {
     format!("${{{variable}}}")
@@ -310,6 +290,7 @@ mod tests {
     use expect_test::expect_file;
 
     use super::*;
+    use crate::yaml::literal;
 
     fn time(at: &str, format: TimeFormat) -> Option<TimeField> {
         Some(TimeField { path: at.parse().unwrap(), format })

@@ -61,7 +61,7 @@ impl Body {
     fn of(bytes: &[u8]) -> Self {
         match serde_json::from_slice::<Value>(bytes) {
             Ok(mut value) => {
-                redact::parameters(&mut value);
+                redact::parameters(&mut value, &|_| false);
                 Self::Json(value)
             }
             Err(_) => Self::Text(String::from_utf8_lossy(bytes).into_owned()),
@@ -122,13 +122,31 @@ impl Exchange {
         name.chars().take(100).map(safe).collect()
     }
 
-    fn field(&self, name: &str) -> Option<&Value> {
+    /// Of a CloudEvent its data.
+    fn message(&self) -> Option<&Value> {
         match &self.body {
-            Body::Json(value) => value.get(name).filter(|value| !value.is_null()),
+            Body::Json(event) if event.get("specversion").is_some() => event.get("data"),
+            Body::Json(message) => Some(message),
             Body::Text(_) => None,
         }
     }
+
+    fn field(&self, name: &str) -> Option<&Value> {
+        self.message()?.get(name).filter(|value| !value.is_null())
+    }
+
+    /// In the format of Wombat it is all that is neither id nor parameter.
+    fn payload(&self) -> Option<Value> {
+        let message = self.message()?.as_object()?;
+        if !message.contains_key(WOMBAT_ID) {
+            return self.field("payload").cloned();
+        }
+        let roots = message.iter().filter(|(name, _)| ![WOMBAT_ID, "parameters"].contains(&name.as_str()));
+        Some(roots.map(|(name, root)| (name.clone(), root.clone())).collect())
+    }
 }
+
+const WOMBAT_ID: &str = "request_id";
 
 /// By name; what a name has several values for is one list (RFC 9110 §5.3).
 fn shown<'a, V: AsRef<str>>(headers: impl Iterator<Item = (&'a str, V)>) -> BTreeMap<String, String> {
@@ -148,7 +166,8 @@ impl fmt::Display for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = self.at.to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string();
         let text = |value: Option<&Value>| value.and_then(Value::as_str).map(|text| plain(text).into_owned());
-        let name = text(self.field("message")).unwrap_or_else(|| "no message".to_owned());
+        let unnamed = || if self.field(WOMBAT_ID).is_some() { "request" } else { "no message" }.to_owned();
+        let name = text(self.field("message")).unwrap_or_else(unnamed);
         let answer = match &self.answered {
             Answered::Got(answer) => answer.status.to_string(),
             Answered::Nothing(why) => format!("502, for there was no answer: {}", plain(why)),
@@ -173,9 +192,12 @@ impl fmt::Display for Exchange {
             let name = parameter.get("name").and_then(Value::as_str).unwrap_or_default();
             write!(f, "\n  with     {} = {}", plain(name), parameter.get("value").map(brief).unwrap_or_default())?;
         }
+        for (name, value) in self.field("parameters").and_then(Value::as_object).into_iter().flatten() {
+            write!(f, "\n  with     {} = {}", plain(name), brief(value))?;
+        }
         match &self.body {
             Body::Text(text) => write!(f, "\n  no JSON  {}", brief(&text.as_str().into())),
-            Body::Json(_) => match self.field("payload") {
+            Body::Json(_) => match self.payload() {
                 Some(payload) => {
                     let (payload, same) = without_repeats(payload);
                     write!(f, "\n  payload  {}", format!("{payload:#}").replace('\n', "\n  "))?;
@@ -195,8 +217,8 @@ impl Exchange {
 
 /// Without each `current` that says what the `actual` beside it says, and where that was: the newest version is mostly the
 /// message's own.
-fn without_repeats(payload: &Value) -> (Value, Vec<String>) {
-    let (mut payload, mut same) = (payload.clone(), Vec::new());
+fn without_repeats(mut payload: Value) -> (Value, Vec<String>) {
+    let mut same = Vec::new();
     for (name, object) in payload.as_object_mut().into_iter().flatten() {
         if let Some(object) = object.as_object_mut()
             && object.contains_key("current")
@@ -288,6 +310,40 @@ mod tests {
                       "actual": {
                         "total": 24.9
                       }
+                    }
+                  }"#]],
+        );
+        let event = json!({"specversion": "1.0", "type": "order:updated", "data": {
+            "message": "order:updated", "object": {"type": "order", "collection": "orders", "id": "R1", "version": 2},
+            "payload": {"order": {"actual": {"total": 1}}}, "parameters": [{"name": "token", "value": "s3cr3t"}],
+        }});
+        check(
+            &event.to_string(),
+            Answered::of(StatusCode::OK),
+            &expect![[r#"
+                order:updated R1  /book?x=1 → 200
+                  object   order of orders, version 2
+                  with     token = (redacted)
+                  payload  {
+                    "order": {
+                      "actual": {
+                        "total": 1
+                      }
+                    }
+                  }"#]],
+        );
+        let wombat =
+            json!({"request_id": "5f0c", "order": {"total": 1}, "parameters": {"token": "s3cr3t", "account": 7}});
+        check(
+            &wombat.to_string(),
+            Answered::of(StatusCode::OK),
+            &expect![[r#"
+                request  /book?x=1 → 200
+                  with     account = 7
+                  with     token = (redacted)
+                  payload  {
+                    "order": {
+                      "total": 1
                     }
                   }"#]],
         );

@@ -44,6 +44,8 @@ fn every_help_page() {
         &["dev"],
         &["listen"],
         &["check"],
+        &["add"],
+        &["add", "endpoint"],
         &["render"],
         &["show"],
         &["audit"],
@@ -52,6 +54,7 @@ fn every_help_page() {
         &["dlq", "list"],
         &["dlq", "redrive"],
         &["poll"],
+        &["backfill"],
         &["send"],
         &["endpoint"],
         &["endpoint", "list"],
@@ -82,7 +85,7 @@ fn every_command_has_a_help_page() {
     let folder = tempfile::tempdir().unwrap();
     let pages = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/help")).unwrap();
     let pages: Vec<String> = pages.map(|page| page.unwrap().file_name().into_string().unwrap()).collect();
-    for parent in [&[][..], &["dlq"], &["endpoint"], &["secret"]] {
+    for parent in [&[][..], &["add"], &["dlq"], &["endpoint"], &["secret"]] {
         let arguments: Vec<&str> = parent.iter().copied().chain(["--help"]).collect();
         let help = text(&crossdock(folder.path(), &arguments).stdout);
         let commands = help.lines().skip_while(|line| !line.starts_with("Commands:")).skip(1);

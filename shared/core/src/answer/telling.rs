@@ -80,7 +80,7 @@ pub(super) fn notifications(value: &Value, answer: &mut Answer) {
             Some(other) => {
                 let found = other.as_str().map_or_else(|| record_kind(other).to_owned(), |text| format!("{text:?}"));
                 let fault = format!("notifications[{place}]: found level {found}, expected info, warn or error");
-                answer.fault(fault);
+                answer.faults.push(fault);
                 NotificationLevel::Error
             }
         };
@@ -92,7 +92,63 @@ pub(super) fn notifications(value: &Value, answer: &mut Answer) {
                 description: field("description"),
                 occurrences: 1,
             }),
-            None => answer.fault(format!("notifications[{place}]: found no subject")),
+            None => answer.faults.push(format!("notifications[{place}]: found no subject")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(said: &[(&str, u32)]) -> Answer {
+        let note = |(subject, occurrences): &(&str, u32)| Notification {
+            level: NotificationLevel::Warn,
+            subject: (*subject).to_owned(),
+            description: None,
+            occurrences: *occurrences,
+        };
+        Answer { notifications: said.iter().map(note).collect(), ..Answer::default() }
+    }
+
+    fn check(earlier: &[(&str, u32)], now: &[(&str, u32)], expected: &[(&str, u32)]) {
+        assert_eq!(told(now).after(Some(&told(earlier))), told(expected), "{earlier:?}, then {now:?}");
+    }
+
+    #[test]
+    fn what_is_said_again_is_counted() {
+        check(&[], &[("a", 1)], &[("a", 1)]);
+        check(&[("a", 1)], &[("a", 1)], &[("a", 2)]);
+        check(&[("a", 2), ("b", 1)], &[("a", 1)], &[("a", 3), ("b", 1)]);
+        check(&[("a", 1)], &[("b", 1), ("a", 1)], &[("a", 2), ("b", 1)]);
+        check(&[("a", 1)], &[], &[("a", 1)]);
+        // Twice in one answer is two.
+        check(&[], &[("a", 1), ("a", 1)], &[("a", 1), ("a", 1)]);
+        check(&[("a", 1)], &[("a", 1), ("a", 1)], &[("a", 2), ("a", 1)]);
+        check(&[("a", 1), ("a", 1)], &[("a", 1)], &[("a", 2), ("a", 1)]);
+        check(&[("a", u32::MAX)], &[("a", 1)], &[("a", u32::MAX)]);
+        assert_eq!(told(&[("a", 1)]).after(None), told(&[("a", 1)]));
+    }
+
+    #[test]
+    fn an_endpoint_with_ever_new_words_is_not_kept_for_ever() {
+        let mut known = told(&[("always", 1)]);
+        for n in 0..200 {
+            let word = n.to_string();
+            known = told(&[("always", 1), (&word, 1)]).after(Some(&known));
+            assert!(known.notifications.len() <= KEPT + 2);
+        }
+        let find = |subject: &str| known.notifications.iter().find(|one| one.subject == subject);
+        assert_eq!(find("always").unwrap().occurrences, 201);
+        assert!(find("199").is_some() && find("0").is_none());
+    }
+
+    /// As it was kept before there was a count.
+    #[test]
+    fn without_a_count_it_is_one() {
+        let old = r#"{"level":"warn","subject":"a"}"#;
+        let read: Notification = serde_json::from_str(old).unwrap();
+        assert_eq!(read.occurrences, 1);
+        assert_eq!(serde_json::to_string(&read).unwrap(), old);
     }
 }

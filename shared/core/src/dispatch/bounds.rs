@@ -50,7 +50,10 @@ pub(super) fn bound_parameters(answer: &mut Answer, current: &BTreeMap<String, V
     }
 }
 
-/// What the ledger keeps of an answer, all of which has been acted on.
+/// Takes a part out of an answer, and says how many there were.
+type Take = fn(&mut Answer) -> usize;
+
+/// What the ledger keeps of an answer. All of it but its objects has been acted on.
 pub(super) fn kept(mut answer: Answer) -> Answer {
     for fault in &mut answer.faults {
         if let Some((end, _)) = fault.char_indices().nth(LONGEST_FAULT) {
@@ -64,7 +67,7 @@ pub(super) fn kept(mut answer: Answer) -> Answer {
         answer.faults.push(format!("and {more} more"));
     }
     // What is needed least goes first: messages and notifications are stored for themselves.
-    let parts: [(&str, fn(&mut Answer) -> usize); 3] = [
+    let parts: [(&str, Take); 3] = [
         ("events", |answer| std::mem::take(&mut answer.events).len()),
         ("messages", |answer| std::mem::take(&mut answer.messages).len()),
         ("notifications", |answer| std::mem::take(&mut answer.notifications).len()),
@@ -79,6 +82,18 @@ pub(super) fn kept(mut answer: Answer) -> Answer {
                 .faults
                 .push(format!("{name}: the {count} are not kept here: an answer has {MOST_KEPT} bytes at most"));
         }
+    }
+    // Not acted on yet where they came from an answer just now: as many as there is room for.
+    let (mut left_out, mut before) = (0, size(&answer));
+    while before > MOST_KEPT
+        && let Some(objects) = answer.objects.iter_mut().rev().find(|objects| !objects.items.is_empty())
+    {
+        let half = objects.items.len() / 2;
+        left_out += objects.items.split_off(half).len();
+        before = size(&answer);
+    }
+    if left_out > 0 {
+        answer.faults.push(format!("objects: {left_out} are left out: an answer has {MOST_KEPT} bytes at most"));
     }
     answer
 }
@@ -100,10 +115,9 @@ impl Outcome {
     /// `why` is what the store said to more of it.
     pub(super) fn lesser(self, less: Less, why: &str) -> Self {
         let Self { verdict, status, answer } = self;
-        let answer = answer.unwrap_or_default();
+        let Answer { messages, notifications, delay, update_url, .. } = answer.unwrap_or_default();
         let (mut left, lost) = match less {
             Less::FollowUps => {
-                let Answer { messages, notifications, delay, update_url, .. } = answer;
                 let left = Answer { messages, notifications, delay, update_url, ..Answer::default() };
                 (left, "objects, parameters and events")
             }

@@ -25,7 +25,9 @@ impl<H: Home> Dispatcher<H> {
         let mut links = vec![last];
         let mut parent = message.parent_id.zip(message.parent_route.clone());
         while let Some((id, route)) = parent.take_if(|_| links.len() < NAMED) {
-            let Some(found) = self.home.store().messages(&[id]).await?.pop().flatten() else {
+            // One that cannot be read is told of as one that is gone: the chain is for reading.
+            let found = self.home.store().messages(&[id]).await?.pop().and_then(Result::ok);
+            let Some(found) = found.flatten() else {
                 parent = Some((id, route));
                 break;
             };

@@ -40,11 +40,6 @@ impl<H: Home> Dispatcher<H> {
         started: Timestamp,
     ) -> Result<Disposition, PortError> {
         let mut outcome = outcome.to(&open.body);
-        if outcome.gives_objects()
-            && let Some(answer) = &mut outcome.answer
-        {
-            self.look_at(answer).await?;
-        }
         let mut less = [Less::FollowUps, Less::Nothing].into_iter();
         loop {
             let error = match self.conclude_with(endpoint, received, open, &outcome, started).await {
@@ -74,10 +69,16 @@ impl<H: Home> Dispatcher<H> {
         let messages = self.follow_ups(&open.body.message.envelope, &delivery, outcome.answer.as_ref(), now).await?;
         let next = self.next(endpoint, &open.body, outcome, now).await?;
         let parameters = outcome.answer.as_ref().map(|answer| answer.parameters.clone()).unwrap_or_default();
-        delivery.untracked = outcome.gives_objects();
         // Without an answer, the last one stays.
-        delivery.answer = match outcome.answer.clone() {
-            Some(answer) => Some(kept(answer.after(delivery.answer.as_ref()))),
+        delivery.answer = match &outcome.answer {
+            Some(answer) => {
+                let mut answer = kept(answer.clone().after(delivery.answer.as_ref()));
+                if outcome.verdict.is_success() && !answer.objects.is_empty() {
+                    self.look_at(&mut answer).await?;
+                    delivery.untracked = true;
+                }
+                Some(answer)
+            }
             None => delivery.answer,
         };
 
@@ -110,8 +111,9 @@ impl<H: Home> Dispatcher<H> {
         if let Some(next) = next {
             self.put_off_until_due(&open.body.message.envelope, next, now).await;
         }
-        self.clear(&endpoint.name, received, open, &delivery).await?;
-        Ok(disposition)
+        // It is recorded: whatever is left is done when the entry comes again, and never by recording less.
+        let cleared = self.clear(&endpoint.name, received, open, &delivery).await;
+        cleared.map(|_| disposition).map_err(|error| PortError::transient(error.what))
     }
 
     /// Writes the attempt, and what it makes of the delivery, into the ledger's record.

@@ -2,7 +2,8 @@
 //!
 //! The hub file names the endpoint, and with it whom it trusts. An `update_url` comes from an answer: on the endpoint's own
 //! scheme, host and port it is the endpoint's, whatever its path. Anywhere else it is a stranger, under the stricter
-//! address policy, who is asked without what was meant for the endpoint: its token, its headers, its parameters.
+//! address policy, who is asked without what was meant for the endpoint: its token, its headers, its parameters, its signature (which whoever
+//! has it could show the endpoint).
 
 use url::Url;
 

@@ -28,7 +28,7 @@ use crate::{
     id::{DeliveryKey, EndpointName},
     message::Envelope,
     port::{
-        Delivery, DeliveryState, EndpointClient, EndpointControl, Home, Ledger, PortError, QueueBody, Received,
+        Delivery, DeliveryState, EndpointClient, EndpointControl, Home, Ledger, PortError, QueueBody, Read, Received,
         Settled, Signing, VersionStore,
     },
     route::Router,
@@ -124,7 +124,17 @@ impl<H: Home> Dispatcher<H> {
         let readable: Vec<&QueueBody> = bodies.iter().flatten().collect();
         let found = self.open(endpoint, &readable).await;
         let mut found = match found {
-            Ok((control, found)) => found.into_iter().map(|one| Some((control.clone(), one))).collect::<Vec<_>>(),
+            Ok((control, found)) => {
+                let known = found.into_iter().zip(&readable).map(|(one, body)| match one {
+                    Ok(one) => Some((control.clone(), one)),
+                    Err(error) => {
+                        let message = body.message.envelope.message_id;
+                        tracing::error!(endpoint = %endpoint, message.id = %message, error = %error, "an entry goes back to the queue");
+                        None
+                    }
+                });
+                known.collect::<Vec<_>>()
+            }
             Err(error) => {
                 tracing::error!(endpoint = %endpoint, error = %error, "the ledger could not be read; entries go back to the queue");
                 readable.iter().map(|_| None).collect()
@@ -159,29 +169,36 @@ impl<H: Home> Dispatcher<H> {
         &self,
         endpoint: &EndpointName,
         bodies: &[&QueueBody],
-    ) -> Result<(Arc<EndpointControl>, Vec<(Option<Delivery>, Option<Value>)>), PortError> {
+    ) -> Result<(Arc<EndpointControl>, Vec<Read<(Option<Delivery>, Option<Value>)>>), PortError> {
         let keys: Vec<DeliveryKey> = bodies.iter().map(|body| body.key()).collect();
         let objects: Vec<_> = bodies.iter().map(|body| body.message.envelope.object_key()).collect();
         let asked: Vec<_> = objects.iter().flatten().cloned().collect();
         let opened = self.home.store().open(endpoint, &keys, &asked).await?;
 
         let mut heads = opened.heads.into_iter();
-        let newer: Vec<Option<VersionRef>> = bodies
+        let newer: Vec<Read<Option<VersionRef>>> = bodies
             .iter()
             .zip(objects)
             .map(|(body, key)| {
-                let (key, head) = (key?, heads.next().flatten());
-                newer_than(&body.message.envelope, head).map(|number| VersionRef { key, number })
+                let Some(key) = key else { return Ok(None) };
+                let head = heads.next().transpose()?.flatten();
+                Ok(newer_than(&body.message.envelope, head).map(|number| VersionRef { key, number }))
             })
             .collect();
-        let refs: Vec<VersionRef> = newer.iter().flatten().cloned().collect();
+        let refs: Vec<VersionRef> = newer.iter().flatten().flatten().cloned().collect();
         let mut versions = match refs.is_empty() {
             true => Vec::new(),
             false => self.home.store().versions(&refs).await?,
         }
         .into_iter();
-        let currents = newer.into_iter().map(|newer| newer.and_then(|_| Some(versions.next()??.body)));
-        Ok((Arc::new(opened.control), opened.deliveries.into_iter().zip(currents).collect()))
+        let currents = newer.into_iter().map(|newer| {
+            Ok(match newer? {
+                Some(_) => versions.next().transpose()?.flatten().map(|version| version.body),
+                None => None,
+            })
+        });
+        let found = opened.deliveries.into_iter().zip(currents).map(|(known, current)| Ok((known?, current?)));
+        Ok((Arc::new(opened.control), found.collect()))
     }
 
     /// One entry, from request to recorded outcome. A panic on the way is this entry's failure and nobody else's.
@@ -204,10 +221,12 @@ impl<H: Home> Dispatcher<H> {
                 self.dead_letter_unreadable(endpoint, &received, &format!("unreadable: {why}")).await
             }
             Work::Deliver(open) => {
-                let delivery = AssertUnwindSafe(self.deliver(endpoint, &received, &open, cut_off)).catch_unwind().await;
+                // On the heap, where it does not grow with every caller's future.
+                let delivery = Box::pin(self.deliver(endpoint, &received, &open, cut_off));
+                let delivery = AssertUnwindSafe(delivery).catch_unwind().await;
                 let result = match delivery {
                     Ok(result) => result,
-                    Err(_) => self.record_panic(endpoint, &received, &open).await,
+                    Err(_) => Box::pin(self.record_panic(endpoint, &received, &open)).await,
                 };
                 if result.is_err() && suspect {
                     // It was no crash, and that may be little enough to be stored where the outcome was not.
@@ -314,14 +333,13 @@ impl<H: Home> Dispatcher<H> {
                 };
                 let asked = Asked {
                     endpoint,
+                    scope: Scope { hub: &self.hub, source: &message.source },
                     key: &key,
                     sent: &sent,
                     secrets: &secrets,
-                    written_back: &open.control.parameters,
-                    scope: Scope { hub: &self.hub, source: &message.source },
-                    now: self.home.clock().now(),
+                    current: &open.control.parameters,
                 };
-                Outcome::of(answer, asked)
+                Outcome::of(answer, &asked, self.home.clock().now())
             }
         };
         self.conclude(endpoint, received, open, outcome, now).await

@@ -28,10 +28,18 @@ impl<H: Home> Dispatcher<H> {
                 return;
             }
         };
-        let whole: HashMap<MessageId, _> =
-            ids.into_iter().zip(found).filter_map(|(id, record)| Some((id, record?.message))).collect();
+        let found: HashMap<MessageId, _> = ids.into_iter().zip(found).collect();
         for job in jobs {
-            let Some(message) = wanted(&job.work).and_then(|id| whole.get(&id)) else { continue };
+            let Some(found) = wanted(&job.work).and_then(|id| found.get(&id)) else { continue };
+            let message = match found {
+                Ok(Some(record)) => &record.message,
+                Ok(None) => continue,
+                Err(error) => {
+                    tracing::error!(error = %error, "a large message could not be read; its entry goes back to the queue");
+                    job.work = Work::Trouble;
+                    continue;
+                }
+            };
             match (Carried::of(message), &mut job.work) {
                 (Ok(message), Work::Deliver(open)) => open.body.message = message,
                 (Err(error), work) => {

@@ -9,7 +9,7 @@ use std::{
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::{destination, outcome, outgoing, signing::Signed};
+use super::{destination::destination, outcome, outgoing, signing::Signed};
 use crate::{
     Timestamp, answer,
     golden::{check, check_message, context, hub, now},
@@ -79,7 +79,7 @@ fn request(format: Format, current: Option<&Value>) -> EndpointRequest {
     let carried = Carried::of(&message).unwrap();
     let mut endpoint = hub.endpoints[&route.to].clone();
     endpoint.format = format;
-    let to = destination::destination(&endpoint, route, None).unwrap();
+    let to = destination(&endpoint, route, None).unwrap();
     let target = outgoing::Target { hub: &hub, endpoint: &endpoint, to };
     let secrets = BTreeMap::new();
     let sent = outgoing::Sent {

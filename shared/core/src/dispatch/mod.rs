@@ -6,6 +6,7 @@
 //! dead-letter queue first, then recorded, then deleted: two copies after a crash share one `message_id`.
 //!
 //! [`outgoing`] writes a request, [`format`] its body, [`signing`] says which secrets sign it, [`outcome`] turns an answer into what is to be recorded; neither does I/O.
+//! [`objects`] is what of an answer is done after its outcome is recorded, from what is recorded.
 //! [`Dispatcher`] reads for a whole batch at once and settles entry by entry, so that no entry waits for its neighbours.
 
 mod bounds;
@@ -28,3 +29,4 @@ mod waiting;
 
 pub(crate) use dispatcher::UNKNOWN_ROUTE_PATIENCE;
 pub use dispatcher::{Dispatcher, Disposition, Job};
+pub use waiting::MOST_POLLS;

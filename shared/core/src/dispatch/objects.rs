@@ -6,13 +6,10 @@
 //! versions since those heads. Without the mark nothing is tracked, so a copy of the entry that comes much later brings
 //! no old object back (`docs/adr/0025-objects-in-answers.md`).
 
-use std::collections::BTreeMap;
-
-use super::dispatcher::Dispatcher;
+use super::{bounds::kept, dispatcher::Dispatcher};
 use crate::{
     answer::Answer,
     hub::Collection,
-    id::CollectionKey,
     message::Envelope,
     object::{self, Given, News, Record, TrackError, Tracker},
     port::{Delivery, Home, Ledger, PortError, VersionStore},
@@ -33,34 +30,33 @@ impl<H: Home> Dispatcher<H> {
     pub(super) async fn track(&self, parent: &Envelope, known: &Delivery) -> Result<(), PortError> {
         let mut answer = known.answer.clone().unwrap_or_default();
         let given = Given { lineage: parent.answered(&known.key.route), since: std::mem::take(&mut answer.since) };
-        for (collection, records) in self.given(&mut answer) {
-            for fault in self.track_in(collection, records, &given).await? {
-                answer.fault(fault);
+        let readable = self.given(&mut answer);
+        for objects in &mut answer.objects {
+            objects.items = Vec::new();
+        }
+        for (collection, records) in readable {
+            if let Some(objects) = answer.objects.iter_mut().find(|objects| objects.key() == collection.key) {
+                objects.ids = records.iter().map(|record| record.key.id.clone()).collect();
             }
+            answer.faults.extend(self.track_in(collection, records, &given).await?);
         }
-        for object in &mut answer.objects {
-            object.item = None;
-        }
-        self.home.store().tracked(&known.key, &answer).await
+        self.home.store().tracked(&known.key, &kept(answer)).await
     }
 
     /// By collection. What was read once can be read again, unless the hub has changed meanwhile.
     fn given(&self, answer: &mut Answer) -> Vec<(&Collection, Vec<Record>)> {
-        let mut given: BTreeMap<CollectionKey, Vec<_>> = BTreeMap::new();
-        for object in &answer.objects {
-            given.entry(object.collection()).or_default().extend(object.item.clone());
-        }
-        let mut readable = Vec::new();
-        for (key, items) in given {
+        let mut readable = Vec::with_capacity(answer.objects.len());
+        for objects in &answer.objects {
+            let key = objects.key();
             let Some(collection) = self.hub.collection(&key) else {
-                answer.fault(format!("{key}: the hub has no such collection any more"));
+                answer.faults.push(format!("{key}: the hub has no such collection any more"));
                 continue;
             };
-            let mut records = Vec::with_capacity(items.len());
-            for (place, item) in items.into_iter().enumerate() {
-                match object::read(collection, &format!("{}[{place}]", key.collection), item) {
+            let mut records = Vec::with_capacity(objects.items.len());
+            for (place, item) in objects.items.iter().enumerate() {
+                match object::read(collection, &format!("{}[{place}]", key.collection), item.clone()) {
                     Ok(record) => records.push(record),
-                    Err(aside) => answer.fault(aside.to_string()),
+                    Err(aside) => answer.faults.push(aside.to_string()),
                 }
             }
             readable.push((collection, records));
@@ -76,21 +72,17 @@ impl<H: Home> Dispatcher<H> {
         given: &Given,
     ) -> Result<Vec<String>, PortError> {
         let news = News::unasked(&*self.home, collection).await?;
-        let Err(error) = self.track_some(collection, records.clone(), &news, given).await else {
-            return Ok(Vec::new());
+        let error = match self.track_some(collection, records.clone(), &news, given).await {
+            Err(error) if !error.transient => error,
+            tracked => return tracked,
         };
-        if error.transient {
-            return Err(error);
+        if records.len() == 1 {
+            return Ok(vec![format!("{}: {error}", records[0].key)]);
         }
         // One of them is to blame, and harms no other.
         let mut faults = Vec::new();
         for record in records {
-            let key = record.key.clone();
-            match self.track_some(collection, vec![record], &news, given).await {
-                Ok(()) => {}
-                Err(error) if error.transient => return Err(error),
-                Err(error) => faults.push(format!("{key}: {error}")),
-            }
+            faults.extend(Box::pin(self.track_in(collection, vec![record], given)).await?);
         }
         Ok(faults)
     }
@@ -101,7 +93,7 @@ impl<H: Home> Dispatcher<H> {
         records: Vec<Record>,
         news: &News,
         given: &Given,
-    ) -> Result<(), PortError> {
+    ) -> Result<Vec<String>, PortError> {
         let tracker = Tracker::new(&*self.home, &self.hub, &self.router).given(given.clone());
         let tracked = tracker.track(collection, records, news).await.map_err(port_error)?;
         if tracked.only_read {
@@ -111,7 +103,7 @@ impl<H: Home> Dispatcher<H> {
         if let Err(error) = publish(&*self.home, &self.router, &tracked.messages).await {
             tracing::warn!(error = %error, "messages of objects in an answer stay pending");
         }
-        Ok(())
+        Ok(tracked.set_aside.iter().map(ToString::to_string).collect())
     }
 }
 
@@ -119,6 +111,6 @@ fn port_error(error: TrackError) -> PortError {
     match error {
         TrackError::Port(error) => error,
         TrackError::Contended { .. } => PortError::transient(error.to_string()),
-        TrackError::Route(_) | TrackError::Missing { .. } => PortError::permanent(error.to_string()),
+        TrackError::Route(_) => PortError::permanent(error.to_string()),
     }
 }

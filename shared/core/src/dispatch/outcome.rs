@@ -28,51 +28,41 @@ pub(super) struct Outcome {
 }
 
 /// What an answer is an answer to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Asked<'a> {
     pub endpoint: &'a Endpoint,
-    pub key: &'a DeliveryKey,
-    /// The parameters of the request.
-    pub sent: &'a BTreeMap<&'a str, &'a Value>,
-    /// Those of them that are secrets.
-    pub secrets: &'a BTreeMap<&'a str, Value>,
-    /// What the endpoint's answers have written back until now.
-    pub written_back: &'a BTreeMap<String, Value>,
     pub scope: Scope<'a>,
-    pub now: Timestamp,
+    pub key: &'a DeliveryKey,
+    /// Went with the request.
+    pub sent: &'a BTreeMap<&'a str, &'a Value>,
+    /// Those of them that are secret.
+    pub secrets: &'a BTreeMap<&'a str, Value>,
+    /// What the endpoint has written back before.
+    pub current: &'a BTreeMap<String, Value>,
 }
 
 impl Outcome {
-    /// Whether there are objects in it that are to be tracked.
-    pub(super) fn gives_objects(&self) -> bool {
-        self.verdict.is_success() && self.answer.as_ref().is_some_and(|answer| !answer.objects.is_empty())
-    }
-
-    pub(super) fn of(
-        result: Result<EndpointResponse, HttpError>,
-        Asked { endpoint, key, sent, secrets, written_back, scope, now }: Asked<'_>,
-    ) -> Self {
-        match result {
-            Err(error) => Self::failed(error.to_string()),
-            Ok(response) => {
-                let (mut answer, acknowledged) = answer::read(&response, scope);
-                // Whoever answers with all that was sent must not have a secret stored.
-                answer.parameters.retain(|(name, _)| !secrets.contains_key(name.as_str()));
-                bound_parameters(&mut answer, written_back);
-                answer.check_update_url(endpoint);
-                let id = key.message.to_string();
-                let terms = Terms {
-                    dead_letter_on: &endpoint.dead_letter_on,
-                    require_ack: endpoint.require_ack.then_some(id.as_str()),
-                    now,
-                };
-                let verdict = match answer::verdict(&response, &answer, &acknowledged, terms) {
-                    Verdict::AskAgain => ask_again(&answer, key, sent),
-                    verdict => verdict,
-                };
-                Self { verdict, status: Some(response.status), answer: Some(answer) }
-            }
-        }
+    pub(super) fn of(result: Result<EndpointResponse, HttpError>, asked: &Asked<'_>, now: Timestamp) -> Self {
+        let response = match result {
+            Ok(response) => response,
+            Err(error) => return Self::failed(error.to_string()),
+        };
+        let (mut answer, acknowledged) = answer::read(&response, asked.scope);
+        // Whoever answers with all that was sent must not have a secret stored.
+        answer.parameters.retain(|(name, _)| !asked.secrets.contains_key(name.as_str()));
+        bound_parameters(&mut answer, asked.current);
+        answer.check_update_url(asked.endpoint);
+        let id = asked.key.message.to_string();
+        let terms = Terms {
+            dead_letter_on: &asked.endpoint.dead_letter_on,
+            require_ack: asked.endpoint.require_ack.then_some(id.as_str()),
+            now,
+        };
+        let verdict = match answer::verdict(&response, &answer, &acknowledged, terms) {
+            Verdict::AskAgain => ask_again(&answer, asked.key, asked.sent),
+            verdict => verdict,
+        };
+        Self { verdict, status: Some(response.status), answer: Some(answer) }
     }
 
     /// No answer came.

@@ -81,20 +81,21 @@ pub(super) async fn request(
     let told = Told { key, message, current, parameters, traceparent: &traceparent };
     let body = told.body(endpoint.format).map_err(|error| PortError::permanent(unshowable(&error)))?;
     let webhook_id = key.webhook_id();
-    let signature = signatures(&signed.secrets(endpoint, secrets).await?, &webhook_id, signed.at, &body);
-
     let plain = |name: &str, value: String| (name.to_owned(), HeaderValue::Plain(value));
     let own = to.is_endpoint();
     let meant_for_it = endpoint.headers.iter().filter(|_| own);
     let mut headers: Vec<(String, HeaderValue)> =
         meant_for_it.map(|(name, value)| plain(&name.to_ascii_lowercase(), value.clone())).collect();
     headers.push(plain("content-type", format::content_type(endpoint.format).to_owned()));
-    headers.push(plain("webhook-id", webhook_id));
+    headers.push(plain("webhook-id", webhook_id.clone()));
     headers.push(plain("webhook-timestamp", signed.at.as_second().to_string()));
-    // Not printed: whoever has it can send the same once more for five minutes.
-    headers.push(("webhook-signature".to_owned(), HeaderValue::Secret(signature)));
     headers.push(plain("traceparent", traceparent));
     headers.push(plain("x-hub-store", hub.name.to_string()));
+    if own {
+        let signature = signatures(&signed.secrets(endpoint, secrets).await?, &webhook_id, signed.at, &body);
+        // Not printed: whoever has it can send the same once more for five minutes.
+        headers.push(("webhook-signature".to_owned(), HeaderValue::Secret(signature)));
+    }
     if let Some(token) = endpoint.token.as_ref().filter(|_| own) {
         headers.push(("x-hub-token".to_owned(), HeaderValue::Secret(secrets.secret(token).await?)));
     }

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How often an endpoint is asked whether it has finished.
-const MOST_POLLS: u32 = 100;
+pub const MOST_POLLS: u32 = 100;
 
 impl Answer {
     /// Takes back a wait for an answer at what is no URL.

@@ -9,6 +9,7 @@ use super::{
     },
     decode::{At, AtLeastOne, Named, described},
     model::{ClientAuth, Format, KeyKind, Schemes, Start, TimeFormat},
+    presets::{Preset, SourceOrPreset},
     values::{Count, Field, Flag, Json, Literal, Size, Span},
 };
 use crate::{
@@ -30,7 +31,7 @@ described! {
         /// Private networks that may be reached, as CIDRs; every other private address is refused.
         optional "networks" networks: Vec<At<Network>>,
         /// The systems that are polled or that push, by name.
-        optional "sources" sources: Named<SourcePart>,
+        optional "sources" sources: Named<SourceOrPreset>,
         /// The HTTP services that receive messages, by name.
         optional "endpoints" endpoints: Named<EndpointPart>,
         /// Which messages go where.
@@ -65,6 +66,8 @@ described! {
     SourcePart {
         /// Its base URL, http or https, without credentials.
         required "url" url: BaseUrl,
+        /// What kind of shop it is: everything that can be known of one is filled in, and can be said differently here.
+        optional "preset" preset: Preset,
         /// How requests authenticate: exactly one of bearer, basic, header, oauth2.
         optional "auth" auth: AuthPart,
         /// Headers sent with every request.
@@ -133,6 +136,10 @@ described! {
         optional "pages" pages: At<PagesPart>,
         /// How often it is polled. At least 1s; less is for local use only.
         required "every" every: At<Span>,
+        /// A slow, wide poll beside it, which finds what it, or a source that pushes, has missed.
+        optional "reconcile" reconcile: ReconcilePart,
+        /// How one object is fetched. With it, a push may name objects by their ids alone.
+        optional "fetch" fetch: FetchPart,
         /// Whose objects are news: those created from now on (default), all, or from a time on.
         optional "start" start: At<Start>,
         /// Fields whose change is no change.
@@ -145,6 +152,24 @@ described! {
         optional "derive" derive: Vec<Rule>,
         /// A field that marks an object as deleted when it is there and not null, false, 0 or "".
         optional "deleted" deleted: Field,
+    }
+
+    /// A slow, wide poll beside a collection's own.
+    ReconcilePart {
+        /// How often. At least 1s; less is for local use only.
+        required "every" every: At<Span>,
+        /// How far back it reads, at most 366d; without it, everything. Needs `since`.
+        optional "window" window: At<Span>,
+    }
+
+    /// How one object is fetched that a push has named by its id alone.
+    FetchPart {
+        /// Appended to the source's URL; begins with / and has {id} where the id goes.
+        required "path" path: At<RequestPath>,
+        /// Where the object is in the answer; by default the answer is the object.
+        optional "item" item: FieldPath,
+        /// How many objects a second at most; 5 by default, at most 1000.
+        optional "rate" rate: At<Count>,
     }
 
     /// A GET request, or a POST with a JSON body.
@@ -172,12 +197,16 @@ described! {
     SincePart {
         /// The query parameter; without it the request's body has a {bookmark}.
         optional "param" param: At<String>,
+        /// What the parameter says, where that is more than a time: a text with {bookmark} in it.
+        optional "value" value: At<String>,
         /// The field of an object that it filters by.
         required "field" field: Field,
         /// How times are written; rfc3339 by default.
         optional "format" format: TimeFormat,
         /// How far behind the bookmark a poll reads again. 5s by default, at most 1d.
         optional "overlap" overlap: At<Span>,
+        /// The source gives what changed after the time, and not what changed at it; false by default.
+        optional "exclusive" exclusive: Flag,
     }
 
     /// Pages by number.
@@ -188,10 +217,16 @@ described! {
         optional "param" param: At<String>,
         /// The number of the first page; 1 by default.
         optional "first" first: Count,
-        /// Where the answer says how many pages there are; without it, reading stops at an empty page.
-        optional "total" total: Field,
+        /// Where the answer says how many pages there are: a path, or a header. Without it, reading stops at an empty page.
+        optional "total" total: PathOr<TotalPart>,
         /// How many objects a page is to have.
         optional "size" size: PageSizePart,
+    }
+
+    /// How many pages there are, said in a header.
+    TotalPart {
+        /// The name of the answer's header.
+        required "header" header: At<String>,
     }
 
     /// Pages by the number of objects before them.

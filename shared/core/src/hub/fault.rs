@@ -59,6 +59,8 @@ pub(crate) struct Place {
     pub(crate) line: usize,
     pub(crate) column: usize,
     pub(crate) path: String,
+    /// It is not in the file: the preset of this name, which the place names, has put it there.
+    pub(crate) preset: Option<&'static str>,
 }
 
 /// Collects what is found while a file is read.
@@ -97,6 +99,10 @@ impl Report {
         let width = self.widths.get(line - 1).copied().unwrap_or_default();
         // Past the last line there is only its end.
         let column = if place.line > line { width + 1 } else { place.column.clamp(1, width + 1) };
+        let message = match place.preset {
+            Some(preset) => format!("{message} (this is of the preset {preset})"),
+            None => message,
+        };
         Fault { file: self.file.clone(), line, column, path: place.path.clone(), message, suggestion }
     }
 

@@ -1,9 +1,9 @@
 //! What the hub *is*: `hub.yaml`, read, checked as a whole, and resolved into [`Hub`].
 //!
 //! ```text
-//! text ─parse─▶ tree ─expand─▶ tree ─decode─▶ description ─resolve─▶ Hub
-//!                                ▲
-//!                              JSON, compiled from an expanded tree
+//! text ─parse─▶ tree ─expand─▶ tree ─presets─▶ tree ─decode─▶ description ─resolve─▶ Hub
+//!                                               ▲
+//!                              JSON, compiled from such a tree
 //! ```
 //!
 //! Every fault of a file is found in one run, each at its line and column: a step works on whatever the one before
@@ -22,9 +22,11 @@ pub mod edit;
 mod expand;
 mod fault;
 mod model;
+pub mod offer;
 mod outline;
 mod parse;
 mod places;
+mod presets;
 mod resolve;
 mod scalar;
 mod template;
@@ -81,16 +83,28 @@ pub fn load_outline(file: &str, text: &str, lookup: &dyn Fn(&str) -> Option<Stri
     load_file(file, text, &Variables { lookup, stand_in: outline::stand_in }).map(|(loaded, _)| loaded)
 }
 
+/// A hub file with its presets in it, as JSON: what there would be to write without them. Variables stand as they are
+/// written.
+///
+/// # Errors
+/// As [`load_outline`].
+pub fn effective(file: &str, text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String, Faults> {
+    let (loaded, root) = load_file(file, text, &Variables { lookup, stand_in: outline::stand_in })?;
+    serde_json::to_string_pretty(&presets::effective(root).to_json()).map_err(|error| unwritable(&loaded, &error))
+}
+
 /// As [`load`], and gives the hub as one JSON text too, variables expanded.
 ///
 /// # Errors
 /// As [`load`].
 pub fn compile(file: &str, text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Compiled, Faults> {
     let (loaded, root) = load_file(file, text, &Variables { lookup, stand_in: |_| None })?;
-    match serde_json::to_string(&root) {
-        Ok(text) => Ok(Compiled { loaded, text }),
-        Err(error) => Err(Faults(vec![loaded.places.fault("", error.to_string(), None)])),
-    }
+    let text = serde_json::to_string(&root).map_err(|error| unwritable(&loaded, &error))?;
+    Ok(Compiled { loaded, text })
+}
+
+fn unwritable(loaded: &LoadedHub, error: &serde_json::Error) -> Faults {
+    Faults(vec![loaded.places.fault("", error.to_string(), None)])
 }
 
 /// The hub that was compiled into `text`, the same to its hash. Nothing is expanded again.
@@ -105,7 +119,7 @@ pub fn load_compiled(text: &str) -> Result<Hub, Faults> {
             Some(root)
         }
         Err(error) => {
-            let place = Place { line: error.line(), column: error.column(), path: String::new() };
+            let place = Place { line: error.line(), column: error.column(), ..Place::default() };
             report.fault(&place, format!("expected a compiled hub: {error}"));
             None
         }
@@ -115,7 +129,10 @@ pub fn load_compiled(text: &str) -> Result<Hub, Faults> {
 
 fn load_file(file: &str, text: &str, variables: &Variables<'_>) -> Result<(LoadedHub, tree::Node), Faults> {
     let mut report = Report::new(file, text);
-    let root = parse::parse(text, variables, &mut report);
+    let mut root = parse::parse(text, variables, &mut report);
+    if let Some(root) = &mut root {
+        presets::apply(root, &mut report);
+    }
     let (hub, root, report) = read(root, report)?;
     let places = Places::of(file, &root);
     Ok((LoadedHub { hub, notes: report.into_notes(), places }, root))

@@ -145,6 +145,9 @@ pub struct Collection {
     pub since: Option<Since>,
     pub pages: Pages,
     pub every: Duration,
+    pub reconcile: Option<Reconcile>,
+    /// How one object is fetched that a thin event names; `None`: there are no thin events.
+    pub fetch: Option<Fetch>,
     pub start: Start,
     pub rules: ObjectRules,
     /// An object where this field is present and not null, false, 0 or "" (nor "false" or "0") is deleted.
@@ -191,11 +194,38 @@ pub enum TimeFormat {
 pub struct Since {
     /// The query parameter that filters: everything changed at or after. `None`: the body has it.
     pub param: Option<String>,
+    /// The parameter's value, the time in place of `{bookmark}`. `None`: the time alone.
+    pub value: Option<Template>,
     /// The field of an item it filters by; pages come in its order, oldest first.
     pub field: FieldPath,
     pub format: TimeFormat,
     /// Read again this far behind the bookmark: open transactions commit late.
     pub overlap: Duration,
+    /// The source gives what changed after the time it is asked for, without what changed at it.
+    pub exclusive: bool,
+}
+
+/// A wide poll beside the collection's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reconcile {
+    pub every: Duration,
+    /// How far back it reads; `None`: everything.
+    pub window: Option<Duration>,
+}
+
+/// How one object is asked for by its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetch {
+    /// Relative to the source's URL; may carry a query. [`Fetch::ID`] in it stands for the id.
+    pub path: String,
+    /// Where the object is in the answer; the empty path is the answer itself.
+    pub item: FieldPath,
+    /// Objects a second at most.
+    pub rate: u32,
+}
+
+impl Fetch {
+    pub const ID: &str = "{id}";
 }
 
 #[derive(Debug, Clone)]
@@ -240,6 +270,8 @@ pub enum End {
     Empty,
     /// The answer says how many there are.
     Total(FieldPath),
+    /// So does a header of it.
+    TotalHeader(String),
     /// Its status is not 206.
     Not206,
 }

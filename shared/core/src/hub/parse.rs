@@ -55,7 +55,7 @@ pub(crate) fn parse(text: &str, variables: &Variables<'_>, report: &mut Report) 
 }
 
 fn place(marker: &Marker) -> Place {
-    Place { line: marker.line(), column: marker.col() + 1, path: String::new() }
+    Place { line: marker.line(), column: marker.col() + 1, ..Place::default() }
 }
 
 /// The mistakes that YAML's own messages explain worst.

@@ -45,9 +45,38 @@ pub(crate) struct Key {
 }
 
 impl Node {
+    /// A tree of values that were not written in a hub file; its places are still to be given.
+    pub(crate) fn of_json(value: &Value) -> Self {
+        let scalar = |text: String, quoted| Content::Scalar { text, written: None, quoted };
+        let content = match value {
+            Value::String(text) => scalar(text.clone(), true),
+            Value::Null | Value::Bool(_) | Value::Number(_) => scalar(value.to_string(), false),
+            Value::Array(items) => Content::List(items.iter().map(Self::of_json).collect()),
+            Value::Object(fields) => Content::Map(
+                fields
+                    .iter()
+                    .map(|(name, value)| Entry {
+                        key: Key { place: Place::default(), text: name.clone() },
+                        value: Self::of_json(value),
+                    })
+                    .collect(),
+            ),
+        };
+        Self { place: Place::default(), content }
+    }
+
     pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         match &self.content {
             Content::Map(entries) => entries.iter().find(|entry| entry.key.text == key).map(|entry| &entry.value),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
+        match &mut self.content {
+            Content::Map(entries) => {
+                entries.iter_mut().find(|entry| entry.key.text == key).map(|entry| &mut entry.value)
+            }
             _ => None,
         }
     }
@@ -151,6 +180,20 @@ impl Node {
 
     pub(crate) fn is_expanded(&self) -> bool {
         matches!(self.content, Content::Scalar { written: Some(_), .. })
+    }
+
+    /// Puts variables back as they stand in the file.
+    pub(crate) fn unexpand(&mut self) {
+        match &mut self.content {
+            Content::Scalar { text, written, .. } => {
+                if let Some(written) = written.take() {
+                    *text = written;
+                }
+            }
+            Content::List(items) => items.iter_mut().for_each(Self::unexpand),
+            Content::Map(entries) => entries.iter_mut().for_each(|entry| entry.value.unexpand()),
+            Content::Unusable => {}
+        }
     }
 
     /// As JSON, every digit kept.

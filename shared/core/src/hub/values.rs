@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Where a variable may stand for the value.
-const VARIABLE: &str = r"\$\{";
+pub(super) const VARIABLE: &str = r"\$\{";
 
 /// A schema under its type's own name, and the same for a `${VARIABLE}`.
 macro_rules! schema {
@@ -310,7 +310,7 @@ choices! {
     ClientAuth, "ClientAuth", "how the client's credentials are sent": "basic" => Self::Basic, "body" => Self::Body;
     Format, "Format", "a format":
         "crossdock" => Self::Crossdock, "wombat" => Self::Wombat, "cloudevents" => Self::CloudEvents;
-    Schemes, "Schemes", "how deliveries are signed": "v1" => Self::V1, "v1a" => Self::V1a, "both" => Self::Both;
+    Schemes, "Schemes", "a scheme of signatures": "v1" => Self::V1, "v1a" => Self::V1a, "both" => Self::Both;
     KeyKind, "KeyKind", "a kind of value":
         "number" => Self::Number, "string" => Self::String, "boolean" => Self::Boolean;
     Combine, "Match", "how the filters are combined": "all" => Self::All, "any" => Self::Any;

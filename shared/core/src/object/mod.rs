@@ -13,6 +13,6 @@ mod track;
 
 pub use decide::{Context, Decision, decide, deriving};
 pub use news::News;
-pub(crate) use record::kind as record_kind;
 pub use record::{ChildRecord, Record, SetAside, parse_time, read};
+pub(crate) use record::{kind as record_kind, natural_key};
 pub use track::{Given, Plan, Planned, Since, TrackError, Tracked, Tracker};

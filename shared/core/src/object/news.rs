@@ -14,6 +14,8 @@ pub struct News {
     pub started_at: Timestamp,
     /// One complete run has been made.
     pub baseline_done: bool,
+    /// What was stored without a word is told of, unless it has changed since.
+    pub tell_baselines: bool,
 }
 
 impl News {
@@ -22,7 +24,19 @@ impl News {
             start: collection.start,
             started_at: state.started_at.unwrap_or(now),
             baseline_done: state.baseline_done,
+            tell_baselines: false,
         }
+    }
+
+    /// Nothing that was never seen: it becomes a silent baseline.
+    pub fn none() -> Self {
+        let never = Timestamp::MAX;
+        Self { start: Start::At(never), started_at: never, baseline_done: false, tell_baselines: false }
+    }
+
+    /// Everything that nobody was ever told of.
+    pub fn everything() -> Self {
+        Self { start: Start::All, started_at: Timestamp::MIN, baseline_done: true, tell_baselines: true }
     }
 
     /// Of objects that the hub did not ask for: pushed, or given by an endpoint's answer. They are told apart from old

@@ -94,7 +94,7 @@ fn listed<'a>(path: &FieldPath, item: &'a Value) -> Vec<&'a Value> {
     }
 }
 
-fn natural_key(path: &FieldPath, item: &Value) -> Result<String, String> {
+pub(crate) fn natural_key(path: &FieldPath, item: &Value) -> Result<String, String> {
     match path.get(item) {
         None => Err(format!("no id: nothing at {path:?}")),
         Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),

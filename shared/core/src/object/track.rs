@@ -1,7 +1,8 @@
 //! A page of records against the store: heads are read in one batch, what changed is stored object by object, each in a
 //! transaction of its own with its pending messages. Where someone else was
 //! faster, the record is looked at again from the new head, so that versions stay one chain. What no store takes in one
-//! transaction is set aside with its reason, as what cannot be read is: it is told of, and holds up nobody.
+//! transaction is set aside with its reason, and so is what is to be compared with something that cannot be read: it is
+//! told of, and holds up nobody.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -37,8 +38,6 @@ pub enum TrackError {
     Route(#[from] RouteError),
     #[error("{object} was changed by others {TRIES} times in a row while a change of it was to be stored")]
     Contended { object: ObjectKey },
-    #[error("version {number} of {object} is the head, but is not in the store")]
-    Missing { object: ObjectKey, number: u64 },
 }
 
 /// The heads when an answer came, by the objects' names (`my-store/orders/R1`); of what was not there yet, nothing.
@@ -74,6 +73,10 @@ pub struct Plan {
     parents: Vec<Option<Planned>>,
     /// Each with the place of its parent's record.
     children: Vec<(usize, Planned)>,
+    /// What the store has of them cannot be read, so that nothing can be compared with it.
+    pub set_aside: Vec<SetAside>,
+    /// Records among them, without which their children are not planned either.
+    left_out: usize,
 }
 
 impl Plan {
@@ -92,10 +95,14 @@ impl Plan {
 pub struct Tracked {
     /// Versions, baselines included.
     pub stored: u64,
+    /// Versions that are no baselines.
+    pub told: u64,
     /// Objects of the collection itself among the baselines, children not counted.
     pub baseline: u64,
     /// Stored pending, to be published.
     pub messages: Vec<MessageRecord>,
+    /// Objects of the collection itself, children not counted, that were stored and are no baseline.
+    pub changed: Vec<ObjectKey>,
     /// What the store can never take, each at the place of its record.
     pub set_aside: Vec<SetAside>,
     /// Records among them; what else there is are children, whose parents were stored.
@@ -156,6 +163,8 @@ impl<'a, H: Home> Tracker<'a, H> {
         for _ in 0..TRIES {
             let plan = self.plan(collection, &records, news).await?;
             tracked.only_read |= plan.is_empty();
+            tracked.set_aside.extend(plan.set_aside);
+            tracked.left_out += plan.left_out;
             let mut missed = Missed::default();
 
             // A baseline's children come before it: once the parent is known, an unknown child is news. Any other's
@@ -227,6 +236,10 @@ impl<'a, H: Home> Tracker<'a, H> {
             tracked.baseline += u64::from(parent);
         } else {
             let version = &planned.commit.version;
+            tracked.told += 1;
+            if parent {
+                tracked.changed.push(version.key.clone());
+            }
             let mut event = HubEvent::new(self.home.clock().now(), EventName::VersionStored);
             event.source = Some(version.key.collection.source.to_string());
             event.collection = Some(version.key.collection.collection.to_string());
@@ -239,7 +252,7 @@ impl<'a, H: Home> Tracker<'a, H> {
     /// Reads heads and the bodies of changed objects, and works out what to store. Keys must be distinct.
     pub async fn plan(&self, collection: &Collection, records: &[Record], news: &News) -> Result<Plan, TrackError> {
         let seen = Seen::of(collection, records);
-        let heads = self.heads(&seen).await?;
+        let (heads, mut unreadable) = self.heads(&seen).await?;
         let context = Context {
             epoch: self.home.store().epoch().await?,
             hub: self.hub.name.clone(),
@@ -259,17 +272,30 @@ impl<'a, H: Home> Tracker<'a, H> {
                     _ => true,
                 },
             };
-            decisions.push(match stored.contains(one.key) {
+            let decision = match stored.contains(one.key) {
                 true => Decision::Unchanged,
                 false => decide(head, one.hash, one.deleted, is_news),
+            };
+            let untold = head.is_some_and(|head| head.baseline && !head.deleted);
+            decisions.push(match decision {
+                Decision::Unchanged if news.tell_baselines && untold => Decision::New,
+                decision => decision,
             });
         }
-        let bodies = self.parent_bodies(&seen, &decisions, &heads).await?;
+        let bodies = self.parent_bodies(&seen, &decisions, &heads, &mut unreadable).await?;
 
-        let mut plan = Plan { parents: records.iter().map(|_| None).collect(), children: Vec::new() };
+        let mut plan = Plan { parents: records.iter().map(|_| None).collect(), ..Plan::default() };
         let mut traces: HashMap<usize, String> = HashMap::new();
         for (place, (one, decision)) in seen.0.iter().zip(&decisions).enumerate() {
-            if *decision == Decision::Unchanged {
+            if let Some(why) = unreadable.get(one.key) {
+                tracing::error!(object = %one.key, why, "an object is set aside: what is stored of it cannot be read");
+                let reason = format!("{} cannot be compared: {why}", one.key);
+                plan.set_aside.push(SetAside { at: one.record.at.clone(), reason });
+                plan.left_out += usize::from(one.parent.is_none());
+                continue;
+            }
+            let is_left_out = one.parent.is_some_and(|parent| unreadable.contains_key(seen.0[parent].key));
+            if *decision == Decision::Unchanged || is_left_out {
                 continue;
             }
             let head = heads.get(one.key);
@@ -305,7 +331,7 @@ impl<'a, H: Home> Tracker<'a, H> {
     /// The store failed.
     pub async fn since(&self, collection: &Collection, records: &[Record]) -> Result<Since, TrackError> {
         let seen = Seen::of(collection, records);
-        let heads = self.heads(&seen).await?;
+        let (heads, _) = self.heads(&seen).await?;
         Ok(heads.into_iter().map(|(key, head)| (key.to_string(), head.version)).collect())
     }
 
@@ -333,23 +359,38 @@ impl<'a, H: Home> Tracker<'a, H> {
         }
         let versions = self.home.store().versions(&refs).await?;
         let found = wanted.iter().zip(versions).filter(|(one, version)| {
-            version.as_ref().is_some_and(|version| (version.hash, version.deleted) == (one.hash, one.deleted))
+            // One that cannot be read tells nothing.
+            let version = version.as_ref().ok().and_then(Option::as_ref);
+            version.is_some_and(|version| (version.hash, version.deleted) == (one.hash, one.deleted))
         });
         Ok(found.map(|(one, _)| one.key.clone()).collect())
     }
 
-    async fn heads(&self, seen: &Seen<'_>) -> Result<BTreeMap<ObjectKey, Head>, TrackError> {
+    /// The heads that are there, and why others cannot be read.
+    async fn heads(
+        &self,
+        seen: &Seen<'_>,
+    ) -> Result<(BTreeMap<ObjectKey, Head>, BTreeMap<ObjectKey, String>), TrackError> {
         let keys: Vec<ObjectKey> = seen.0.iter().map(|one| one.key.clone()).collect();
-        let heads = self.home.store().heads(&keys).await?;
-        Ok(keys.into_iter().zip(heads).filter_map(|(key, head)| Some((key, head?))).collect())
+        let (mut heads, mut unreadable) = (BTreeMap::new(), BTreeMap::new());
+        let found = self.home.store().heads(&keys).await?;
+        for (key, head) in keys.into_iter().zip(found) {
+            match head {
+                Ok(Some(head)) => drop(heads.insert(key, head)),
+                Ok(None) => {}
+                Err(error) => drop(unreadable.insert(key, error.to_string())),
+            }
+        }
+        Ok((heads, unreadable))
     }
 
-    /// The bodies that updates follow.
+    /// The bodies that updates follow. Where there is none to be read, it is added to what is `unreadable`.
     async fn parent_bodies(
         &self,
         seen: &Seen<'_>,
         decisions: &[Decision],
         heads: &BTreeMap<ObjectKey, Head>,
+        unreadable: &mut BTreeMap<ObjectKey, String>,
     ) -> Result<BTreeMap<ObjectKey, Value>, TrackError> {
         let refs: Vec<VersionRef> = seen
             .0
@@ -360,17 +401,23 @@ impl<'a, H: Home> Tracker<'a, H> {
                 heads.get(one.key).map(|head| VersionRef { key: one.key.clone(), number: head.version })
             })
             .collect();
+        let mut bodies = BTreeMap::new();
         if refs.is_empty() {
-            return Ok(BTreeMap::new());
+            return Ok(bodies);
         }
         let versions = self.home.store().versions(&refs).await?;
-        refs.into_iter()
-            .zip(versions)
-            .map(|(wanted, version)| match version {
-                Some(version) => Ok((wanted.key, version.body)),
-                None => Err(TrackError::Missing { object: wanted.key, number: wanted.number }),
-            })
-            .collect()
+        for (wanted, version) in refs.into_iter().zip(versions) {
+            let why = match version {
+                Ok(Some(version)) => {
+                    bodies.insert(wanted.key, version.body);
+                    continue;
+                }
+                Ok(None) => format!("version {} is the head, but is not in the store", wanted.number),
+                Err(error) => error.to_string(),
+            };
+            unreadable.insert(wanted.key, why);
+        }
+        Ok(bodies)
     }
 }
 

@@ -4,7 +4,7 @@
 use url::Url;
 
 use super::{
-    poller::PollError,
+    error::PollError,
     request::{self, Asked},
     token::Tokens,
 };

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::way::Way;
 use crate::{
     Timestamp,
     hub::Hub,
@@ -17,6 +18,7 @@ pub const PATIENCE: u64 = 3;
 pub(super) fn failed(
     hub: &Hub,
     epoch: Epoch,
+    way: Way,
     key: &CollectionKey,
     state: &mut CollectionState,
     now: Timestamp,
@@ -30,14 +32,15 @@ pub(super) fn failed(
         return None;
     }
     state.notified = true;
-    let subject = format!("{key} cannot be polled");
-    Some(notification(hub, epoch, key, state, now, NotificationLevel::Error, &subject, why))
+    let subject = format!("{key} cannot be {}", done(way));
+    Some(notification(hub, epoch, way, key, state, now, NotificationLevel::Error, &subject, why))
 }
 
 /// Ends a streak; the message to emit if one had been emitted about it.
 pub(super) fn recovered(
     hub: &Hub,
     epoch: Epoch,
+    way: Way,
     key: &CollectionKey,
     state: &mut CollectionState,
     now: Timestamp,
@@ -46,15 +49,24 @@ pub(super) fn recovered(
     if !std::mem::take(&mut state.notified) {
         return None;
     }
-    let subject = format!("{key} can be polled again");
+    let subject = format!("{key} can be {} again", done(way));
     let why = format!("after {failures} failed polls");
-    Some(notification(hub, epoch, key, state, now, NotificationLevel::Info, &subject, &why))
+    Some(notification(hub, epoch, way, key, state, now, NotificationLevel::Info, &subject, &why))
+}
+
+fn done(way: Way) -> &'static str {
+    match way {
+        Way::Poll => "polled",
+        Way::Reconcile => "reconciled",
+        Way::Fetch => "fetched from",
+    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "one private constructor, called in two places above")]
 fn notification(
     hub: &Hub,
     epoch: Epoch,
+    way: Way,
     key: &CollectionKey,
     state: &CollectionState,
     now: Timestamp,
@@ -63,7 +75,13 @@ fn notification(
     description: &str,
 ) -> Message {
     let message = MessageType::notification(level);
-    let message_id = MessageId::of_source_notification(epoch, key, state.bookmark.as_deref(), state.streak, &message);
+    let message_id = MessageId::of_source_notification(
+        epoch,
+        &way.record_of(key),
+        state.bookmark.as_deref(),
+        state.streak,
+        &message,
+    );
     Message {
         message_id,
         message,

@@ -8,23 +8,36 @@
 //! Deliberately absent: the schedule (each home has its own) and any notion of "deleted because it was not there".
 
 mod absent;
+mod backfill;
 mod bookmark;
+mod error;
 mod exchange;
+mod fetch;
 mod health;
 mod markup;
 mod page;
 mod poller;
+mod preview;
+mod reader;
+mod reconcile;
 mod request;
+mod run;
 #[cfg(test)]
 mod tests;
 mod time_style;
 mod token;
 mod walk;
+mod way;
 
 pub use absent::Absent;
+pub use backfill::{Backfill, Backfilled};
+pub use error::PollError;
 pub use exchange::RedirectError;
+pub use fetch::{Pause, thin_id};
 pub use health::PATIENCE;
 pub use page::{Page, PageError, next_link};
-pub use poller::{PollError, PollReport, Poller, Preview};
+pub use poller::{PollReport, Poller};
+pub use preview::Preview;
 pub use token::{TokenError, Tokens};
 pub use walk::WalkError;
+pub use way::Way;

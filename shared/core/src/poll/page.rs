@@ -86,28 +86,13 @@ pub(super) fn read(
     now: Timestamp,
 ) -> Result<Page, PageError> {
     let status = response.status;
-    if !(200..300).contains(&status) {
-        let asked = response.header("retry-after").and_then(|value| retry_after(value, now));
-        return Err(match asked {
-            Some(wait) if matches!(status, 429 | 503) => PageError::Wait { status, wait },
-            _ => PageError::Status { status },
-        });
-    }
+    refuse_failure(response, now)?;
     // Nothing to say about nothing that changed.
     if status == 204 {
         return Ok(Page { absent: absent::in_answer(collection, &Value::Null), ..Page::default() });
     }
     let bytes = without_byte_order_mark(&response.body);
-    let (mut body, unreadable) = parse(collection, bytes).map_err(|error| {
-        let content_type = response.header("content-type").unwrap_or("none").to_owned();
-        match markup::look(bytes) {
-            Some((found, words)) => PageError::Markup { found, content_type, words },
-            None => {
-                let why = format!("line {} column {}", error.line(), error.column());
-                PageError::NotJson { content_type, why }
-            }
-        }
-    })?;
+    let (mut body, unreadable) = parse(collection, bytes).map_err(|error| not_json(response, bytes, &error))?;
     if collection.body.is_some() {
         refuse_errors(&body)?;
     }
@@ -117,6 +102,41 @@ pub(super) fn read(
     match take(&mut body, collection.items.segments()) {
         Some(Value::Array(items)) => Ok(Page { items, unreadable, onward, absent }),
         _ => Err(PageError::Unexpected { path: collection.items.to_string(), found, expected: "a list" }),
+    }
+}
+
+/// One object's answer: what stands at `path`, whatever it is.
+pub(super) fn read_one(path: &FieldPath, response: &SourceResponse, now: Timestamp) -> Result<Value, PageError> {
+    refuse_failure(response, now)?;
+    let bytes = without_byte_order_mark(&response.body);
+    let mut body: Value = serde_json::from_slice(bytes).map_err(|error| not_json(response, bytes, &error))?;
+    take(&mut body, path.segments()).ok_or_else(|| PageError::Unexpected {
+        path: path.to_string(),
+        found: "nothing",
+        expected: "an object",
+    })
+}
+
+fn refuse_failure(response: &SourceResponse, now: Timestamp) -> Result<(), PageError> {
+    let status = response.status;
+    if (200..300).contains(&status) {
+        return Ok(());
+    }
+    let asked = response.header("retry-after").and_then(|value| retry_after(value, now));
+    Err(match asked {
+        Some(wait) if matches!(status, 429 | 503) => PageError::Wait { status, wait },
+        _ => PageError::Status { status },
+    })
+}
+
+fn not_json(response: &SourceResponse, bytes: &[u8], error: &serde_json::Error) -> PageError {
+    let content_type = response.header("content-type").unwrap_or("none").to_owned();
+    match markup::look(bytes) {
+        Some((found, words)) => PageError::Markup { found, content_type, words },
+        None => {
+            let why = format!("line {} column {}", error.line(), error.column());
+            PageError::NotJson { content_type, why }
+        }
     }
 }
 
@@ -147,6 +167,9 @@ fn onward(collection: &Collection, asked: &Url, response: &SourceResponse, body:
     match &collection.pages {
         Pages::Single | Pages::Number { end: End::Empty, .. } => {}
         Pages::Number { end: End::Total(path), .. } => onward.total = path.get(body).and_then(whole_number),
+        Pages::Number { end: End::TotalHeader(name), .. } => {
+            onward.total = response.header(name).and_then(|value| value.trim().parse().ok());
+        }
         Pages::Number { end: End::Not206, .. } => onward.more = Some(response.status == 206),
         Pages::Link { next } => {
             let target = match next {

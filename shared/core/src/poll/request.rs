@@ -68,9 +68,9 @@ fn url(source: &Source, collection: &Collection, from: Option<&Value>, at: &At) 
         for (name, value) in &collection.query {
             query.append_pair(name, value);
         }
-        let param = collection.since.as_ref().and_then(|rule| rule.param.as_ref());
-        if let (Some(param), Some(from)) = (param, from) {
-            query.append_pair(param, &text(from));
+        if let (Some(Since { param: Some(param), value, .. }), Some(from)) = (&collection.since, from) {
+            let value = value.as_ref().map_or_else(|| from.clone(), |value| value.fill(&|_| of(from.clone())));
+            query.append_pair(param, &text(&value));
         }
         match (&collection.pages, at) {
             (Pages::Number { param, size, .. }, At::Number(number)) => {
@@ -95,6 +95,11 @@ fn url(source: &Source, collection: &Collection, from: Option<&Value>, at: &At) 
 
 /// As a source reads it: rounded down to what the format can say, so that nothing falls between.
 fn written(rule: &Since, since: Timestamp, style: Option<TimeStyle>) -> Value {
+    // What changed after the moment before is what changed from this one on.
+    let since = match rule.exclusive {
+        true => since.checked_sub(time_style::step(rule.format, style)).unwrap_or(since),
+        false => since,
+    };
     match rule.format {
         TimeFormat::Rfc3339 => time_style::write(style, since).into(),
         TimeFormat::Epoch => since.as_second().into(),

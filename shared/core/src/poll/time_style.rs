@@ -8,7 +8,10 @@
 //! Deliberately absent: styles whose times are not to the second (days alone), and odd ones (`t`, `z`, a comma). For
 //! them, and while nothing is known, a time is written as RFC 3339 has it, in UTC.
 
-use jiff::tz::{Offset, TimeZone};
+use jiff::{
+    SignedDuration,
+    tz::{Offset, TimeZone},
+};
 use serde_json::Value;
 
 use crate::{Timestamp, hub::TimeFormat, object::parse_time};
@@ -102,6 +105,18 @@ impl Zone {
     }
 }
 
+/// What lies between two times that a source can tell apart; whole seconds, where it has not shown any others.
+pub(super) fn step(format: TimeFormat, style: Option<TimeStyle>) -> SignedDuration {
+    let digits = match format {
+        TimeFormat::Rfc3339 => style.map_or(0, |style| style.digits),
+        TimeFormat::Epoch => 0,
+        TimeFormat::EpochMs => 3,
+    };
+    // Jiff reads no more than nine.
+    let nanos = 10_i64.pow(9 - u32::try_from(digits).unwrap_or(9).min(9));
+    SignedDuration::from_nanos(nanos)
+}
+
 /// In the source's style, or as RFC 3339 has it.
 pub(super) fn write(style: Option<TimeStyle>, time: Timestamp) -> String {
     style.map_or_else(|| time.to_string(), |style| style.write(time))
@@ -136,6 +151,21 @@ mod tests {
     fn no_time_is_rounded() {
         check("2026-11-21T10:00:10Z", "2026-11-21T10:00:05.5Z", "2026-11-21T10:00:05.5Z");
         check("2026-11-21T10:00:10.12Z", "2026-11-21T10:00:05.123456789Z", "2026-11-21T10:00:05.123456789Z");
+    }
+
+    #[test]
+    fn a_step_is_what_the_source_can_tell_apart() {
+        fn check(format: TimeFormat, shown: &str, expected: &str) {
+            let style = TimeStyle::of(shown);
+            let five: Timestamp = "2026-11-21T10:00:05Z".parse().unwrap();
+            assert_eq!((five - step(format, style)).to_string(), expected, "{shown:?}");
+        }
+        check(TimeFormat::Rfc3339, "2026-11-21T10:00:10", "2026-11-21T10:00:04Z");
+        check(TimeFormat::Rfc3339, "2026-11-21T10:00:10.120Z", "2026-11-21T10:00:04.999Z");
+        check(TimeFormat::Rfc3339, "2026-11-21T10:00:10.123456789Z", "2026-11-21T10:00:04.999999999Z");
+        check(TimeFormat::Rfc3339, "", "2026-11-21T10:00:04Z");
+        check(TimeFormat::Epoch, "", "2026-11-21T10:00:04Z");
+        check(TimeFormat::EpochMs, "", "2026-11-21T10:00:04.999Z");
     }
 
     #[test]

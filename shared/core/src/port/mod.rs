@@ -40,9 +40,40 @@ impl PortError {
     }
 }
 
+/// A record is in the store, and is not what this program writes: the store as a whole is well. Which record and what of
+/// it, never what stands there. A store answers so for that record alone, beside what it could read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreadable(pub String);
+
+impl Unreadable {
+    /// `name` says which one it is.
+    #[must_use]
+    pub fn named(self, name: impl std::fmt::Display) -> Self {
+        Self(format!("{name}: {self}"))
+    }
+}
+
+impl From<Unreadable> for PortError {
+    fn from(Unreadable(what): Unreadable) -> Self {
+        Self::permanent(what)
+    }
+}
+
+/// One of several records that were asked for.
+pub type Read<T> = Result<T, Unreadable>;
+
+/// For those who can do nothing with a part.
+///
+/// # Errors
+/// The first that could not be read.
+pub fn whole<T>(read: Vec<Read<T>>) -> Result<Vec<T>, PortError> {
+    Ok(read.into_iter().collect::<Read<_>>()?)
+}
+
 /// Everything a home provides. The use cases are generic over this one trait.
 pub trait Home: Send + Sync + 'static {
-    type Store: VersionStore + Collections + Outbox + Ledger + Signing + Claims + Timers;
+    type Store: VersionStore + Collections + Wants + Outbox + Ledger + Signing + Claims + Timers + Jobs;
     type Bus: Bus;
     type Queues: Queues;
     type Source: SourceClient;

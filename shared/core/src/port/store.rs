@@ -2,9 +2,10 @@
 
 use std::future::Future;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Generations, Next, PortError};
+use super::{Generations, Next, PortError, Read, Unreadable};
 use crate::{
     Timestamp,
     answer::Answer,
@@ -18,17 +19,20 @@ pub trait VersionStore: Send + Sync {
     fn epoch(&self) -> impl Future<Output = Result<Epoch, PortError>> + Send;
 
     /// In the order asked; one batch read.
-    fn heads(&self, keys: &[ObjectKey]) -> impl Future<Output = Result<Vec<Option<Head>>, PortError>> + Send;
+    fn heads(&self, keys: &[ObjectKey]) -> impl Future<Output = Result<Vec<Read<Option<Head>>>, PortError>> + Send;
 
     /// Each commit is a transaction of its own: the head, if it is still the expected one, the version and its pending
     /// messages, or none of them. One answer per commit, in order.
     fn commit(&self, commits: Vec<ObjectCommit>) -> impl Future<Output = Vec<Result<(), CommitError>>> + Send;
 
     /// In the order asked.
-    fn versions(&self, refs: &[VersionRef]) -> impl Future<Output = Result<Vec<Option<Version>>, PortError>> + Send;
+    fn versions(
+        &self,
+        refs: &[VersionRef],
+    ) -> impl Future<Output = Result<Vec<Read<Option<Version>>>, PortError>> + Send;
 
     /// Every version of one object, oldest first.
-    fn history(&self, key: &ObjectKey) -> impl Future<Output = Result<Vec<Version>, PortError>> + Send;
+    fn history(&self, key: &ObjectKey) -> impl Future<Output = Result<Vec<Read<Version>>, PortError>> + Send;
 
     /// Objects with this id, in whichever collection.
     fn objects_with_id(&self, id: &str) -> impl Future<Output = Result<Vec<ObjectKey>, PortError>> + Send;
@@ -69,7 +73,7 @@ pub struct CollectionState {
     pub notified: bool,
 }
 
-/// Who holds a collection's lease.
+/// Who holds a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseOwner(pub String);
 
@@ -98,12 +102,97 @@ pub trait Collections: Send + Sync {
     fn state(&self, key: &CollectionKey) -> impl Future<Output = Result<Option<CollectionState>, PortError>> + Send;
 }
 
+/// What runs beside the polls, one run of each at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum JobName {
+    /// Publishes what was left pending.
+    Publish,
+    /// Looks for deliveries that are missing.
+    Sweep,
+}
+
+impl JobName {
+    pub const ALL: [Self; 2] = [Self::Publish, Self::Sweep];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Sweep => "sweep",
+        }
+    }
+}
+
+/// How far a job has come, in words of its own; `None`: at its beginning.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mark(pub Option<String>);
+
+/// Per job, who is at it and how far it has come.
+pub trait Jobs: Send + Sync {
+    /// Takes the job's lease, or takes it again, and answers with its mark; `None` while another owner's lease runs.
+    fn begin(
+        &self,
+        job: JobName,
+        owner: &LeaseOwner,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> impl Future<Output = Result<Option<Mark>, PortError>> + Send;
+
+    /// Stores the mark, if the lease is still the owner's. The lease then runs until `until`; a time that has passed lets
+    /// go of it.
+    fn mark(
+        &self,
+        job: JobName,
+        owner: &LeaseOwner,
+        until: Timestamp,
+        mark: &Mark,
+    ) -> impl Future<Output = Result<(), LeaseError>> + Send;
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LeaseError {
-    #[error("the lease of this collection has passed to someone else")]
+    #[error("the lease has passed to someone else")]
     Lost,
     #[error(transparent)]
     Port(#[from] PortError),
+}
+
+/// Objects that a source has named and that are yet to be fetched from it (thin events).
+pub trait Wants: Send + Sync {
+    /// Each is due now. One that is wanted already is wanted anew: due now, and no failure is counted. One answer per
+    /// object, in order; no object may be there twice. `mark` is random: it tells one wanting from the next.
+    fn want(
+        &self,
+        objects: Vec<ObjectKey>,
+        mark: WantMark,
+        now: Timestamp,
+    ) -> impl Future<Output = Vec<Result<(), PortError>>> + Send;
+
+    /// Of one collection, what is due: up to `limit`, the longest due first. What was wanted in the last second may be
+    /// missing.
+    fn wanted(
+        &self,
+        collection: &CollectionKey,
+        now: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Wanted>, PortError>> + Send;
+
+    /// It is wanted no more, unless it was wanted anew since.
+    fn fetched(&self, wanted: &Wanted) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// It is due later, and one more failure is counted, unless it was wanted anew since.
+    fn postpone(&self, wanted: &Wanted, due: Timestamp) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// Tells one wanting of an object from the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WantMark(pub [u8; 16]);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    pub object: ObjectKey,
+    pub mark: WantMark,
+    /// How often it could not be fetched.
+    pub failures: u32,
 }
 
 /// Messages by id, each with a pending mark until the bus has accepted it.
@@ -112,22 +201,27 @@ pub trait Outbox: Send + Sync {
     /// One answer per message, in order; all durable when this returns.
     fn put(&self, messages: Vec<MessageRecord>) -> impl Future<Output = Vec<Result<bool, PortError>>> + Send;
 
-    /// The oldest pending messages stored before `before`.
+    /// Pending messages stored before `before`, in no order, each of them once: up to `limit` (at least 1) marks after the
+    /// place where the page before this one ended. A place stays good whatever is stored or published in between; what is
+    /// stored then may be missed until the next walk.
     fn pending(
         &self,
         before: Timestamp,
+        after: Option<&Place>,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<MessageRecord>, PortError>> + Send;
+    ) -> impl Future<Output = Result<PendingPage, PortError>> + Send;
 
     /// Clears pending marks.
     fn published(&self, ids: &[MessageId]) -> impl Future<Output = Result<(), PortError>> + Send;
 
     /// In the order asked.
-    fn messages(&self, ids: &[MessageId])
-    -> impl Future<Output = Result<Vec<Option<MessageRecord>>, PortError>> + Send;
+    fn messages(
+        &self,
+        ids: &[MessageId],
+    ) -> impl Future<Output = Result<Vec<Read<Option<MessageRecord>>>, PortError>> + Send;
 
     /// Every message about any version of the object, oldest first.
-    fn messages_of(&self, key: &ObjectKey) -> impl Future<Output = Result<Vec<MessageRecord>, PortError>> + Send;
+    fn messages_of(&self, key: &ObjectKey) -> impl Future<Output = Result<Vec<Read<MessageRecord>>, PortError>> + Send;
 
     /// Messages stored from `from` until before `until`, pending or not, in no order, each of them once: up to `limit`
     /// (at least 1) after the place where the page before this one ended. For looking back: what was stored in the last
@@ -142,13 +236,25 @@ pub trait Outbox: Send + Sync {
 }
 
 /// Where a page of messages ended: good for another call with the same times, and meaningless to all but the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place(pub String);
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct PendingPage {
+    /// May be empty where there is more.
+    pub messages: Vec<MessageRecord>,
+    /// Marks of messages that are not there any more.
+    pub orphans: Vec<MessageId>,
+    pub unreadable: Vec<Unreadable>,
+    /// `None`: there is no more.
+    pub next: Option<Place>,
+}
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredPage {
     /// May be empty where there is more.
     pub messages: Vec<MessageRecord>,
+    pub unreadable: Vec<Unreadable>,
     /// `None`: there is no more.
     pub next: Option<Place>,
 }
@@ -243,9 +349,9 @@ pub struct Paused {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Opened {
     /// In the order asked; `None`: no outcome was ever recorded.
-    pub deliveries: Vec<Option<Delivery>>,
+    pub deliveries: Vec<Read<Option<Delivery>>>,
     /// In the order asked.
-    pub heads: Vec<Option<Head>>,
+    pub heads: Vec<Read<Option<Head>>>,
     pub control: EndpointControl,
 }
 

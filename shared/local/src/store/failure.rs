@@ -3,7 +3,7 @@
 //! The text names the operation's table or the stored record, never a value: SQLite's own messages name columns only,
 //! and of unreadable JSON only the place is told.
 
-use crossdock_core::port::PortError;
+use crossdock_core::port::{PortError, Read, Unreadable};
 use rusqlite::ErrorCode;
 
 /// What errors begin with that tell of damage.
@@ -12,26 +12,52 @@ const DAMAGED: &str = "the store's file is damaged";
 /// And those that tell of a value that SQLite never takes.
 const TOO_LARGE: &str = "more than the store's file takes";
 
-/// A [`PortError`] that `?` makes from SQLite's errors.
+/// What `?` makes of SQLite's errors, and of records that are not what they should be.
 #[derive(Debug)]
-pub(super) struct Failure(pub(super) PortError);
+pub(super) enum Failure {
+    Port(PortError),
+    /// A stored value is not what this program writes.
+    Unreadable(Unreadable),
+}
 
 impl Failure {
-    /// A stored value is not what this program writes.
     pub(super) fn unreadable(what: &str) -> Self {
-        Self(PortError::permanent(format!("the store holds an unreadable {what}")))
+        Self::Unreadable(Unreadable(format!("the store holds an unreadable {what}")))
+    }
+}
+
+/// One record among others: that it cannot be read is no failure of theirs.
+pub(super) fn one<T>(record: Result<T, Failure>) -> Result<Read<T>, Failure> {
+    match record {
+        Ok(record) => Ok(Ok(record)),
+        Err(Failure::Unreadable(error)) => Ok(Err(error)),
+        Err(error) => Err(error),
     }
 }
 
 impl From<PortError> for Failure {
     fn from(error: PortError) -> Self {
-        Self(error)
+        Self::Port(error)
+    }
+}
+
+impl From<Failure> for PortError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Port(error) => error,
+            Failure::Unreadable(error) => error.into(),
+        }
     }
 }
 
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
-        Self(port_error(&error))
+        match error {
+            rusqlite::Error::FromSqlConversionFailure(column, ..)
+            | rusqlite::Error::IntegralValueOutOfRange(column, _)
+            | rusqlite::Error::InvalidColumnType(column, ..) => Self::unreadable(&format!("value, column {column}")),
+            error => Self::Port(port_error(&error)),
+        }
     }
 }
 

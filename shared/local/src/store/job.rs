@@ -40,7 +40,7 @@ where
 
     fn run(&mut self, connection: &Connection) -> Result<(), PortError> {
         let Some(work) = self.work.take() else { return Ok(()) };
-        let outcome = self.outcome.insert(work(connection).map_err(|Failure(error)| error));
+        let outcome = self.outcome.insert(work(connection).map_err(PortError::from));
         outcome.as_ref().map(|_| ()).map_err(PortError::clone)
     }
 

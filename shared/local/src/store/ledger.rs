@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Database,
     codec::{from_json, micros, name, optional_time, text, time, to_json},
-    failure::Failure,
+    failure::{Failure, one},
     outbox::{MessageRow, store_message, store_pending},
     signing::read_generations,
     timers::store_timer,
@@ -31,7 +31,10 @@ impl Ledger for Database {
         let (endpoint, deliveries, objects) = (endpoint.clone(), deliveries.to_vec(), objects.to_vec());
         self.read(move |connection| {
             Ok(Opened {
-                deliveries: deliveries.iter().map(|key| read_delivery(connection, key)).collect::<Result<_, _>>()?,
+                deliveries: deliveries
+                    .iter()
+                    .map(|key| one(read_delivery(connection, key)))
+                    .collect::<Result<_, _>>()?,
                 heads: read_heads(connection, &objects)?,
                 control: read_control(connection, &endpoint)?,
             })

@@ -24,6 +24,7 @@ mod damage;
 mod failure;
 mod gc;
 mod job;
+mod jobs;
 mod ledger;
 mod open;
 mod outbox;
@@ -34,6 +35,7 @@ mod stats;
 mod sync;
 mod timers;
 mod versions;
+mod wants;
 mod writer;
 
 use std::{fmt, fs::File, io, path::Path, sync::Arc, thread};

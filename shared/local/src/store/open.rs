@@ -28,8 +28,10 @@ const MIGRATIONS: &[&str] = &[
     include_str!("retention.sql"),
     include_str!("claims.sql"),
     include_str!("signing.sql"),
-    include_str!("timers.sql"),
     include_str!("answers.sql"),
+    include_str!("cursors.sql"),
+    include_str!("timers.sql"),
+    include_str!("wanted.sql"),
 ];
 
 /// "xdoc", in the header of the file at byte 68 (<https://www.sqlite.org/fileformat2.html>).

@@ -5,14 +5,14 @@ use crossdock_core::{
     Timestamp,
     id::{MessageId, ObjectKey, RouteName},
     message::MessageRecord,
-    port::{Outbox, Place, PortError, StoredPage},
+    port::{Outbox, PendingPage, Place, PortError, Read, StoredPage, Unreadable},
 };
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, Rows, params};
 
 use super::{
     Database,
     codec::{from_json, micros, optional_text, text, to_json},
-    failure::Failure,
+    failure::{Failure, one},
 };
 
 impl Outbox for Database {
@@ -22,15 +22,19 @@ impl Outbox for Database {
         self.writer().write_each(rows, move |connection, row| store_pending(connection, &row, now)).await
     }
 
-    async fn pending(&self, before: Timestamp, limit: usize) -> Result<Vec<MessageRecord>, PortError> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    async fn pending(&self, before: Timestamp, after: Option<&Place>, limit: usize) -> Result<PendingPage, PortError> {
+        let after = seq(after)?;
         self.read(move |connection| {
             // The order of storing, which a clock that was set back does not disturb.
             let mut statement = connection.prepare_cached(
-                "SELECT m.body, m.disabled_routes FROM pending p JOIN messages m ON m.seq = p.message
-                 WHERE p.stored_at < ?1 ORDER BY p.message LIMIT ?2",
+                "SELECT m.body, m.disabled_routes, m.id, m.seq FROM pending p JOIN messages m ON m.seq = p.message
+                 WHERE p.message > ?1 AND p.stored_at < ?2 ORDER BY p.message LIMIT ?3",
             )?;
-            statement.query_and_then(params![micros(before), limit], record)?.collect()
+            let limit = i64::try_from(limit.max(1)).unwrap_or(i64::MAX);
+            let Page { messages, unreadable, next } =
+                Page::read(statement.query(params![after, micros(before), limit])?, limit)?;
+            // A message is never removed before its mark.
+            Ok(PendingPage { messages, orphans: Vec::new(), unreadable, next })
         })
         .await
     }
@@ -52,7 +56,7 @@ impl Outbox for Database {
             .await
     }
 
-    async fn messages(&self, ids: &[MessageId]) -> Result<Vec<Option<MessageRecord>>, PortError> {
+    async fn messages(&self, ids: &[MessageId]) -> Result<Vec<Read<Option<MessageRecord>>>, PortError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -60,17 +64,22 @@ impl Outbox for Database {
         self.read(move |connection| {
             let mut statement =
                 connection.prepare_cached("SELECT body, disabled_routes FROM messages WHERE id = ?1")?;
-            ids.iter().map(|id| statement.query([id.as_bytes()])?.next()?.map(record).transpose()).collect()
+            ids.iter()
+                .map(|id| {
+                    let found = one(statement.query([id.as_bytes()])?.next()?.map(record).transpose())?;
+                    Ok(found.map_err(|error| error.named(id)))
+                })
+                .collect()
         })
         .await
     }
 
-    async fn messages_of(&self, key: &ObjectKey) -> Result<Vec<MessageRecord>, PortError> {
+    async fn messages_of(&self, key: &ObjectKey) -> Result<Vec<Read<MessageRecord>>, PortError> {
         let group = key.group_bytes();
         self.read(move |connection| {
             let mut statement = connection
                 .prepare_cached("SELECT body, disabled_routes FROM messages WHERE object_group = ?1 ORDER BY seq")?;
-            statement.query_and_then([group], record)?.collect()
+            statement.query_and_then([group], |row| one(record(row)))?.collect()
         })
         .await
     }
@@ -82,29 +91,48 @@ impl Outbox for Database {
         after: Option<&Place>,
         limit: usize,
     ) -> Result<StoredPage, PortError> {
-        let after: i64 = match after {
-            None => 0,
-            Some(Place(place)) => {
-                place.parse().map_err(|_| PortError::permanent("the place to go on from is none of this store's"))?
-            }
-        };
+        let after = seq(after)?;
         self.read(move |connection| {
-            let limit = i64::try_from(limit.max(1)).unwrap_or(i64::MAX);
             // In the order of storing: times may be out of order where a clock was set.
             let mut statement = connection.prepare_cached(
-                "SELECT body, disabled_routes, seq FROM messages
+                "SELECT body, disabled_routes, id, seq FROM messages
                  WHERE seq > ?1 AND stored_at >= ?2 AND stored_at < ?3 ORDER BY seq LIMIT ?4",
             )?;
-            let mut rows = statement.query(params![after, micros(from), micros(until), limit])?;
-            let (mut messages, mut last) = (Vec::new(), after);
-            while let Some(row) = rows.next()? {
-                messages.push(record(row)?);
-                last = row.get(2)?;
-            }
-            let is_full = i64::try_from(messages.len()).is_ok_and(|count| count == limit);
-            Ok(StoredPage { messages, next: is_full.then(|| Place(last.to_string())) })
+            let limit = i64::try_from(limit.max(1)).unwrap_or(i64::MAX);
+            let Page { messages, unreadable, next } =
+                Page::read(statement.query(params![after, micros(from), micros(until), limit])?, limit)?;
+            Ok(StoredPage { messages, unreadable, next })
         })
         .await
+    }
+}
+
+/// After which message a page begins.
+fn seq(after: Option<&Place>) -> Result<i64, PortError> {
+    let Some(Place(place)) = after else { return Ok(0) };
+    place.parse().map_err(|_| PortError::permanent("the place to go on from is none of this store's"))
+}
+
+struct Page {
+    messages: Vec<MessageRecord>,
+    unreadable: Vec<Unreadable>,
+    next: Option<Place>,
+}
+
+impl Page {
+    /// Of rows of a body, disabled routes, an id and a number.
+    fn read(mut rows: Rows<'_>, limit: i64) -> Result<Self, Failure> {
+        let (mut messages, mut unreadable) = (Vec::new(), Vec::new());
+        let (mut count, mut last) = (0, 0);
+        while let Some(row) = rows.next()? {
+            match one(record(row))? {
+                Ok(message) => messages.push(message),
+                Err(error) => unreadable.push(error.named(MessageId::from_bytes(row.get(2)?))),
+            }
+            last = row.get(3)?;
+            count += 1;
+        }
+        Ok(Self { messages, unreadable, next: (count == limit).then(|| Place(last.to_string())) })
     }
 }
 

@@ -1,4 +1,4 @@
--- Schema version 3: what deliveries are signed with.
+-- Schema version 4: what deliveries are signed with.
 
 -- Made once with the store, or when a store from before is first opened, and never changed.
 CREATE TABLE signing_key (

@@ -57,6 +57,17 @@ impl Timers for Database {
     }
 }
 
+impl Database {
+    /// Lets go of what is held. Only for whoever knows that nobody is about to send it any more.
+    pub async fn release_timers(&self) -> Result<(), PortError> {
+        let releasing = self.writer().write_relaxed(|connection| {
+            connection.prepare_cached("UPDATE timers SET held_until = 0 WHERE held_until > 0")?.execute([])?;
+            Ok(())
+        });
+        releasing.await
+    }
+}
+
 fn due(connection: &Connection, before: i64, now: i64, limit: i64) -> Result<Vec<Timer>, Failure> {
     connection
         .prepare_cached(

@@ -2,7 +2,7 @@
 
 use crossdock_core::{
     id::{ContentHash, Epoch, ObjectKey},
-    port::{CommitError, PortError, VersionStore},
+    port::{CommitError, PortError, Read, VersionStore},
     version::{Head, ObjectCommit, Version, VersionRef},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::{
     Database,
     codec::{from_json, micros, name, object_key, text, time, to_json},
-    failure::{Failure, is_too_large},
+    failure::{Failure, is_too_large, one},
     outbox::{MessageRow, store_pending},
 };
 
@@ -19,7 +19,7 @@ impl VersionStore for Database {
         Ok(Database::epoch(self))
     }
 
-    async fn heads(&self, keys: &[ObjectKey]) -> Result<Vec<Option<Head>>, PortError> {
+    async fn heads(&self, keys: &[ObjectKey]) -> Result<Vec<Read<Option<Head>>>, PortError> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
@@ -42,7 +42,7 @@ impl VersionStore for Database {
             .collect()
     }
 
-    async fn versions(&self, refs: &[VersionRef]) -> Result<Vec<Option<Version>>, PortError> {
+    async fn versions(&self, refs: &[VersionRef]) -> Result<Vec<Read<Option<Version>>>, PortError> {
         if refs.is_empty() {
             return Ok(Vec::new());
         }
@@ -53,19 +53,19 @@ impl VersionStore for Database {
                 .map(|wanted| {
                     let (source, collection, id) = parts(&wanted.key);
                     let mut rows = statement.query(params![source, collection, id, wanted.number.cast_signed()])?;
-                    rows.next()?.map(version).transpose()
+                    one(rows.next()?.map(version).transpose())
                 })
                 .collect()
         })
         .await
     }
 
-    async fn history(&self, key: &ObjectKey) -> Result<Vec<Version>, PortError> {
+    async fn history(&self, key: &ObjectKey) -> Result<Vec<Read<Version>>, PortError> {
         let key = key.clone();
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(&format!("{VERSIONS} ORDER BY v.number"))?;
             let (source, collection, id) = parts(&key);
-            statement.query_and_then(params![source, collection, id], version)?.collect()
+            statement.query_and_then(params![source, collection, id], |row| one(version(row)))?.collect()
         })
         .await
     }
@@ -110,7 +110,7 @@ fn version(row: &Row<'_>) -> Result<Version, Failure> {
     })
 }
 
-pub(super) fn read_heads(connection: &Connection, keys: &[ObjectKey]) -> Result<Vec<Option<Head>>, Failure> {
+pub(super) fn read_heads(connection: &Connection, keys: &[ObjectKey]) -> Result<Vec<Read<Option<Head>>>, Failure> {
     let mut statement = connection.prepare_cached(
         "SELECT v.number, v.hash, v.baseline, v.deleted
          FROM objects o JOIN versions v ON v.object = o.object AND v.number = o.head
@@ -126,7 +126,7 @@ pub(super) fn read_heads(connection: &Connection, keys: &[ObjectKey]) -> Result<
                     deleted: row.get(3)?,
                 })
             });
-            Ok(head.optional()?)
+            one(head.optional().map_err(Failure::from))
         })
         .collect()
 }

@@ -135,13 +135,13 @@ impl Writer {
             for item in items {
                 let outcome = match item {
                     Ok(item) => in_savepoint(connection, |connection| work(connection, item)),
-                    Err(error) => Err(Failure(error)),
+                    Err(error) => Err(Failure::Port(error)),
                 };
                 if connection.is_autocommit() {
                     // Nothing of the batch is left.
                     return outcome.map(|_| Vec::new());
                 }
-                outcomes.push(outcome.map_err(|Failure(error)| error));
+                outcomes.push(outcome.map_err(PortError::from));
             }
             Ok(outcomes)
         };

@@ -16,9 +16,9 @@ use crossdock_core::{
         VersionStore,
     },
     publish::publish,
-    redrive,
+    redrive, timer,
 };
-use crossdock_testkit::conversation::{Case, Failure, Found, Play, Runner, Said, Script, check, load, staged};
+use crossdock_testkit::conversation::{Case, Failure, Found, Play, Runner, SINK, Said, Script, check, load, staged};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -52,19 +52,20 @@ impl Theatre {
         Self { stage, play, script }
     }
 
-    async fn push(&self, source: &str, body: &Value) {
+    async fn push(&self, source: &str, body: &Value) -> Vec<MessageId> {
         let stage = &self.stage;
         let source = &stage.hub.sources[source];
         let ingest = Ingest::new(&*stage.home, &stage.hub, &stage.router);
         let (receipt, records) = ingest.push(source, body.to_string().as_bytes(), None).await.unwrap();
         assert_eq!(receipt.errors, [], "{body}");
         publish(&*stage.home, &stage.router, &records).await.unwrap();
+        receipt.message_ids
     }
 
     /// Whatever is due now, and whatever that sets off.
     async fn dispatch(&self) {
         loop {
-            let mut handled = 0;
+            let mut handled = timer::fire(&*self.stage.home, &self.stage.hub).await.unwrap();
             for name in self.stage.hub.endpoints.keys() {
                 handled += self.stage.dispatch_for(name).await;
             }
@@ -81,11 +82,11 @@ impl Theatre {
             self.stage.clock.advance(Duration::from_secs(1));
         }
         let (source, message) = self.play.pushed();
-        self.push(&source, &message).await;
+        let id = self.push(&source, &message).await.remove(0);
         for _ in 0..STEPS {
             self.dispatch().await;
             if self.script.is_answered(&self.play) {
-                return check(&self.play, &self.found().await);
+                return check(&self.play, &self.found(id).await);
             }
             self.wait().await;
         }
@@ -94,9 +95,11 @@ impl Theatre {
 
     /// Until the next attempt and no longer: when the one after it is due is looked at.
     async fn wait(&self) {
-        let waiting =
-            self.stage.home.store().deliveries_in(&self.endpoint(), DeliveryState::Retrying, 1).await.unwrap();
-        let due = waiting.iter().filter_map(|delivery| delivery.next_attempt_at).min();
+        let mut due = None;
+        for state in [DeliveryState::Retrying, DeliveryState::Waiting] {
+            let waiting = self.stage.home.store().deliveries_in(&self.endpoint(), state, 10).await.unwrap();
+            due = due.into_iter().chain(waiting.iter().filter_map(|delivery| delivery.next_attempt_at)).min();
+        }
         let wait = due.map(|due| Duration::try_from(due.duration_since(self.stage.clock.now())).unwrap_or_default());
         self.stage.clock.advance(wait.unwrap_or(Duration::from_secs(1)));
     }
@@ -105,10 +108,9 @@ impl Theatre {
         self.play.endpoint().parse().unwrap()
     }
 
-    async fn found(&self) -> Found {
+    async fn found(&self, id: MessageId) -> Found {
         let (store, play) = (self.stage.home.store(), &self.play);
         let request = self.script.request(play).unwrap();
-        let id: MessageId = request["body"]["message_id"].as_str().unwrap().parse().unwrap();
         let route = play.route();
         let deliveries = store.deliveries_of(id).await.unwrap();
         let mut objects = BTreeMap::new();
@@ -121,10 +123,11 @@ impl Theatre {
             };
             let key = ObjectKey { collection, id: words.next().unwrap().to_owned() };
             let history = store.history(&key).await.unwrap();
-            objects.insert(name.clone(), history.into_iter().map(|version| version.body).collect());
+            objects.insert(name.clone(), history.into_iter().map(|version| version.unwrap().body).collect());
         }
         let mut dead_letters = Vec::new();
-        for name in self.stage.hub.endpoints.keys() {
+        // What goes round goes to the sink too, and ends there as it does here.
+        for name in self.stage.hub.endpoints.keys().filter(|name| name.as_str() != SINK) {
             let letters = redrive::list(&*self.stage.home, name).await.unwrap();
             dead_letters.extend(letters.into_iter().map(|letter| letter.reason));
         }

@@ -163,6 +163,31 @@ async fn an_answer_starts_the_next_step_until_it_goes_in_circles() {
     assert!(letters[0].reason.starts_with("loop: "), "{}", letters[0].reason);
 }
 
+/// The reason names all that led to it; of a long way the end.
+#[tokio::test]
+async fn a_loop_names_its_chain() {
+    for (hops, named) in [(3, 5), (18, 20), (19, 20), (25, 20)] {
+        let stage = Stage::with_hub(&HUB.replace("{hops: 3}", &format!("{{hops: {hops}}}"))).await;
+        let echo = json!({"messages": {"message": "order:echo"}});
+        let habits = ["order:ping", "order:echo"].map(|kind| (kind.to_owned(), echo.clone()));
+        stage.world.endpoint.lock().unwrap().habits.extend(habits);
+        let id = push(&stage, "order:ping").await;
+        stage.settle().await;
+        let reason = stage.dead_letters().await.remove(0).reason;
+        let whole = hops + 2 == named;
+        let begins = match whole {
+            true => {
+                format!("loop: {} answers led here, the limit is {hops}: order:ping {id} → all → order:echo ", hops + 1)
+            }
+            false => format!("loop: {} answers led here, the limit is {hops}: … → order:echo ", hops + 1),
+        };
+        assert!(reason.starts_with(&begins) && reason.ends_with(" → all"), "{reason}");
+        assert_eq!(reason.matches(" → all").count(), named, "{reason}");
+        let last = stage.seen().last().unwrap().body["message_id"].clone();
+        assert!(reason.contains(last.as_str().unwrap()), "{reason}");
+    }
+}
+
 #[tokio::test]
 async fn a_business_error_is_delivered_and_routed() {
     let stage = Stage::new().await;
@@ -252,9 +277,8 @@ async fn the_endpoint_sees_the_newest_version_beside_its_own() {
 async fn a_second_copy_of_an_entry_is_cleared_away() {
     let stage = Stage::new().await;
     let id = push(&stage, "order:ping").await;
-    let records =
-        crossdock_core::port::Outbox::messages(stage.home.store(), &[id]).await.unwrap().into_iter().flatten();
-    publish(&*stage.home, &stage.router, &records.collect::<Vec<_>>()).await.unwrap();
+    let found = crossdock_core::port::Outbox::messages(stage.home.store(), &[id]).await.unwrap().remove(0);
+    publish(&*stage.home, &stage.router, &[found.unwrap().unwrap()]).await.unwrap();
     stage.dispatch_once().await;
     stage.settle().await;
     // Both copies may be in one batch; the second outcome finds the round ended.
@@ -360,9 +384,9 @@ async fn an_answer_that_no_store_takes_is_recorded_in_part() {
     };
     let paid = |note: &str| json!([{"message": "order:paid", "payload": {"note": note}}]);
     let in_part =
-        "the store does not take this answer; its objects, parameters and events are left out: more than the store's";
+        "the store does not take this answer; its parameters, objects and events are left out: more than the store's";
     check(json!({"parameters": {"a": "huge"}, "messages": paid("")}), DeliveryState::Delivered, in_part, 1).await;
-    let nothing = "the store does not take this answer; its messages and notifications, objects, parameters and events are left out";
+    let nothing = "the store does not take this answer; its messages and notifications, parameters, objects and events are left out";
     check(json!({"messages": paid("huge")}), DeliveryState::Delivered, nothing, 0).await;
     // To be asked again without what was to be changed is a failure, which comes to its end like any other.
     check(json!({"parameters": {"a": "huge"}}), DeliveryState::DeadLettered, in_part, 0).await;

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use crossdock_core::{
     fault::{FaultPlan, Faults},
     id::{CollectionKey, ObjectKey},
-    port::{Home, Outbox, VersionStore},
+    port::{Home, Outbox, VersionStore, whole},
 };
 use serde_json::{Value, json};
 
@@ -82,7 +82,7 @@ async fn check(stage: &Stage, name: &str) {
         let collection = if id.contains('/') { "orders.payments" } else { "orders" };
         let collection = CollectionKey { collection: collection.parse().unwrap(), ..stage.orders() };
         let key = ObjectKey { collection, id: id.to_owned() };
-        let history = stage.home.store().history(&key).await.unwrap();
+        let history = stage.home.store().history(&key).await.and_then(whole).unwrap();
         let numbers: Vec<u64> = history.iter().map(|version| version.number).collect();
         assert_eq!(numbers, (1..=history.len() as u64).collect::<Vec<_>>(), "{name}: {id}");
         for pair in history.windows(2) {
@@ -91,7 +91,7 @@ async fn check(stage: &Stage, name: &str) {
         if let Some(order) = stage.world.shop.lock().unwrap().orders.get(id) {
             assert_eq!(&history.last().unwrap().body, order, "{name}: {id}");
         }
-        let messages = stage.home.store().messages_of(&key).await.unwrap();
+        let messages = stage.home.store().messages_of(&key).await.and_then(whole).unwrap();
         stored.extend(messages.iter().map(|record| format!("{} {id}", record.message.message)));
     }
     stored.sort();

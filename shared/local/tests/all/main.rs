@@ -3,13 +3,21 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what went wrong by failing")]
 
+mod answering;
+mod auditing;
+mod backfilling;
+mod claiming;
 mod conversation;
 mod delivering;
 mod dying;
 mod every_fault;
 mod polling;
+mod publishing;
 mod pushing;
+mod reconciling;
 mod restarting;
 mod stage;
 mod sweeping;
+mod thin;
 mod too_large;
+mod waiting;

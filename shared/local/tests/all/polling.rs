@@ -12,7 +12,7 @@ use crossdock_core::{
     fault::Faults,
     id::ObjectKey,
     poll::{PollError, Poller},
-    port::{Clock, Collections, Home, HttpError, LeaseOwner, Outbox, SourceResponse, VersionStore},
+    port::{Clock, Collections, Home, HttpError, LeaseOwner, Outbox, SourceResponse, VersionStore, whole},
 };
 use serde_json::{Value, json};
 
@@ -274,8 +274,8 @@ async fn a_preview_stores_nothing() {
         .collect();
     assert_eq!(planned, ["order:new"]);
     let key = ObjectKey { collection: stage.orders(), id: "R9".to_owned() };
-    assert_eq!(stage.home.store().heads(std::slice::from_ref(&key)).await.unwrap(), [None]);
-    assert_eq!(stage.home.store().messages_of(&key).await.unwrap(), []);
+    assert_eq!(stage.home.store().heads(std::slice::from_ref(&key)).await.and_then(whole).unwrap(), [None]);
+    assert_eq!(stage.home.store().messages_of(&key).await.and_then(whole).unwrap(), []);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    future::pending,
     path::Path,
     sync::{Arc, Mutex},
     time::Duration,
@@ -18,7 +19,7 @@ use crossdock_core::{
     poll::{PollError, PollReport, Poller},
     port::{
         Clock, EndpointClient, EndpointRequest, EndpointResponse, Home, HttpError, LeaseOwner, PortError, QueueName,
-        Queues, Random, Secrets, SourceClient, SourceRequest, SourceResponse,
+        Queues, Random, Secrets, SourceClient, SourceRequest, SourceResponse, UrlOrigin,
     },
     publish::publish_stale,
     route::Router,
@@ -27,6 +28,11 @@ use crossdock_core::{
 use crossdock_local::{Database, LocalBus, LocalQueues, QueueSettings};
 use secrecy::SecretString;
 use serde_json::{Value, json};
+
+/// Of all leases.
+pub(crate) fn owner() -> LeaseOwner {
+    LeaseOwner("test".to_owned())
+}
 
 /// One source with orders (and their payments), one endpoint, a route for everything.
 pub(crate) const HUB: &str = r#"
@@ -67,6 +73,11 @@ impl TestClock {
     pub(crate) fn advance(&self, by: Duration) {
         let mut now = self.0.lock().unwrap();
         *now = now.checked_add(by).unwrap();
+    }
+
+    pub(crate) fn set_back(&self, by: Duration) {
+        let mut now = self.0.lock().unwrap();
+        *now = now.checked_sub(by).unwrap();
     }
 }
 
@@ -143,12 +154,17 @@ pub(crate) struct Endpoint {
     pub(crate) answers: VecDeque<Result<EndpointResponse, HttpError>>,
     /// What it says to each type of message once `answers` are used up; nothing said is 200.
     pub(crate) habits: BTreeMap<String, Value>,
+    /// What it says where that depends on more than the type.
+    pub(crate) says: Option<fn(&Seen) -> Value>,
     pub(crate) seen: Vec<Seen>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) webhook_id: String,
+    pub(crate) url: String,
+    /// The address came from an answer, and is none of the hub file's.
+    pub(crate) stranger: bool,
     pub(crate) body: Value,
 }
 
@@ -189,8 +205,12 @@ impl EndpointClient for World {
         let crossdock_core::port::HeaderValue::Plain(webhook_id) = webhook_id else { panic!("an id is no secret") };
         let body = serde_json::from_str(&request.body).unwrap();
         let mut endpoint = self.endpoint.lock().unwrap();
-        let seen = Seen { webhook_id, body };
-        let habit = endpoint.habits.get(seen.message()).cloned().unwrap_or_default();
+        let stranger = request.origin == UrlOrigin::Answer;
+        let seen = Seen { webhook_id, url: request.url.to_string(), stranger, body };
+        let habit = match endpoint.says {
+            Some(says) => says(&seen),
+            None => endpoint.habits.get(seen.message()).cloned().unwrap_or_default(),
+        };
         // Not while the lock is held: a poisoned lock would fail the neighbours too.
         let panics = seen.message() == "order:panic";
         endpoint.seen.push(seen);
@@ -333,7 +353,7 @@ impl Stage {
     }
 
     pub(crate) async fn poll(&self) -> Result<PollReport, PollError> {
-        let poller = Poller::new(&*self.home, &self.hub, &self.router, LeaseOwner("test".to_owned()));
+        let poller = Poller::new(&*self.home, &self.hub, &self.router, owner());
         poller.poll(&self.orders()).await
     }
 
@@ -365,7 +385,8 @@ impl Stage {
         while idle < 8 {
             self.clock.advance(Duration::from_secs(61));
             let stored = self.poll().await.map_or(0, |report| report.stored);
-            let published = publish_stale(&*self.home, &self.router).await.map_or(0, |published| published.accepted);
+            let published = publish_stale(&*self.home, &self.router, &owner(), pending()).await;
+            let published = published.map_or(0, |(published, _)| published.accepted);
             let fired = timer::fire(&*self.home, &self.hub).await.unwrap_or(0);
             let dispatched = self.dispatch_once().await;
             idle = if stored == 0 && published == 0 && fired == 0 && dispatched == 0 { idle + 1 } else { 0 };

@@ -1,23 +1,33 @@
 //! What was promised to a route and never came into its queue is found, and sent again.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::{pending, ready},
+    sync::Arc,
+    time::Duration,
+};
 
 use crossdock_core::{
     event::EventName,
     fault::Faults,
+    job::Ended,
     message::MessageRecord,
-    port::{Home, Ledger, Outbox},
-    sweep::{FROM, Swept, UNTIL, sweep},
+    port::{Home, JobName, Jobs, LeaseOwner, Ledger, Mark, Outbox},
+    sweep::{FROM, HELD, LOOKS, Swept, sweep},
 };
 use serde_json::json;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, owner};
 
-const ENOUGH: Duration = Duration::from_secs(UNTIL.as_secs() + 1);
+const SECOND: Duration = Duration::from_secs(1);
+/// Until the first look at what is stored now.
+const ENOUGH: Duration = LOOKS[0].saturating_add(SECOND);
+/// From there until the second one.
+const MUCH_LATER: Duration = LOOKS[1].saturating_sub(LOOKS[0]);
 
 /// The store has it, the bus said that it had it, and no queue ever saw it.
 async fn lose(stage: &Stage, name: &str) -> MessageRecord {
     let mut message = crossdock_testkit::build::message(name);
+    message.created_at = stage.home.clock().now();
     message.routes.clear();
     let record = stage.router.record(message).unwrap();
     assert_eq!(stage.home.store().put(vec![record.clone()]).await, [Ok(true)]);
@@ -26,9 +36,9 @@ async fn lose(stage: &Stage, name: &str) -> MessageRecord {
 }
 
 async fn swept(stage: &Stage) -> (u64, u64) {
-    let Swept { messages, missing, refused } = sweep(&*stage.home, &stage.hub).await.unwrap();
-    assert_eq!(refused, None);
-    (messages, missing)
+    let (swept, ended) = sweep(&*stage.home, &stage.hub, &owner(), pending()).await.unwrap();
+    assert_eq!((swept.unreadable, swept.refused, ended), (0, None, Ended::Whole));
+    (swept.messages, swept.missing)
 }
 
 fn told(stage: &Stage) -> Vec<(Option<String>, Option<String>, Option<String>)> {
@@ -50,8 +60,12 @@ async fn what_went_missing_is_delivered_after_all() {
     stage.dispatch_once().await;
     assert_eq!(stage.seen().iter().map(|seen| seen.webhook_id.clone()).collect::<Vec<_>>(), [id]);
 
-    // The ledger knows of it now.
+    // Every message is looked at twice; the ledger knows of this one now.
+    assert_eq!(swept(&stage).await, (0, 0));
+    stage.clock.advance(MUCH_LATER);
     assert_eq!(swept(&stage).await, (1, 0));
+    stage.clock.advance(MUCH_LATER);
+    assert_eq!(swept(&stage).await, (0, 0));
     assert_eq!(told(&stage).len(), 1);
 }
 
@@ -61,7 +75,9 @@ async fn what_is_in_the_queue_already_is_sent_again_as_the_same_delivery() {
     let stage = Stage::new().await;
     let lost = lose(&stage, "R1").await;
     stage.clock.advance(ENOUGH);
-    assert_eq!((swept(&stage).await, swept(&stage).await), ((1, 1), (1, 1)), "both find no record of it");
+    assert_eq!(swept(&stage).await, (1, 1));
+    stage.clock.advance(MUCH_LATER);
+    assert_eq!(swept(&stage).await, (1, 1), "both find no record of it");
     stage.dispatch_once().await;
     let id = lost.message.message_id;
     assert!(stage.seen().iter().all(|seen| seen.webhook_id == id.to_string()), "{:?}", stage.seen());
@@ -74,10 +90,69 @@ async fn what_is_in_the_queue_already_is_sent_again_as_the_same_delivery() {
 async fn what_is_too_young_or_too_old_is_left_alone() {
     let stage = Stage::new().await;
     lose(&stage, "R1").await;
-    stage.clock.advance(UNTIL / 2);
+    stage.clock.advance(FROM + SECOND);
+    lose(&stage, "R2").await;
+    stage.clock.advance(LOOKS[0] / 2);
+    assert_eq!(swept(&stage).await, (0, 0), "a first sweep does not go back for ever");
+}
+
+#[tokio::test]
+async fn a_sweep_goes_on_where_the_one_before_ended_however_long_ago() {
+    let stage = Stage::new().await;
     assert_eq!(swept(&stage).await, (0, 0));
-    stage.clock.advance(FROM);
-    assert_eq!(swept(&stage).await, (0, 0));
+    for number in 0..250 {
+        lose(&stage, &format!("R{number}")).await;
+        stage.clock.advance(SECOND);
+    }
+    stage.clock.advance(10 * FROM);
+    // Three pages, of which the store fails at the second and, later, at the third; and one run that has no time at all.
+    let run = async |plan: Option<&str>, stage: &mut Stage| {
+        if let Some(plan) = plan {
+            stage.restart(Faults::planned(plan.parse().unwrap(), Arc::new(|_| Box::pin(async {}))));
+        }
+        sweep(&*stage.home, &stage.hub, &owner(), pending()).await
+    };
+    let mut stage = stage;
+    run(Some("fail@before:outbox.stored_between#2"), &mut stage).await.unwrap_err();
+    let (none, ended) = sweep(&*stage.home, &stage.hub, &owner(), ready(())).await.unwrap();
+    assert_eq!((none, ended), (Swept::default(), Ended::CutOff));
+    run(Some("fail@after:outbox.stored_between#2"), &mut stage).await.unwrap_err();
+    stage.restart(Faults::default());
+    let (rest, ended) = sweep(&*stage.home, &stage.hub, &owner(), pending()).await.unwrap();
+    assert_eq!(ended, Ended::Whole);
+    // The first look's third page, and all of the second look.
+    assert_eq!((rest.messages, rest.missing), (50 + 250, 50 + 250));
+    assert_eq!(told(&stage).len(), 500, "each was found at both looks, and at no page twice");
+}
+
+#[tokio::test]
+async fn two_sweeps_do_not_run_at_once() {
+    let stage = Stage::new().await;
+    lose(&stage, "R1").await;
+    stage.clock.advance(ENOUGH);
+    let store = stage.home.store();
+    let (other, now) = (LeaseOwner("other".to_owned()), stage.home.clock().now());
+    store.begin(JobName::Sweep, &other, now, now + SECOND).await.unwrap();
+    let busy = sweep(&*stage.home, &stage.hub, &owner(), pending()).await.unwrap();
+    assert_eq!(busy, (Swept::default(), Ended::Busy));
+    stage.clock.advance(SECOND);
+    assert_eq!(swept(&stage).await, (1, 1), "its time has run out");
+}
+
+/// Neither one that nobody can read, nor one of a clock that was wrong, keeps the sweep from its work.
+#[tokio::test]
+async fn a_mark_that_makes_no_sense_is_none() {
+    for mark in
+        ["", "{}", "[1]", r#"[{"from": "2999-01-01T00:00:00Z", "until": "2999-01-01T00:00:00Z", "after": null}]"#]
+    {
+        let stage = Stage::new().await;
+        lose(&stage, "R1").await;
+        stage.clock.advance(ENOUGH);
+        let (store, now) = (stage.home.store(), stage.home.clock().now());
+        store.begin(JobName::Sweep, &owner(), now, now).await.unwrap();
+        store.mark(JobName::Sweep, &owner(), now, &Mark(Some(mark.to_owned()))).await.unwrap();
+        assert_eq!(swept(&stage).await, (1, 1), "{mark}");
+    }
 }
 
 #[tokio::test]
@@ -101,7 +176,8 @@ async fn nobody_waits_at_a_route_that_is_gone_or_disabled() {
         stage.clock.advance(ENOUGH);
         let text = crate::stage::HUB.replace(change.0, change.1);
         let hub = crossdock_core::hub::load("hub.yaml", &text, &|_| None).unwrap().hub;
-        assert_eq!(sweep(&*stage.home, &hub).await.unwrap(), Swept { messages: 1, ..Swept::default() }, "{change:?}");
+        let (swept, _) = sweep(&*stage.home, &hub, &owner(), pending()).await.unwrap();
+        assert_eq!(swept, Swept { messages: 1, ..Swept::default() }, "{change:?}");
     }
 }
 
@@ -115,7 +191,36 @@ async fn one_that_cannot_be_sent_harms_no_other() {
     stage.clock.advance(ENOUGH);
     let plan = "fail@before:queues.send#3".parse().unwrap();
     stage.restart(Faults::planned(plan, Arc::new(|_| Box::pin(async {}))));
-    let swept = sweep(&*stage.home, &stage.hub).await.unwrap();
-    assert_eq!((swept.messages, swept.missing), (250, 249));
-    assert!(swept.refused.is_some(), "and this is told");
+    let (first, _) = sweep(&*stage.home, &stage.hub, &owner(), pending()).await.unwrap();
+    assert_eq!((first.messages, first.missing), (250, 249));
+    assert!(first.refused.is_some(), "and this is told");
+    // The next one comes by again: all that was sent is in the queue still, and sent once more.
+    stage.restart(Faults::default());
+    assert_eq!(swept(&stage).await, (250, 250));
+    assert_eq!(swept(&stage).await, (0, 0));
+}
+
+#[tokio::test]
+async fn what_cannot_be_sent_does_not_hold_the_mark_for_ever() {
+    let mut stage = Stage::new().await;
+    lose(&stage, "R1").await;
+    stage.clock.advance(ENOUGH);
+    let plan = "fail@before:queues.send#every:1".parse().unwrap();
+    stage.restart(Faults::planned(plan, Arc::new(|_| Box::pin(async {}))));
+    let refused = async || {
+        let (swept, _) = sweep(&*stage.home, &stage.hub, &owner(), pending()).await.unwrap();
+        (swept.messages, swept.missing, swept.refused.is_some())
+    };
+    assert_eq!(refused().await, (1, 0, true));
+    assert_eq!(refused().await, (1, 0, true));
+    stage.clock.advance(HELD);
+    assert_eq!(
+        refused().await,
+        (2, 0, true),
+        "for the last time at the first look, and for the first time at the second"
+    );
+    assert_eq!(refused().await, (1, 0, true));
+    stage.clock.advance(HELD);
+    assert_eq!(refused().await, (1, 0, true));
+    assert_eq!(refused().await, (0, 0, false));
 }

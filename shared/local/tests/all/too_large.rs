@@ -1,18 +1,18 @@
 //! Messages that do not fit through a bus: what came pruned is fetched, what no bus takes is told of.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, future::pending, time::Duration};
 
 use crossdock_core::{
     claim,
     id::MessageId,
-    port::{DeliveryState, Entry, Home, Outbox, QueueBody, QueueName, Queues},
+    port::{DeliveryState, Entry, Home, Outbox, QueueBody, QueueName, Queues, whole},
     publish::publish_stale,
 };
 use serde_json::json;
 
 use crate::{
     delivering::{only, push},
-    stage::Stage,
+    stage::{Stage, owner},
 };
 
 /// Puts claims on these messages, in this order, into the queue in place of what the bus put there.
@@ -21,7 +21,7 @@ async fn claim_only(stage: &Stage, ids: &[MessageId], lost: &[MessageId]) {
     for received in stage.home.queues().receive(&queue, 10, Duration::from_secs(60)).await.unwrap() {
         stage.home.queues().delete(&queue, &received.receipt).await.unwrap();
     }
-    for record in stage.home.store().messages(ids).await.unwrap() {
+    for record in stage.home.store().messages(ids).await.and_then(whole).unwrap() {
         let mut message = record.unwrap().message;
         if lost.contains(&message.message_id) {
             message.message_id = MessageId::from_bytes([0x8f; 16]);
@@ -80,6 +80,6 @@ async fn a_message_that_no_bus_takes_is_told_of_and_stands_in_nobodys_way() {
     assert_eq!(notification["description"], json!(dead.reason));
     assert_eq!(told.body["parent_id"], json!(huge));
     // Nothing is pending, and nothing is told twice.
-    let again = publish_stale(&*stage.home, &stage.router).await.unwrap();
+    let (again, _) = publish_stale(&*stage.home, &stage.router, &owner(), pending()).await.unwrap();
     assert!(again.accepted == 0 && again.refused.is_none(), "{again:?}");
 }

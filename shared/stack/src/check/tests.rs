@@ -35,6 +35,7 @@ sources:
       fast: {type: t, request: {path: /}, id: id, every: 30s}
       odd: {type: t, request: {path: /}, id: id, every: 90s}
       fine: {type: t, request: {path: /}, id: id, every: 2m}
+      wide: {type: t, request: {path: /}, id: id, every: 2m, reconcile: {every: 100s}}
 endpoints:
   one: {url: "https://e.example", concurrency: 1, timeout: 10s}
   slow: {url: "https://e.example", timeout: 111s}
@@ -46,13 +47,14 @@ endpoints:
             hub.yaml:2:19: limits.timeout: the poller runs for 15m at most: expected a timeout up to 890s, found 15m; shorten it
             hub.yaml:8:58: sources.s.collections.fast.every: a schedule of AWS has an interval of whole minutes, from 1m: found 30s; write 1m or more, or let a variable hold what differs: ${EVERY:-1m}
             hub.yaml:9:57: sources.s.collections.odd.every: a schedule of AWS has an interval of whole minutes, from 1m: found 90s; write 1m or more, or let a variable hold what differs: ${EVERY:-1m}
-            hub.yaml:12:48: endpoints.one.concurrency: a queue that Lambda reads has at least 2 requests at a time: expected 2 or more, found 1; allow 2, or have the service take one at a time
-            hub.yaml:13:45: endpoints.slow.timeout: the dispatcher runs for 2m at most: expected a timeout up to 110s, found 111s; shorten it, or have the service answer before it is done
-            hub.yaml:14:3: endpoints.late: the dispatcher runs for 2m at most: expected a timeout up to 110s, found 15m; shorten it, or have the service answer before it is done
+            hub.yaml:11:81: sources.s.collections.wide.reconcile.every: a schedule of AWS has an interval of whole minutes, from 1m: found 100s; write 1m or more, or let a variable hold what differs: ${EVERY:-1m}
+            hub.yaml:13:48: endpoints.one.concurrency: a queue that Lambda reads has at least 2 requests at a time: expected 2 or more, found 1; allow 2, or have the service take one at a time
+            hub.yaml:14:45: endpoints.slow.timeout: the dispatcher runs for 2m at most: expected a timeout up to 110s, found 111s; shorten it, or have the service answer before it is done
+            hub.yaml:15:3: endpoints.late: the dispatcher runs for 2m at most: expected a timeout up to 110s, found 15m; shorten it, or have the service answer before it is done
             note hub.yaml:1:6: hub: the hub's name cannot be the stack's: "my_hub" cannot name a stack of Crossdock: expected a letter, then letters, digits or '-', at most 34 characters, because the names of its queues begin with it; give the stack another name when you deploy it
             note hub.yaml:3:27: retention.dead_letters: dead letters stay for 20160m on AWS, found 5s; longer than asked for; nothing need be done
-            note hub.yaml:15:46: endpoints.quick.retries: a queue of SQS counts waits in whole seconds; on AWS a shorter wait is 1s
-            note hub.yaml:16:48: endpoints.odd.concurrency: on AWS 29 requests at a time become 27: 3 invocations with 9 each; multiples of ten are used in full
+            note hub.yaml:16:46: endpoints.quick.retries: a queue of SQS counts waits in whole seconds; on AWS a shorter wait is 1s
+            note hub.yaml:17:48: endpoints.odd.concurrency: on AWS 29 requests at a time become 27: 3 invocations with 9 each; multiples of ten are used in full
         "#]],
     );
 }

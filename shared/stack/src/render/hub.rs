@@ -1,8 +1,8 @@
-//! The hub's own stack: its parameters, a nested stack per shard, a schedule per collection.
+//! The hub's own stack: its parameters, a nested stack per shard, a schedule per collection and way of polling it.
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crossdock_core::hub::{Collection, Hub};
+use crossdock_core::{hub::Hub, id::CollectionKey, poll::Way};
 
 use super::{
     HEAD, Member, endpoint, file,
@@ -43,12 +43,17 @@ pub(super) fn stack(hub: &Hub, shards: &BTreeMap<u8, Vec<Member<'_>>>) -> (Strin
         );
     }
     for collection in hub.sources.values().flat_map(|source| &source.collections) {
-        let name = names::schedule(&collection.key);
-        resources.put(
-            Some(format!("collection {}", collection.key)),
-            format!("{}Schedule", logical(&collection.key.to_string())),
-            schedule(&name, collection),
-        );
+        let key = &collection.key;
+        let reconcile = collection.reconcile.iter().map(|rule| (Way::Reconcile, rule.every));
+        let fetch = collection.fetch.iter().map(|_| (Way::Fetch, SCHEDULE_UNIT));
+        for (way, every) in std::iter::once((Way::Poll, collection.every)).chain(reconcile).chain(fetch) {
+            let (about, resource) = match way {
+                Way::Poll => (format!("collection {key}"), "Schedule"),
+                Way::Reconcile => (format!("collection {key}, reconciled"), "ReconcileSchedule"),
+                Way::Fetch => (format!("collection {key}, thin events"), "FetchSchedule"),
+            };
+            resources.put(Some(about), format!("{}{resource}", logical(&key.to_string())), schedule(key, way, every));
+        }
     }
     let count = resources.len();
     let document = Map::default()
@@ -140,9 +145,14 @@ fn longest(timeouts: impl IntoIterator<Item = Duration>) -> Duration {
     timeouts.into_iter().max().unwrap_or_default()
 }
 
-fn schedule(name: &str, collection: &Collection) -> Map {
-    let input = format!(r#"{{"task":"poll","collection":"{}"}}"#, collection.key);
-    let age = collection.every.clamp(LEAST_AGE, MOST_AGE);
+fn schedule(key: &CollectionKey, way: Way, every: Duration) -> Map {
+    let (name, what, way) = match way {
+        Way::Poll => (names::schedule(key), "polls", ""),
+        Way::Reconcile => (names::reconcile_schedule(key), "reconciles", r#","way":"reconcile""#),
+        Way::Fetch => (names::fetch_schedule(key), "completes thin events of", r#","way":"fetch""#),
+    };
+    let input = format!(r#"{{"task":"poll","collection":"{key}"{way}}}"#);
+    let age = every.clamp(LEAST_AGE, MOST_AGE);
     let target = Map::default()
         .with("Arn", Yaml::reference("PollerArn"))
         .with("RoleArn", Yaml::reference("SchedulerRoleArn"))
@@ -155,8 +165,8 @@ fn schedule(name: &str, collection: &Collection) -> Map {
     let properties = Map::default()
         .with("Name", name)
         .with("GroupName", Yaml::reference("ScheduleGroupName"))
-        .with("Description", format!("Crossdock polls {}", collection.key))
-        .with("ScheduleExpression", rate(collection.every))
+        .with("Description", format!("Crossdock {what} {key}"))
+        .with("ScheduleExpression", rate(every))
         .with("FlexibleTimeWindow", Map::default().with("Mode", "OFF"))
         .with("State", "ENABLED")
         .with("Target", target);

@@ -23,7 +23,7 @@ sources:
   erp:
     url: "${ERP_URL}"
     collections:
-      orders: {type: order, request: {path: /o}, id: id, every: 1h, keys: {total: {path: total, as: number}}}
+      orders: {type: order, request: {path: /o}, id: id, every: 1h, reconcile: {every: 1d}, fetch: {path: "/o/{id}"}, keys: {total: {path: total, as: number}}}
       order-lines: {type: line, request: {path: /l}, id: id, every: 90m}
 endpoints:
   mail: {url: "${MAIL_URL}", concurrency: 40}

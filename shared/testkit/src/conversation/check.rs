@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{
-    matching::{is_excerpt, matches, matches_in_any_order},
+    matching::{matches, matches_in_any_order},
     staged::Play,
 };
 
@@ -80,12 +80,9 @@ pub fn check(play: &Play, found: &Found) -> Result<(), String> {
     if effects.paused != found.paused {
         return Err(format!("effects.paused: found {}, expected {}", found.paused, effects.paused));
     }
-    let letters: Vec<String> = found.dead_letters.clone();
-    match (&effects.dead_letter, &letters[..]) {
-        (None, []) => Ok(()),
-        (Some(expected), [only]) if is_excerpt(expected, &only.replace(id, "{id}")) => Ok(()),
-        (expected, _) => Err(format!("effects.dead_letter: found {letters:?}, expected {expected:?}")),
-    }
+    let letters = play.unnamed(&json!(found.dead_letters));
+    let expected: Vec<Value> = effects.dead_letter.iter().map(|reason| written(json!(reason))).collect();
+    matches("effects.dead_letter", &json!(expected), &letters)
 }
 
 /// From the end of the last attempt.

@@ -57,7 +57,7 @@ pub struct Said {
     pub status: Option<u16>,
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// JSON. `"{id}"` in it is the message's id.
+    /// JSON. `{id}` in it is the id of the message that is answered, `{hops}` its hops.
     #[serde(default)]
     pub body: Option<Value>,
     /// In place of JSON.

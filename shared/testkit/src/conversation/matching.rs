@@ -27,7 +27,7 @@ pub(super) fn matches(at: &str, expected: &Value, found: &Value) -> Result<(), S
     }
 }
 
-pub(super) fn is_excerpt(expected: &str, found: &str) -> bool {
+fn is_excerpt(expected: &str, found: &str) -> bool {
     let (rest, begins_anywhere) = expected.strip_prefix('…').map_or((expected, false), |rest| (rest, true));
     let (rest, ends_anywhere) = rest.strip_suffix('…').map_or((rest, false), |rest| (rest, true));
     match (begins_anywhere, ends_anywhere) {

@@ -16,4 +16,4 @@ mod staged;
 
 pub use check::{Found, check};
 pub use data::{Case, Failure, Runner, Said, load};
-pub use staged::{Play, Script, staged};
+pub use staged::{Play, SINK, Script, staged};

@@ -20,7 +20,7 @@ pub(super) const HUBS: &str = "hubs.json";
 /// In the payload or the object that a case pushes: its place.
 const MARK: &str = "case";
 /// The endpoint to which everything goes, so that it can be seen.
-pub(super) const SINK: &str = "sink";
+pub const SINK: &str = "sink";
 /// The message that shows what is sent with the next one.
 pub(super) const PROBE: &str = "probe:next";
 
@@ -103,7 +103,8 @@ impl Play {
         all.flat_map(|said| std::iter::repeat_n(said.clone(), said.times.unwrap_or(1))).collect()
     }
 
-    fn refuses(&self) -> bool {
+    /// Nobody can be asked.
+    pub fn refuses(&self) -> bool {
         self.case.answer.failure == Some(Failure::Refused)
     }
 }
@@ -259,8 +260,9 @@ impl Script {
             _ => None,
         };
         let mut said = said.or_else(|| play.case.afterwards.clone()).unwrap_or(fine);
+        let hops = body["hops"].to_string();
         if let Some(body) = &mut said.body {
-            *body = serde_json::from_str(&body.to_string().replace("{id}", id)).expect("JSON");
+            *body = serde_json::from_str(&body.to_string().replace("{id}", id).replace("{hops}", &hops)).expect("JSON");
         }
         said
     }

@@ -8,18 +8,24 @@
 pub mod bus;
 pub mod claims;
 pub mod collections;
+pub mod jobs;
 pub mod ledger;
 pub mod outbox;
 pub mod queues;
 pub mod signing;
 pub mod timers;
 pub mod versions;
+pub mod wants;
 
 use std::{future::Future, time::Duration};
 
 use crossdock_core::{
     Timestamp,
-    port::{Bus, Claims, Collections, Ledger, Outbox, QueueName, Queues, Received, Signing, Timers, VersionStore},
+    message::MessageRecord,
+    port::{
+        Bus, Claims, Collections, Jobs, Ledger, Outbox, PendingPage, PortError, QueueName, Queues, Received, Signing,
+        Timers, VersionStore, Wants,
+    },
 };
 
 use serde_json::Value;
@@ -28,7 +34,7 @@ use crate::{build::endpoint, clock::TestClock};
 
 /// An empty store and the clock it was made with.
 pub trait StoreFixture: Sync {
-    type Store: VersionStore + Collections + Outbox + Ledger + Claims + Signing + Timers;
+    type Store: VersionStore + Collections + Wants + Outbox + Ledger + Claims + Signing + Timers + Jobs;
 
     fn store(&self) -> &Self::Store;
     fn clock(&self) -> &TestClock;
@@ -60,6 +66,33 @@ pub trait BusFixture: Sync {
     }
     /// Waits until what was published has had the time to reach the queues.
     fn arrived(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// All that is pending and was stored before `before`, by the messages' ids.
+///
+/// # Errors
+/// Those of [`Outbox::pending`].
+///
+/// # Panics
+/// Where something of it is unreadable, or a mark has no message.
+pub async fn pending(store: &impl Outbox, before: Timestamp) -> Result<Vec<MessageRecord>, PortError> {
+    let (mut found, mut place) = (Vec::new(), None);
+    loop {
+        let page = store.pending(before, place.as_ref(), 100).await?;
+        let PendingPage { messages, orphans, unreadable, next } = page;
+        assert_eq!((orphans, unreadable), (vec![], vec![]));
+        found.extend(messages);
+        place = next;
+        if place.is_none() {
+            return Ok(by_id(found));
+        }
+    }
+}
+
+/// For comparing what comes in no order.
+pub fn by_id(mut records: Vec<MessageRecord>) -> Vec<MessageRecord> {
+    records.sort_by_key(|record| record.message.message_id);
+    records
 }
 
 fn alpha() -> QueueName {
@@ -120,6 +153,7 @@ mod tests {
             include_str!("bus.rs"),
             include_str!("claims.rs"),
             include_str!("collections.rs"),
+            include_str!("jobs.rs"),
             include_str!("ledger.rs"),
             include_str!("outbox.rs"),
             include_str!("queues.rs"),

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use crossdock_core::{
     message::{Change, MessageRecord},
-    port::{Outbox, PortError, VersionStore},
+    port::{Outbox, PortError, VersionStore, whole},
     version::ObjectCommit,
 };
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::StoreFixture;
+use super::{StoreFixture, by_id};
 use crate::build::{at, delicate, large, message, message_about, message_id, object, order, record, version};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -22,7 +22,7 @@ async fn put(fixture: &impl StoreFixture, message: &MessageRecord) {
 }
 
 async fn pending(fixture: &impl StoreFixture) -> Vec<MessageRecord> {
-    fixture.store().pending(at(1_000_000), 1000).await.expect("pending")
+    super::pending(fixture.store(), at(1_000_000)).await.expect("pending")
 }
 
 pub async fn a_message_comes_back_whole<F: StoreFixture>(fixture: &F) {
@@ -40,11 +40,11 @@ pub async fn a_message_comes_back_whole<F: StoreFixture>(fixture: &F) {
     let plain = record(message("plain"));
     put(fixture, &plain).await;
 
-    let found = fixture.store().messages(&[full.message.message_id, plain.message.message_id]).await;
+    let found = fixture.store().messages(&[full.message.message_id, plain.message.message_id]).await.and_then(whole);
     assert_eq!(found, Ok(vec![Some(full.clone()), Some(plain.clone())]));
     let payload = found.expect("messages")[0].as_ref().expect("the message").message.payload.to_string();
     assert_eq!(payload, full.message.payload.to_string(), "every digit as it came");
-    assert_eq!(pending(fixture).await, [full, plain]);
+    assert_eq!(pending(fixture).await, by_id(vec![full, plain]));
 }
 
 pub async fn an_id_that_is_there_is_left_as_it_is<F: StoreFixture>(fixture: &F) {
@@ -54,7 +54,7 @@ pub async fn an_id_that_is_there_is_left_as_it_is<F: StoreFixture>(fixture: &F) 
     let mut changed = first.clone();
     changed.message.payload = json!({"changed": true});
     assert_eq!(store.put(vec![changed.clone()]).await, [Ok(false)]);
-    assert_eq!(store.messages(&[message_id("m")]).await, Ok(vec![Some(first.clone())]));
+    assert_eq!(store.messages(&[message_id("m")]).await.and_then(whole), Ok(vec![Some(first.clone())]));
     assert_eq!(pending(fixture).await, [first]);
 
     store.published(&[message_id("m")]).await.expect("published");
@@ -79,17 +79,46 @@ pub async fn of_puts_that_race_exactly_one_stores<F: StoreFixture>(fixture: &F) 
     assert_eq!(pending(fixture).await.len(), 1);
 }
 
-pub async fn pending_is_oldest_first_and_before_a_time<F: StoreFixture>(fixture: &F) {
+pub async fn what_is_pending_is_walked_through<F: StoreFixture>(fixture: &F) {
     let store = fixture.store();
     let messages: Vec<_> = (0..12).map(|n| record(message(&format!("m{n}")))).collect();
     for message in &messages {
         put(fixture, message).await;
     }
-    assert_eq!(store.pending(at(100), 100).await, Ok(messages.clone()));
-    assert_eq!(store.pending(at(100), 5).await, Ok(messages[..5].to_vec()));
-    assert_eq!(store.pending(at(3), 100).await, Ok(messages[..3].to_vec()), "what was stored at 3 is not before it");
-    assert_eq!(store.pending(at(0), 100).await, Ok(vec![]));
-    assert_eq!(store.pending(at(100), 0).await, Ok(vec![]));
+    // What was stored at a time is not before it.
+    for (before, count) in [(100, 12), (3, 3), (0, 0)] {
+        for limit in [1, 5, 12, 100] {
+            let (mut found, mut after, mut pages) = (Vec::new(), None, 0);
+            loop {
+                let page = store.pending(at(before), after.as_ref(), limit).await.expect("a page");
+                assert!(page.messages.len() <= limit, "before {before} by {limit}: {}", page.messages.len());
+                found.extend(page.messages);
+                after = page.next;
+                pages += 1;
+                assert!(pages < 100, "before {before} by {limit}: no end");
+                if after.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(by_id(found), by_id(messages[..count].to_vec()), "before {before} by {limit}");
+        }
+    }
+}
+
+pub async fn a_place_stays_good_whatever_happens_in_between<F: StoreFixture>(fixture: &F) {
+    let store = fixture.store();
+    let messages: Vec<_> = (0..12).map(|n| record(message(&format!("m{n}")))).collect();
+    for message in &messages {
+        put(fixture, message).await;
+    }
+    let first = store.pending(at(100), None, 5).await.expect("a page");
+    let place = first.next.expect("there is more");
+    // Also where the last one read is gone, and with another time.
+    let ids: Vec<_> = first.messages.iter().map(|record| record.message.message_id).collect();
+    store.published(&ids).await.expect("published");
+    let rest = store.pending(at(200), Some(&place), 100).await.expect("a page");
+    assert_eq!(rest.next, None);
+    assert_eq!(by_id([first.messages, rest.messages].concat()), by_id(messages));
 }
 
 pub async fn publishing_clears_only_its_own_marks<F: StoreFixture>(fixture: &F) {
@@ -99,10 +128,10 @@ pub async fn publishing_clears_only_its_own_marks<F: StoreFixture>(fixture: &F) 
         put(fixture, message).await;
     }
     store.published(&[message_id("c"), message_id("unknown"), message_id("a")]).await.expect("published");
-    assert_eq!(pending(fixture).await, [messages[1].clone(), messages[3].clone()]);
+    assert_eq!(pending(fixture).await, by_id(vec![messages[1].clone(), messages[3].clone()]));
     store.published(&[message_id("a")]).await.expect("again is no error");
     assert_eq!(pending(fixture).await.len(), 2);
-    let found = store.messages(&[message_id("a")]).await;
+    let found = store.messages(&[message_id("a")]).await.and_then(whole);
     assert_eq!(found, Ok(vec![Some(messages[0].clone())]), "the message itself stays");
 }
 
@@ -111,7 +140,7 @@ pub async fn messages_come_in_the_order_asked<F: StoreFixture>(fixture: &F) {
     put(fixture, &a).await;
     put(fixture, &b).await;
     let ids = ["b", "unknown", "a", "b"].map(message_id);
-    let found = fixture.store().messages(&ids).await;
+    let found = fixture.store().messages(&ids).await.and_then(whole);
     assert_eq!(found, Ok(vec![Some(b.clone()), None, Some(a), Some(b)]));
 }
 
@@ -137,8 +166,8 @@ pub async fn messages_of_an_object_are_those_of_all_its_versions<F: StoreFixture
     }
     let published: Vec<_> = expected.iter().take(3).map(|record| record.message.message_id).collect();
     store.published(&published).await.expect("published");
-    assert_eq!(store.messages_of(&key).await, Ok(expected));
-    assert_eq!(store.messages_of(&order("R2")).await, Ok(vec![]));
+    assert_eq!(store.messages_of(&key).await.and_then(whole), Ok(expected));
+    assert_eq!(store.messages_of(&order("R2")).await.and_then(whole), Ok(vec![]));
 }
 
 pub async fn what_was_stored_in_between_is_walked_through<F: StoreFixture>(fixture: &F) {
@@ -187,7 +216,7 @@ pub async fn large_messages_are_kept<F: StoreFixture>(fixture: &F) {
     big.message.payload = large();
     let answers = fixture.store().put(vec![record(message("a")), big.clone(), record(message("b"))]).await;
     assert_eq!(answers, [Ok(true), Ok(true), Ok(true)]);
-    assert_eq!(fixture.store().messages(&[message_id("big")]).await, Ok(vec![Some(big)]));
+    assert_eq!(fixture.store().messages(&[message_id("big")]).await.and_then(whole), Ok(vec![Some(big)]));
 }
 
 pub async fn more_than_a_batch_of_messages<F: StoreFixture>(fixture: &F) {
@@ -195,7 +224,7 @@ pub async fn more_than_a_batch_of_messages<F: StoreFixture>(fixture: &F) {
     let messages: Vec<_> = (0..250).map(|n| record(message(&format!("m{n}")))).collect();
     assert_eq!(store.put(messages.clone()).await, vec![Ok(true); 250]);
     let ids: Vec<_> = messages.iter().map(|record| record.message.message_id).collect();
-    assert_eq!(store.messages(&ids).await, Ok(messages.iter().cloned().map(Some).collect()));
+    assert_eq!(store.messages(&ids).await.and_then(whole), Ok(messages.iter().cloned().map(Some).collect()));
     assert_eq!(pending(fixture).await.len(), 250);
     store.published(&ids[..249]).await.expect("published");
     assert_eq!(pending(fixture).await, messages[249..]);
@@ -204,7 +233,7 @@ pub async fn more_than_a_batch_of_messages<F: StoreFixture>(fixture: &F) {
 pub async fn empty_batches_are_answered_empty<F: StoreFixture>(fixture: &F) {
     let store = fixture.store();
     assert_eq!(store.put(vec![]).await, []);
-    assert_eq!(store.messages(&[]).await, Ok(vec![]));
+    assert_eq!(store.messages(&[]).await.and_then(whole), Ok(vec![]));
     assert_eq!(store.published(&[]).await, Ok(()));
 }
 
@@ -220,7 +249,8 @@ macro_rules! outbox_suite {
                 an_id_that_is_there_is_left_as_it_is,
                 each_message_has_its_own_answer,
                 of_puts_that_race_exactly_one_stores,
-                pending_is_oldest_first_and_before_a_time,
+                what_is_pending_is_walked_through,
+                a_place_stays_good_whatever_happens_in_between,
                 publishing_clears_only_its_own_marks,
                 messages_come_in_the_order_asked,
                 messages_of_an_object_are_those_of_all_its_versions,

@@ -1,13 +1,13 @@
 //! The contract of [`VersionStore`].
 
 use crossdock_core::{
-    port::{CommitError, Outbox, VersionStore},
+    port::{CommitError, Outbox, VersionStore, whole},
     version::{ObjectCommit, Version, VersionRef},
 };
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::StoreFixture;
+use super::{StoreFixture, pending};
 use crate::build::{at, commit, delicate, large, message_about, object, order, record, version};
 
 async fn commit_one(fixture: &impl StoreFixture, commit: ObjectCommit) -> Result<(), CommitError> {
@@ -36,10 +36,10 @@ pub async fn an_unknown_object_has_nothing<F: StoreFixture>(fixture: &F) {
     let store = fixture.store();
     commit_one(fixture, commit(&order("R1"), 1)).await.expect("commit");
     let unknown = order("R2");
-    assert_eq!(store.heads(std::slice::from_ref(&unknown)).await, Ok(vec![None]));
-    assert_eq!(store.versions(&[VersionRef { key: unknown.clone(), number: 1 }]).await, Ok(vec![None]));
-    assert_eq!(store.versions(&[VersionRef { key: order("R1"), number: 2 }]).await, Ok(vec![None]));
-    assert_eq!(store.history(&unknown).await, Ok(vec![]));
+    assert_eq!(store.heads(std::slice::from_ref(&unknown)).await.and_then(whole), Ok(vec![None]));
+    assert_eq!(store.versions(&[VersionRef { key: unknown.clone(), number: 1 }]).await.and_then(whole), Ok(vec![None]));
+    assert_eq!(store.versions(&[VersionRef { key: order("R1"), number: 2 }]).await.and_then(whole), Ok(vec![None]));
+    assert_eq!(store.history(&unknown).await.and_then(whole), Ok(vec![]));
     assert_eq!(store.objects_with_id("R2").await, Ok(vec![]));
 }
 
@@ -55,7 +55,7 @@ pub async fn a_version_comes_back_whole<F: StoreFixture>(fixture: &F) {
     let second = stored(fixture, second).await;
 
     let store = fixture.store();
-    let found = store.versions(&[version_ref(&first), version_ref(&second)]).await.expect("versions");
+    let found = store.versions(&[version_ref(&first), version_ref(&second)]).await.and_then(whole).expect("versions");
     assert_eq!(found, [Some(first.clone()), Some(second)]);
     let text = found[0].as_ref().expect("the first version").body.to_string();
     assert_eq!(text, first.body.to_string(), "every digit as it came");
@@ -69,7 +69,7 @@ pub async fn the_head_is_the_newest_version<F: StoreFixture>(fixture: &F) {
     tombstone.deleted = true;
     for version in [baseline, version(&key, 2, json!({"total": 2})), tombstone] {
         let version = stored(fixture, version).await;
-        let heads = fixture.store().heads(std::slice::from_ref(&key)).await;
+        let heads = fixture.store().heads(std::slice::from_ref(&key)).await.and_then(whole);
         assert_eq!(heads, Ok(vec![Some(version.head())]));
     }
 }
@@ -78,10 +78,11 @@ pub async fn heads_and_versions_come_in_the_order_asked<F: StoreFixture>(fixture
     let one = stored(fixture, version(&order("R1"), 1, json!({"n": 1}))).await;
     let two = stored(fixture, version(&order("R2"), 1, json!({"n": 2}))).await;
     let store = fixture.store();
-    let heads = store.heads(&[order("R2"), order("R9"), order("R1"), order("R2")]).await;
+    let heads = store.heads(&[order("R2"), order("R9"), order("R1"), order("R2")]).await.and_then(whole);
     assert_eq!(heads, Ok(vec![Some(two.head()), None, Some(one.head()), Some(two.head())]));
     let unknown = VersionRef { key: order("R9"), number: 1 };
-    let versions = store.versions(&[version_ref(&two), unknown, version_ref(&one), version_ref(&two)]).await;
+    let versions =
+        store.versions(&[version_ref(&two), unknown, version_ref(&one), version_ref(&two)]).await.and_then(whole);
     assert_eq!(versions, Ok(vec![Some(two.clone()), None, Some(one), Some(two)]));
 }
 
@@ -97,14 +98,14 @@ pub async fn another_head_than_expected_is_a_conflict<F: StoreFixture>(fixture: 
         let id = message.message_id;
         let commit = ObjectCommit { expected, version: late, messages: vec![record(message)] };
         assert_eq!(commit_one(fixture, commit).await, Err(CommitError::Conflict), "{key} expected {expected:?}");
-        assert_eq!(fixture.store().messages(&[id]).await, Ok(vec![None]), "its message was not stored");
+        assert_eq!(fixture.store().messages(&[id]).await.and_then(whole), Ok(vec![None]), "its message was not stored");
     }
     let store = fixture.store();
-    assert_eq!(store.heads(&[key.clone(), order("R2")]).await, Ok(vec![Some(head.head()), None]));
-    assert_eq!(store.history(&key).await.expect("history").len(), 2);
+    assert_eq!(store.heads(&[key.clone(), order("R2")]).await.and_then(whole), Ok(vec![Some(head.head()), None]));
+    assert_eq!(store.history(&key).await.and_then(whole).expect("history").len(), 2);
     assert_eq!(store.objects_with_id("R2").await, Ok(vec![]));
     fixture.clock().advance(std::time::Duration::from_secs(60));
-    assert_eq!(store.pending(at(60), 10).await, Ok(vec![]));
+    assert_eq!(pending(store, at(60)).await, Ok(vec![]));
 }
 
 pub async fn one_conflict_harms_no_other<F: StoreFixture>(fixture: &F) {
@@ -119,7 +120,8 @@ pub async fn one_conflict_harms_no_other<F: StoreFixture>(fixture: &F) {
         ])
         .await;
     assert_eq!(answers, [Ok(()), Err(CommitError::Conflict), Err(CommitError::Conflict), Ok(())]);
-    let heads = store.heads(&[order("R1"), order("R2"), order("R3"), order("R4")]).await.expect("heads");
+    let heads =
+        store.heads(&[order("R1"), order("R2"), order("R3"), order("R4")]).await.and_then(whole).expect("heads");
     let numbers: Vec<_> = heads.into_iter().map(|head| head.map(|head| head.version)).collect();
     assert_eq!(numbers, [Some(1), Some(1), None, Some(1)]);
 }
@@ -137,9 +139,14 @@ pub async fn of_commits_that_race_exactly_one_wins<F: StoreFixture>(fixture: &F)
         let [winner] = winners[..] else { panic!("one winner, not {winners:?}") };
         assert_eq!(answers.iter().filter(|answer| **answer == Err(CommitError::Conflict)).count(), 7);
 
-        let head = fixture.store().versions(&[VersionRef { key: key.clone(), number }]).await.expect("versions");
+        let head = fixture
+            .store()
+            .versions(&[VersionRef { key: key.clone(), number }])
+            .await
+            .and_then(whole)
+            .expect("versions");
         assert_eq!(head[0].as_ref().expect("the winner's version").body, json!({ "racer": winner }));
-        assert_eq!(fixture.store().messages_of(&key).await.expect("messages").len(), number as usize);
+        assert_eq!(fixture.store().messages_of(&key).await.and_then(whole).expect("messages").len(), number as usize);
     }
 }
 
@@ -160,9 +167,9 @@ pub async fn messages_are_stored_pending_with_their_version<F: StoreFixture>(fix
 
     let store = fixture.store();
     let ids = [derived.message.message_id, general.message.message_id];
-    assert_eq!(store.messages(&ids).await, Ok(vec![Some(derived.clone()), Some(general.clone())]));
-    assert_eq!(store.pending(at(0), 10).await, Ok(vec![]), "not yet old enough");
-    let pending = store.pending(at(1), 10).await.expect("pending");
+    assert_eq!(store.messages(&ids).await.and_then(whole), Ok(vec![Some(derived.clone()), Some(general.clone())]));
+    assert_eq!(pending(store, at(0)).await, Ok(vec![]), "not yet old enough");
+    let pending = pending(store, at(1)).await.expect("pending");
     assert_eq!(pending.len(), 2);
     assert!(pending.contains(&general) && pending.contains(&derived));
 }
@@ -175,7 +182,7 @@ pub async fn history_is_oldest_first<F: StoreFixture>(fixture: &F) {
         expected.push(stored(fixture, version(&key, number, json!({ "number": number }))).await);
     }
     commit_one(fixture, commit(&order("R10"), 1)).await.expect("commit");
-    assert_eq!(fixture.store().history(&key).await, Ok(expected));
+    assert_eq!(fixture.store().history(&key).await.and_then(whole), Ok(expected));
 }
 
 pub async fn an_id_is_found_in_whichever_collection<F: StoreFixture>(fixture: &F) {
@@ -203,11 +210,11 @@ pub async fn ids_are_taken_as_they_are<F: StoreFixture>(fixture: &F) {
     }
     for id in &ids {
         assert_eq!(store.objects_with_id(id).await, Ok(vec![order(id)]));
-        let history = store.history(&order(id)).await.expect("history");
+        let history = store.history(&order(id)).await.and_then(whole).expect("history");
         assert_eq!(history, [commit(&order(id), 1).version]);
     }
     // Names and an id that read the same when they are put together.
-    assert_eq!(store.heads(&[object("my-store/orders.lines", "1")]).await, Ok(vec![None]));
+    assert_eq!(store.heads(&[object("my-store/orders.lines", "1")]).await.and_then(whole), Ok(vec![None]));
 }
 
 pub async fn large_bodies_are_kept<F: StoreFixture>(fixture: &F) {
@@ -217,8 +224,8 @@ pub async fn large_bodies_are_kept<F: StoreFixture>(fixture: &F) {
     let commit = ObjectCommit { expected: None, version: version.clone(), messages: vec![message.clone()] };
     commit_one(fixture, commit).await.expect("commit");
     let store = fixture.store();
-    assert_eq!(store.versions(&[version_ref(&version)]).await, Ok(vec![Some(version)]));
-    assert_eq!(store.messages(&[message.message.message_id]).await, Ok(vec![Some(message)]));
+    assert_eq!(store.versions(&[version_ref(&version)]).await.and_then(whole), Ok(vec![Some(version)]));
+    assert_eq!(store.messages(&[message.message.message_id]).await.and_then(whole), Ok(vec![Some(message)]));
 }
 
 pub async fn more_than_a_batch_of_keys<F: StoreFixture>(fixture: &F) {
@@ -229,9 +236,9 @@ pub async fn more_than_a_batch_of_keys<F: StoreFixture>(fixture: &F) {
     let count = commits.len();
     assert_eq!(store.commit(commits).await, vec![Ok(()); count]);
 
-    let heads = store.heads(&keys).await.expect("heads");
+    let heads = store.heads(&keys).await.and_then(whole).expect("heads");
     let refs: Vec<_> = keys.iter().map(|key| VersionRef { key: key.clone(), number: 1 }).collect();
-    let versions = store.versions(&refs).await.expect("versions");
+    let versions = store.versions(&refs).await.and_then(whole).expect("versions");
     assert_eq!((heads.len(), versions.len()), (250, 250));
     for (n, key) in keys.iter().enumerate() {
         let expected = (n % 3 != 0).then(|| commit(key, 1).version);
@@ -242,8 +249,8 @@ pub async fn more_than_a_batch_of_keys<F: StoreFixture>(fixture: &F) {
 
 pub async fn empty_batches_are_answered_empty<F: StoreFixture>(fixture: &F) {
     let store = fixture.store();
-    assert_eq!(store.heads(&[]).await, Ok(vec![]));
-    assert_eq!(store.versions(&[]).await, Ok(vec![]));
+    assert_eq!(store.heads(&[]).await.and_then(whole), Ok(vec![]));
+    assert_eq!(store.versions(&[]).await.and_then(whole), Ok(vec![]));
     assert_eq!(store.commit(vec![]).await, []);
 }
 

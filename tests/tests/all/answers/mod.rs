@@ -5,6 +5,8 @@
 //! ([`table::CASES`]). What takes more than one message, or a
 //! closer look, is in [`stories`].
 
+mod interrupted;
+mod manners;
 mod stories;
 mod table;
 

@@ -105,6 +105,12 @@ impl Deployed {
         self.cloud.invoke(&self.function("poller"), &json!({"task": "poll", "collection": collection})).await
     }
 
+    /// Completes thin events.
+    pub(crate) async fn fetch(&self, collection: &str) -> Value {
+        let task = json!({"task": "poll", "collection": collection, "way": "fetch"});
+        self.cloud.invoke(&self.function("poller"), &task).await
+    }
+
     pub(crate) async fn publish(&self) -> Value {
         self.cloud.invoke(&self.function("poller"), &json!({"task": "publish"})).await
     }

@@ -1,6 +1,10 @@
 //! What a schedule tells the poller: the `Input` of its target, as `crossdock render` and the template write it.
 
-use crossdock_core::id::CollectionKey;
+use crossdock_core::{
+    Timestamp,
+    id::CollectionKey,
+    poll::{Backfill, Way},
+};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -8,9 +12,13 @@ use crate::function::Failure;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
-    /// `{"task": "poll", "collection": "my-store/orders"}`.
-    Poll(CollectionKey),
-    /// `{"task": "publish"}`: messages that were left pending.
+    /// `{"task": "poll", "collection": "my-store/orders"}`, with `"way": "reconcile"` for the wide poll beside it, or
+    /// `"way": "fetch"` for what thin events have named.
+    Poll(CollectionKey, Way),
+    /// `{"task": "backfill", "collection": "my-store/orders", "from": "2026-01-01T00:00:00Z"}`, with `until`, `emit` and
+    /// `rate` where they are wanted. Only `crossdock backfill` asks for it.
+    Backfill(CollectionKey, Backfill),
+    /// `{"task": "publish"}`: messages that were left pending, and what has waited for its time.
     Publish,
     /// `{"task": "sweep"}`: promises without a delivery.
     Sweep,
@@ -21,21 +29,43 @@ struct Shape {
     task: String,
     #[serde(default)]
     collection: Option<String>,
+    #[serde(default)]
+    way: Option<String>,
+    #[serde(default)]
+    from: Option<Timestamp>,
+    #[serde(default)]
+    until: Option<Timestamp>,
+    #[serde(default)]
+    emit: bool,
+    #[serde(default)]
+    rate: Option<u32>,
 }
 
-const EXPECTED: &str =
-    r#"expected {"task": "poll", "collection": "<source>/<collection>"}, {"task": "publish"} or {"task": "sweep"}"#;
+const EXPECTED: &str = r#"expected {"task": "poll", "collection": "<source>/<collection>"} (and "way": "reconcile" or "fetch"), {"task": "backfill", "collection": "<source>/<collection>", "from": "<time>"}, {"task": "publish"} or {"task": "sweep"}"#;
 
 /// # Errors
 /// This is none of the tasks.
 pub fn read(event: Value) -> Result<Task, Failure> {
     let wrong = |found: &str| Failure::Event(format!("found {found}, {EXPECTED}"));
     let shape: Shape = serde_json::from_value(event).map_err(|_| wrong("no task"))?;
-    match (shape.task.as_str(), shape.collection) {
+    let way = match shape.way.as_deref() {
+        None => Way::Poll,
+        Some("reconcile") if shape.task == "poll" => Way::Reconcile,
+        Some("fetch") if shape.task == "poll" => Way::Fetch,
+        Some(other) => return Err(wrong(&format!("the way {other:?}"))),
+    };
+    match (shape.task.as_str(), shape.collection.clone()) {
         ("poll", Some(text)) => {
-            collection(&text).map(Task::Poll).ok_or_else(|| wrong(&format!("the collection {text:?}")))
+            let key = collection(&text).ok_or_else(|| wrong(&format!("the collection {text:?}")))?;
+            Ok(Task::Poll(key, way))
         }
-        ("poll", None) => Err(wrong("no collection")),
+        ("backfill", Some(text)) => {
+            let key = collection(&text).ok_or_else(|| wrong(&format!("the collection {text:?}")))?;
+            let from = shape.from.ok_or_else(|| wrong("no time to begin from"))?;
+            let Shape { until, emit, rate, .. } = shape;
+            Ok(Task::Backfill(key, Backfill { from, until, emit, rate, dry_run: false }))
+        }
+        ("poll" | "backfill", None) => Err(wrong("no collection")),
         ("publish", None) => Ok(Task::Publish),
         ("sweep", None) => Ok(Task::Sweep),
         ("publish" | "sweep", Some(text)) => Err(wrong(&format!("the collection {text:?}"))),
@@ -57,7 +87,31 @@ mod tests {
     #[test]
     fn each_task() {
         let orders = collection("my-store/orders").unwrap();
-        assert_eq!(read(json!({"task": "poll", "collection": "my-store/orders"})), Ok(Task::Poll(orders)));
+        assert_eq!(
+            read(json!({"task": "poll", "collection": "my-store/orders"})),
+            Ok(Task::Poll(orders.clone(), Way::Poll))
+        );
+        assert_eq!(
+            read(json!({"task": "poll", "collection": "my-store/orders", "way": "reconcile"})),
+            Ok(Task::Poll(orders.clone(), Way::Reconcile))
+        );
+        assert_eq!(
+            read(json!({"task": "poll", "collection": "my-store/orders", "way": "fetch"})),
+            Ok(Task::Poll(orders, Way::Fetch))
+        );
+        let from = "2026-01-01T00:00:00Z".parse().unwrap();
+        let all = Backfill { from, until: None, emit: false, rate: None, dry_run: false };
+        let key = collection("my-store/orders").unwrap();
+        assert_eq!(
+            read(json!({"task": "backfill", "collection": "my-store/orders", "from": "2026-01-01T00:00:00Z"})),
+            Ok(Task::Backfill(key.clone(), all.clone()))
+        );
+        assert_eq!(
+            read(json!({
+                "task": "backfill", "collection": "my-store/orders", "from": from, "until": from, "emit": true, "rate": 5
+            })),
+            Ok(Task::Backfill(key, Backfill { until: Some(from), emit: true, rate: Some(5), ..all }))
+        );
         assert_eq!(read(json!({"task": "publish"})), Ok(Task::Publish));
         assert_eq!(read(json!({"task": "sweep"})), Ok(Task::Sweep));
     }
@@ -72,6 +126,11 @@ mod tests {
         check(json!({"task": "poll"}), "no collection");
         check(json!({"task": "poll", "collection": "orders"}), "the collection \"orders\"");
         check(json!({"task": "poll", "collection": "My Store/orders"}), "the collection \"My Store/orders\"");
+        check(json!({"task": "backfill", "from": "2026-01-01T00:00:00Z"}), "no collection");
+        check(json!({"task": "backfill", "collection": "my-store/orders"}), "no time to begin from");
+        check(json!({"task": "backfill", "collection": "my-store/orders", "from": "yesterday"}), "no task");
+        check(json!({"task": "poll", "collection": "my-store/orders", "way": "fast"}), "the way \"fast\"");
+        check(json!({"task": "sweep", "way": "reconcile"}), "the way \"reconcile\"");
         check(json!({"task": "sweep", "collection": "my-store/orders"}), "the collection \"my-store/orders\"");
         for event in [json!({}), json!([]), json!(null), json!({"task": 7}), json!({"Records": []})] {
             check(event, "no task");

@@ -108,3 +108,26 @@ fn what_no_store_takes_is_recorded_in_part() {
     );
     assert!(matches!(waiting().lesser(Less::Nothing, "too large").verdict, Verdict::Failed { retry_after: None, .. }));
 }
+
+/// They are all that is still to be acted on.
+#[test]
+fn objects_are_kept_as_long_as_there_is_room_for_any() {
+    let of = |count: usize| crate::answer::Objects {
+        source: "my-store".parse().unwrap(),
+        collection: "orders".parse().unwrap(),
+        items: vec![text(1_000); count],
+        ids: Vec::new(),
+    };
+    let check = |events: usize, objects: &[usize], expected: &[usize], fault: Option<&str>| {
+        let objects = objects.iter().map(|count| of(*count)).collect();
+        let kept = kept(Answer { objects, ..large(events, 0, 0) });
+        assert!(size(&kept) <= MOST_KEPT + 1_000);
+        assert_eq!(kept.objects.iter().map(|objects| objects.items.len()).collect::<Vec<_>>(), expected);
+        assert_eq!(kept.faults.iter().find(|fault| fault.starts_with("objects")).map(String::as_str), fault);
+    };
+    check(1_000, &[100, 100], &[100, 100], None);
+    let most = "objects: 750 are left out: an answer has 262144 bytes at most";
+    check(0, &[1_000], &[250], Some(most));
+    let most = "objects: 150 are left out: an answer has 262144 bytes at most";
+    check(0, &[200, 200], &[200, 50], Some(most));
+}

@@ -97,23 +97,29 @@ fn ids_are_the_same_for_the_same_place_and_no_two_are_the_same() {
     assert_eq!(all.iter().collect::<HashSet<_>>().len(), 16);
 }
 
+fn outcome_of(
+    hub: &Hub,
+    route: usize,
+    round: u32,
+    sent: &BTreeMap<&str, &Value>,
+    result: Result<EndpointResponse, HttpError>,
+) -> Outcome {
+    let asked = Asked {
+        endpoint: &hub.endpoints[&hub.routes[route].to],
+        scope: Scope { hub, source: &parent().source },
+        key: &key(route, round),
+        sent,
+        secrets: &BTreeMap::new(),
+        current: &BTreeMap::new(),
+    };
+    Outcome::of(result, &asked, Timestamp::UNIX_EPOCH)
+}
+
 fn outcome(route: usize, round: u32, sent: &Value, status: u16, body: &str) -> Outcome {
     let hub = hub();
     let sent = sent.as_object().unwrap().iter().map(|(name, value)| (name.as_str(), value)).collect();
     let response = EndpointResponse { status, headers: Vec::new(), body: body.as_bytes().to_vec(), truncated: false };
-    let endpoint = &hub.endpoints[&hub.routes[route].to];
-    let source = parent().source;
-    let none = BTreeMap::new();
-    let asked = Asked {
-        endpoint,
-        key: &key(route, round),
-        sent: &sent,
-        secrets: &none,
-        written_back: &BTreeMap::new(),
-        scope: Scope { hub: &hub, source: &source },
-        now: Timestamp::UNIX_EPOCH,
-    };
-    Outcome::of(Ok(response), asked)
+    outcome_of(&hub, route, round, &sent, Ok(response))
 }
 
 fn check_206(round: u32, sent: &Value, body: &str, expected: Result<(), &str>) {
@@ -165,20 +171,8 @@ fn the_endpoints_terms_are_heeded() {
 #[test]
 fn without_an_answer_the_attempt_failed() {
     let hub = hub();
-    let endpoint = &hub.endpoints[&hub.routes[0].to];
     let refused = Err(HttpError::Refused("10.0.0.1:80".to_owned()));
-    let source = parent().source;
-    let none = BTreeMap::new();
-    let asked = Asked {
-        endpoint,
-        key: &key(0, 1),
-        sent: &BTreeMap::new(),
-        secrets: &none,
-        written_back: &BTreeMap::new(),
-        scope: Scope { hub: &hub, source: &source },
-        now: Timestamp::UNIX_EPOCH,
-    };
-    let found = Outcome::of(refused, asked);
+    let found = outcome_of(&hub, 0, 1, &BTreeMap::new(), refused);
     let why = "connection refused by 10.0.0.1:80".to_owned();
     assert_eq!(found.verdict, Verdict::Failed { why, retry_after: None });
     assert_eq!((found.status, found.answer), (None, None));
@@ -200,18 +194,15 @@ fn a_secret_parameter_is_not_written_back() {
     let check = |body: &str, again: bool, written: &[(&str, Value)]| {
         let response =
             EndpointResponse { status: 206, headers: Vec::new(), body: body.as_bytes().to_vec(), truncated: false };
-        let endpoint = &hub.endpoints[&hub.routes[0].to];
-        let source = parent().source;
         let asked = Asked {
-            endpoint,
+            endpoint: &hub.endpoints[&hub.routes[0].to],
+            scope: Scope { hub: &hub, source: &parent().source },
             key: &key(0, 1),
             sent: &sent,
             secrets: &secrets,
-            written_back: &BTreeMap::new(),
-            scope: Scope { hub: &hub, source: &source },
-            now: Timestamp::UNIX_EPOCH,
+            current: &BTreeMap::new(),
         };
-        let found = Outcome::of(Ok(response), asked);
+        let found = Outcome::of(Ok(response), &asked, Timestamp::UNIX_EPOCH);
         assert_eq!(found.verdict == Verdict::AskAgain, again, "{body}");
         let answer = found.answer.unwrap();
         assert!(!serde_json::to_string(&answer).unwrap().contains("hush"), "{body}");

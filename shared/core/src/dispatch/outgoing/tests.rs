@@ -76,11 +76,15 @@ fn now() -> Timestamp {
     "2026-11-21T10:00:00.9Z".parse().unwrap()
 }
 
-fn try_sent(
+fn try_sent(route: &str, round: u32, generations: Generations) -> Result<EndpointRequest, PortError> {
+    try_sent_to(route, round, generations, None)
+}
+
+fn try_sent_to(
     route: &str,
     round: u32,
-    remote: Option<&Remote>,
     generations: Generations,
+    remote: Option<&Remote>,
 ) -> Result<EndpointRequest, PortError> {
     let hub = hub();
     let route = hub.routes.iter().find(|known| known.name.as_str() == route).unwrap();
@@ -98,11 +102,7 @@ fn try_sent(
 }
 
 fn sent(route: &str, round: u32) -> EndpointRequest {
-    sent_to(route, round, None)
-}
-
-fn sent_to(route: &str, round: u32, remote: Option<&Remote>) -> EndpointRequest {
-    try_sent(route, round, remote, Generations::default()).unwrap()
+    try_sent(route, round, Generations::default()).unwrap()
 }
 
 fn header(request: &EndpointRequest, name: &str) -> Option<String> {
@@ -141,7 +141,9 @@ fn a_request_carries_the_headers_of_the_contract() {
 fn a_stranger_gets_no_token_and_no_headers() {
     let check = |update_url: &str, url: &str, token: Option<&str>, tenant: Option<&str>| {
         let of = message().message_id;
-        let request = sent_to("mail", 1, Some(&Remote { update_url: update_url.to_owned(), poll: 1, of, of_round: 1 }));
+        let remote = Remote { update_url: update_url.to_owned(), poll: 1, of, of_round: 1 };
+        let request = try_sent_to("mail", 1, Generations::default(), Some(&remote)).unwrap();
+        assert_eq!(header(&request, "webhook-signature").is_some(), token.is_some(), "{update_url}");
         assert_eq!(request.url.as_str(), url);
         assert_eq!(header(&request, "x-hub-token").as_deref(), token, "{update_url}");
         assert_eq!(header(&request, "x-tenant").as_deref(), tenant, "{update_url}");
@@ -220,7 +222,7 @@ fn every_secret_that_is_to_sign_signs() {
         ("named", rotated, &["v1", "v1"]),
         ("mixed", Generations::default(), &["v1", "v1a"]),
     ] {
-        let request = try_sent(route, 1, None, generations).unwrap();
+        let request = try_sent(route, 1, generations).unwrap();
         let found = signatures_of(&request);
         let schemes: Vec<&str> = found.iter().map(|(scheme, _)| scheme.as_str()).collect();
         assert_eq!(schemes, expected, "{route}");
@@ -235,8 +237,8 @@ fn every_secret_that_is_to_sign_signs() {
 fn a_rotation_breaks_no_receiver() {
     let before = signatures_of(&sent("open", 1));
     let until = Some("2026-11-22T10:00:00Z".parse().unwrap());
-    let during = signatures_of(&try_sent("open", 1, None, Generations { newest: 2, previous_until: until }).unwrap());
-    let after = signatures_of(&try_sent("open", 1, None, Generations { newest: 2, previous_until: None }).unwrap());
+    let during = signatures_of(&try_sent("open", 1, Generations { newest: 2, previous_until: until }).unwrap());
+    let after = signatures_of(&try_sent("open", 1, Generations { newest: 2, previous_until: None }).unwrap());
     assert_eq!(during, [after, before].concat());
 }
 
@@ -251,7 +253,7 @@ fn a_secret_that_cannot_sign_is_named_and_not_shown() {
         ("plain", "the secret password cannot sign: found neither whsec_ nor whsk_ at its beginning"),
         ("wrong", "the secret private cannot sign: found one for v1a (whsk_…), expected one for v1 (whsec_…)"),
     ] {
-        let error = try_sent(route, 1, None, Generations::default()).unwrap_err();
+        let error = try_sent(route, 1, Generations::default()).unwrap_err();
         assert_eq!(error, PortError::permanent(expected));
     }
 }

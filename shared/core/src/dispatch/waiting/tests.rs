@@ -1,7 +1,5 @@
-use std::collections::BTreeMap;
-
-use super::{super::outcome::Asked, *};
-use crate::{answer::Scope, hub::Hub, message::Carried, port::EndpointResponse};
+use super::*;
+use crate::{answer::Scope, dispatch::outcome::Asked, hub::Hub, message::Carried, port::EndpointResponse};
 
 fn hub() -> Hub {
     let text = "hub: my-shop
@@ -34,18 +32,15 @@ fn outcome(asked: &QueueBody, status: u16, body: &serde_json::Value) -> Outcome 
     let hub = hub();
     let response =
         EndpointResponse { status, headers: Vec::new(), body: body.to_string().into_bytes(), truncated: false };
-    let endpoint = &hub.endpoints[&hub.routes[0].to];
-    let (source, nothing) = (asked.message.envelope.source.clone(), BTreeMap::new());
-    let to = Asked {
-        endpoint,
+    let of = Asked {
+        endpoint: &hub.endpoints[&hub.routes[0].to],
+        scope: Scope { hub: &hub, source: &asked.message.envelope.source },
         key: &asked.key(),
         sent: &BTreeMap::new(),
-        secrets: &nothing,
-        written_back: &BTreeMap::new(),
-        scope: Scope { hub: &hub, source: &source },
-        now: Timestamp::UNIX_EPOCH,
+        secrets: &BTreeMap::new(),
+        current: &BTreeMap::new(),
     };
-    Outcome::of(Ok(response), to).to(asked)
+    Outcome::of(Ok(response), &of, Timestamp::UNIX_EPOCH).to(asked)
 }
 
 #[test]
@@ -112,6 +107,7 @@ fn a_poll_has_the_lineage_of_what_it_asks_about() {
     let expected = json!({
         "message_id": id, "message": "remote:poll", "hub": "my-shop", "source": "my-store",
         "created_at": "2026-11-21T11:00:00Z", "trace_id": "0af7651916cd43dd8448eb211c80319c", "parent_id": parent(),
+        "parent_route": "book",
         "hops": 3, "object": null, "keys": {}, "payload": {"remote": {"update_url": "/jobs/7", "poll": 5}},
         "routes": ["book"],
     });

@@ -42,7 +42,7 @@ pub(super) fn resolve(root: &Node, file: &HubFile, report: &mut Report) -> Optio
     let retention = retention(file.retention.as_ref(), report);
     let networks = http::networks(file.networks.as_deref().unwrap_or_default(), report);
     let sources = file.sources.clone().unwrap_or_default();
-    let sources = sources.0.iter().filter_map(|(key, part)| source::source(key, part.as_ref()?, report)).collect();
+    let sources = sources.0.iter().filter_map(|(key, part)| source::source(key, &part.as_ref()?.0, report)).collect();
     let endpoints = file.endpoints.clone().unwrap_or_default();
     let resolved = endpoints
         .0

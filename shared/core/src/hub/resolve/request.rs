@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use url::form_urlencoded;
 
-use super::{DAY, count, within};
+use super::{DAY, count, http::header_name, within};
 use crate::{
     hub::{
-        alternatives::{BodyPart, PagesPart, unquoted},
+        alternatives::{BodyPart, PagesPart, PathOr, unquoted},
         decode::{At, Named},
         description::{CollectionPart, PageSizePart, SincePart},
         fault::{Place, Report},
@@ -129,11 +129,22 @@ fn collect(node: &Node, found: &mut Vec<(Placeholder, Place)>) {
 fn since(At { place, value: part, .. }: &At<SincePart>, mentioned: &Mentioned, report: &mut Report) -> Option<Since> {
     let overlap = within(part.overlap.as_ref(), Duration::ZERO..=DAY, report);
     let param = mentioned.parameter(Placeholder::Bookmark, part.param.as_ref(), place, report);
+    let value = part.value.as_ref().map(|value| {
+        if part.param.is_none() {
+            report.fault(&value.place, "expected `param` beside it, the query parameter that has this value");
+        }
+        if !value.value.contains(Placeholder::Bookmark.token()) {
+            report.fault(&value.place, "expected a text with {bookmark} in it, where the time is to stand");
+        }
+        Template(value.value.clone().into())
+    });
     Some(Since {
         param,
+        value,
         field: part.field.clone()?.0,
         format: part.format.unwrap_or(TimeFormat::Rfc3339),
         overlap: if part.overlap.is_some() { overlap? } else { OVERLAP },
+        exclusive: part.exclusive.is_some_and(|flag| flag.0),
     })
 }
 
@@ -142,7 +153,14 @@ fn pages(At { place, value: part, .. }: &At<PagesPart>, mentioned: &Mentioned, r
         PagesPart::Number(part) => {
             let param = mentioned.parameter(Placeholder::Page, part.param.as_ref(), place, report);
             let size = part.size.as_ref().map(|size| self::size(size, report));
-            let end = part.total.clone().map_or(End::Empty, |field| End::Total(field.0));
+            let end = match &part.total {
+                None => End::Empty,
+                Some(PathOr::Path(field)) => End::Total(field.0.clone()),
+                Some(PathOr::More(total)) => {
+                    let At { place, value, shown } = total.header.as_ref()?;
+                    End::TotalHeader(header_name(value, shown, place, &[], report)?)
+                }
+            };
             part.style?;
             numbered(param, part.first, Counts::Pages, end, size)
         }

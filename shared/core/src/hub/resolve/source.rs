@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    MONTH,
+    MONTH, count,
     http::{CONNECTION, header_name, headers},
     name,
     request::{self, Request},
@@ -12,17 +12,21 @@ use super::{
 };
 use crate::{
     hub::{
+        address::RequestPath,
         alternatives::{AuthPart, PathOr},
         decode::At,
-        description::{ChildPart, CollectionPart, CreatedPart, OAuth2Part, SourcePart},
+        description::{ChildPart, CollectionPart, CreatedPart, FetchPart, OAuth2Part, ReconcilePart, SourcePart},
         fault::Report,
-        model::{Auth, Child, ClientAuth, Collection, OAuth2, Source, Start, TimeField, TimeFormat},
+        model::{Auth, Child, ClientAuth, Collection, Fetch, OAuth2, Reconcile, Source, Start, TimeField, TimeFormat},
         tree::{self, quote},
-        values::{Field, slug},
+        values::{Field, Span, slug},
     },
     id::{CollectionKey, CollectionName, ObjectType, SourceName},
     json::FieldPath,
 };
+
+/// How far back a poll may be asked to look again.
+const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 pub(super) fn source(key: &tree::Key, part: &SourcePart, report: &mut Report) -> Option<(SourceName, Source)> {
     let name: Option<SourceName> = name(key, report);
@@ -43,7 +47,8 @@ pub(super) fn source(key: &tree::Key, part: &SourcePart, report: &mut Report) ->
         collections.0.iter().filter_map(|(key, part)| collection(name.as_ref(), key, part.as_ref()?, report)).collect();
     let push = part.push.clone().and_then(|push| push.secret);
     if part.collections.is_none() && part.push.is_none() {
-        report.note(&key.place, "this source is neither polled nor pushes", None);
+        let meant = part.preset.map(|_| "name those of the preset's `collections` that are to be polled".to_owned());
+        report.note(&key.place, "this source is neither polled nor pushes", meant);
     }
     let name = name?;
     let follow_redirects = part.follow_redirects.is_some_and(|flag| flag.0);
@@ -94,12 +99,9 @@ fn collection(
 ) -> Option<Collection> {
     let name = collection_name(key, &key.text, report);
     let request = request::request(part, report);
-    let every = within(part.every.as_ref(), Duration::from_millis(100)..=MONTH, report);
-    if let (Some(every), Some(at)) = (every, &part.every)
-        && every < Duration::from_secs(1)
-    {
-        report.note(&at.place, format!("polling every {} is for local use only", show(every)), None);
-    }
+    let every = interval(part.every.as_ref(), report);
+    let fetch = part.fetch.as_ref().map(|fetch| self::fetch(fetch, report));
+    let reconcile = part.reconcile.as_ref().map(|reconcile| self::reconcile(reconcile, part, report));
     if let Some(At { place, value: Start::At(_), .. }) = &part.start
         && part.created.is_none()
     {
@@ -130,11 +132,60 @@ fn collection(
         since,
         pages,
         every: every?,
+        reconcile: match reconcile {
+            Some(reconcile) => Some(reconcile?),
+            None => None,
+        },
+        fetch: match fetch {
+            Some(fetch) => Some(fetch?),
+            None => None,
+        },
         start: part.start.as_ref().map_or(Start::Now, |start| start.value),
         rules,
         deleted: part.deleted.clone().map(|field| field.0),
         children,
     })
+}
+
+fn interval(part: Option<&At<Span>>, report: &mut Report) -> Option<Duration> {
+    let every = within(part, Duration::from_millis(100)..=MONTH, report)?;
+    if let Some(at) = part
+        && every < Duration::from_secs(1)
+    {
+        report.note(&at.place, format!("polling every {} is for local use only", show(every)), None);
+    }
+    Some(every)
+}
+
+fn reconcile(part: &ReconcilePart, of: &CollectionPart, report: &mut Report) -> Option<Reconcile> {
+    let every = interval(part.every.as_ref(), report);
+    let window = part.window.as_ref().map(|window| within(Some(window), Duration::from_secs(1)..=YEAR, report));
+    if let (Some(At { place, .. }), None) = (&part.window, &of.since) {
+        report.fault(place, "a window is asked for by time: expected `since` beside `reconcile`, found none");
+    }
+    Some(Reconcile {
+        every: every?,
+        window: match window {
+            Some(window) => Some(window?),
+            None => None,
+        },
+    })
+}
+
+/// Of objects that thin events name, where the hub file does not say.
+const FETCHED_A_SECOND: u32 = 5;
+
+fn fetch(part: &FetchPart, report: &mut Report) -> Option<Fetch> {
+    let At { place, value: RequestPath(path), .. } = part.path.as_ref()?;
+    let rate = match &part.rate {
+        Some(rate) => count(Some(rate), 1..=1_000, report),
+        None => Some(FETCHED_A_SECOND),
+    };
+    if !path.contains(Fetch::ID) {
+        report.fault(place, format!("expected a path with {} in it, found {}", Fetch::ID, quote(path)));
+        return None;
+    }
+    Some(Fetch { path: path.clone(), item: part.item.clone().unwrap_or_else(FieldPath::root), rate: rate? })
 }
 
 fn child(

@@ -60,7 +60,11 @@ fn first_fault(root: &Value, schema: &Value, value: &Value, at: &str) -> Option<
     let list = |value: &Value| value.as_array().unwrap().clone();
     for (keyword, rule) in keywords {
         let found = match keyword.as_str() {
-            "$schema" | "title" | "description" | "definitions" | "format" => None,
+            "$schema" | "title" | "description" | "definitions" | "format" | "then" | "else" => None,
+            "if" => {
+                let branch = if fault(rule, value, at).is_none() { "then" } else { "else" };
+                keywords.get(branch).and_then(|part| fault(part, value, at))
+            }
             "pattern" => {
                 let pattern = regex_lite::Regex::new(rule.as_str().unwrap()).unwrap();
                 let strange = value.as_str().is_some_and(|text| !pattern.is_match(text));
@@ -128,6 +132,7 @@ fn first_fault(root: &Value, schema: &Value, value: &Value, at: &str) -> Option<
 
 fn is_a(kind: &str, value: &Value) -> bool {
     match kind {
+        "null" => value.is_null(),
         "object" => value.is_object(),
         "array" => value.is_array(),
         "string" => value.is_string(),

@@ -11,8 +11,8 @@ fn a_streak_is_told_once_and_its_end_once() {
     let mut emitted = Vec::new();
     for (place, poll) in "!!. !!!!. . !!!".chars().filter(|poll| *poll != ' ').enumerate() {
         let message = match poll {
-            '!' => failed(&hub, epoch, key, &mut state, now(), "503 Service Unavailable"),
-            _ => recovered(&hub, epoch, key, &mut state, now()),
+            '!' => failed(&hub, epoch, Way::Poll, key, &mut state, now(), "503 Service Unavailable"),
+            _ => recovered(&hub, epoch, Way::Poll, key, &mut state, now()),
         };
         emitted.extend(message.map(|message| (place, message)));
     }

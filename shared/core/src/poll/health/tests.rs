@@ -21,8 +21,8 @@ fn messages(history: &str, state: &mut CollectionState) -> Vec<Option<Message>> 
     let key = hub.sources.values().next().unwrap().collections[0].key.clone();
     let epoch = Epoch([7; 16]);
     let poll = |outcome| match outcome {
-        'x' => failed(&hub, epoch, &key, state, Timestamp::UNIX_EPOCH, "no whole answer within 15s"),
-        _ => recovered(&hub, epoch, &key, state, Timestamp::UNIX_EPOCH),
+        'x' => failed(&hub, epoch, Way::Poll, &key, state, Timestamp::UNIX_EPOCH, "no whole answer within 15s"),
+        _ => recovered(&hub, epoch, Way::Poll, &key, state, Timestamp::UNIX_EPOCH),
     };
     history.chars().map(poll).collect()
 }

@@ -207,6 +207,18 @@ fn the_answer_itself_may_be_the_list() {
 }
 
 #[test]
+fn a_total_may_be_in_a_header() {
+    let collection = collection("", "{style: page, param: page, total: {header: X-WP-TotalPages}}");
+    let check = |headers: &[(&str, &str)], expected: Option<u64>| {
+        let page = read(&collection, &asked(), &response(200, headers, "[{}]"), now()).unwrap();
+        assert_eq!(page.onward.total, expected, "{headers:?}");
+    };
+    check(&[("x-wp-totalpages", "7")], Some(7));
+    check(&[("x-wp-totalpages", "many"), ("x-wp-total", "5")], None);
+    check(&[], None);
+}
+
+#[test]
 fn a_total_is_a_number_or_text() {
     let cases = [
         ("3", Some(3)),

@@ -71,6 +71,35 @@ fn a_time_is_written_as_the_source_reads_it_rounded_down() {
 }
 
 #[test]
+fn a_time_may_stand_in_a_longer_value() {
+    let collection = "        request: {path: /orders}
+        since: {param: where, value: 'lastModifiedAt >= \"{bookmark}\"', field: lastModifiedAt}";
+    let at = Some("2026-11-21T10:00:00.120Z");
+    let expected = "http://shop.test/orders?where=lastModifiedAt+%3E%3D+%222026-11-21T10%3A00%3A00.12Z%22";
+    check("http://shop.test", collection, at, &At::First, expected);
+    check("http://shop.test", collection, None, &At::First, "http://shop.test/orders");
+}
+
+/// What leaves out the time itself is asked from the moment before.
+#[test]
+fn an_exclusive_filter_is_asked_a_step_earlier() {
+    let check = |format: &str, shown: &str, expected: &str| {
+        let since = format!(
+            "        request: {{path: /orders}}\n        since: {{param: after, field: at, format: {format}, exclusive: true}}"
+        );
+        let hub = hub("    url: http://shop.test", &since);
+        let source = hub.sources.values().next().unwrap();
+        let from = Some("2026-11-21T10:00:00Z".parse().unwrap());
+        let asked = page(source, &source.collections[0], from, TimeStyle::of(shown), &At::First);
+        assert_eq!(asked.url.query(), Some(expected), "{format} {shown}");
+    };
+    check("rfc3339", "2026-11-21T09:00:00", "after=2026-11-21T09%3A59%3A59");
+    check("rfc3339", "2026-11-21T09:00:00.000Z", "after=2026-11-21T09%3A59%3A59.999Z");
+    check("epoch", "", "after=1795255199");
+    check("epoch_ms", "", "after=1795255199999");
+}
+
+#[test]
 fn a_link_is_followed_as_it_was_given() {
     let collection = "        request: {path: /orders, query: {state: new}}\n        pages: {style: link}";
     let link = At::Link("http://shop.test/elsewhere?cursor=a%2Fb".parse().unwrap());

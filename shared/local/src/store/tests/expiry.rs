@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, time::Duration};
 use crossdock_core::{
     hub::Retention,
     message::Carried,
-    port::{Bus, DeliveryState, Entry, Ledger, Outbox, QueueBody, QueueName, Queues, VersionStore},
+    port::{Bus, DeliveryState, Entry, Ledger, Outbox, QueueBody, QueueName, Queues, VersionStore, whole},
     version::VersionRef,
 };
 use crossdock_testkit::{
@@ -48,7 +48,7 @@ impl Fixture {
     }
 
     async fn has(&self, name: &str) -> bool {
-        self.database.messages(&[message_id(name)]).await.unwrap()[0].is_some()
+        self.database.messages(&[message_id(name)]).await.and_then(whole).unwrap()[0].is_some()
     }
 }
 
@@ -169,10 +169,10 @@ async fn old_versions_go_and_heads_stay() {
         assert_eq!(database.commit(vec![commit]).await, [Ok(())]);
     }
     let numbers = async || {
-        let history = database.history(&order("R1")).await.unwrap();
+        let history = database.history(&order("R1")).await.and_then(whole).unwrap();
         history.iter().map(|version| version.number).collect::<Vec<_>>()
     };
-    let heads = database.heads(&[order("R1"), order("R2")]).await.unwrap();
+    let heads = database.heads(&[order("R1"), order("R2")]).await.and_then(whole).unwrap();
 
     // One collector, which remembers how far it came.
     let mut collector = Collector::new(database.clone(), RETENTION);
@@ -189,9 +189,9 @@ async fn old_versions_go_and_heads_stay() {
         assert_eq!(collector.run().await, Ok(shown));
         assert_eq!(numbers().await, expected, "at {second}");
     }
-    assert_eq!(database.heads(&[order("R1"), order("R2")]).await.unwrap(), heads);
+    assert_eq!(database.heads(&[order("R1"), order("R2")]).await.and_then(whole).unwrap(), heads);
     let refs = [1, 4].map(|number| VersionRef { key: order("R1"), number });
-    let found = database.versions(&refs).await.unwrap();
+    let found = database.versions(&refs).await.and_then(whole).unwrap();
     assert!(found[0].is_none() && found[1].is_some());
     assert_eq!(database.commit(vec![commit(&order("R1"), 5)]).await, [Ok(())], "the chain goes on");
 }

@@ -6,6 +6,7 @@ mod opening;
 mod queues;
 mod sharing;
 mod suites;
+mod unreadable;
 
 use std::{path::Path, sync::Arc};
 

@@ -101,8 +101,14 @@ macro_rules! suites {
             mod collections {
                 crossdock_testkit::collections_suite!(super::super::Fixture::$home());
             }
+            mod jobs {
+                crossdock_testkit::jobs_suite!(super::super::Fixture::$home());
+            }
             mod outbox {
                 crossdock_testkit::outbox_suite!(super::super::Fixture::$home());
+            }
+            mod wants {
+                crossdock_testkit::wants_suite!(super::super::Fixture::$home());
             }
             mod ledger {
                 crossdock_testkit::ledger_suite!(super::super::Fixture::$home());

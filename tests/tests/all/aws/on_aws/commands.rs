@@ -171,6 +171,8 @@ async fn an_operator_needs_what_is_written_of_each_command() {
     called("show", &["show", "R2"]).await;
     called("show", &["show", "my-store/orders/R2"]).await;
     called("show", &["show", &message]).await;
+    called("audit", &["audit"]).await;
+    called("unrouted", &["unrouted"]).await;
     called("dlq list", &["dlq", "list"]).await;
     // What is not meant is given back.
     called("dlq redrive", &["dlq", "redrive", "accounting", OTHER_MESSAGE]).await;

@@ -3,6 +3,7 @@
 mod alarms;
 mod changes;
 mod commands;
+mod conversation;
 mod emulated;
 mod limits;
 mod operated;
@@ -15,3 +16,4 @@ mod scene;
 mod schedules;
 mod town;
 mod trouble;
+mod waiting;

@@ -68,6 +68,7 @@ fn answer(request: &Request) -> Reply {
             Reply::json(200, &json!({"messages": said, "parameters": {"token": "t1"}}))
         }
         "word:again" if !again => Reply::json(206, &json!({"parameters": {"page": 2}})),
+        "word:later" if !again => Reply::json(200, &json!({"delay": 1})),
         "word:dead" => Reply::status(503),
         _ => Reply::status(200),
     }
@@ -98,6 +99,7 @@ sources:
         since: {{param: updated_at_gte, field: updated_at}}
         pages: {{style: page, param: page, total: pages}}
         every: 1m
+        fetch: {{path: "/orders/{{id}}", item: items.0}}
 endpoints:
   all: {{url: "{}", token: {{secret: hub-token}}, retries: [1s]}}
 routes:
@@ -119,7 +121,7 @@ routes:
     }
     let url = format!("{}/push/shop", hub.cloud.function_url(&hub.function("ingest")).await);
     let mut ids = Vec::new();
-    for word in ["again", "dead", "lost"] {
+    for word in ["again", "dead", "lost", "later"] {
         let body = json!({"message": format!("word:{word}"), "payload": {}});
         let response = call("POST", &url).bearer("secret").header("idempotency-key", word).json(&body).send().await;
         assert_eq!(response.status, 202, "{response:?}");
@@ -130,6 +132,10 @@ routes:
         let response = call("POST", &url).bearer("secret").json(&order).send().await;
         assert_eq!(response.status, 202, "{response:?}");
     }
+    let thin = call("POST", &url).bearer("secret").json(&json!({"orders": [{"number": "R1"}]})).send().await;
+    assert_eq!(thin.status, 202, "{thin:?}");
+    let fetched = hub.fetch("shop/orders").await;
+    assert_eq!(fetched["polled"]["records"], 1, "{fetched}");
     until("empty queues", async || (hub.waiting().await == 0).then_some(())).await;
     assert_eq!(hub.cloud.peek(&hub.dead_letters("all")).await.len(), 1);
 

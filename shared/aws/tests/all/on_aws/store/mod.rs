@@ -3,6 +3,7 @@
 mod expiring;
 mod large;
 mod single;
+mod unreadable;
 
 mod versions {
     crossdock_testkit::versions_suite!(crate::support::Fixture::new());
@@ -10,8 +11,14 @@ mod versions {
 mod collections {
     crossdock_testkit::collections_suite!(crate::support::Fixture::new());
 }
+mod jobs {
+    crossdock_testkit::jobs_suite!(crate::support::Fixture::new());
+}
 mod outbox {
     crossdock_testkit::outbox_suite!(crate::support::Fixture::new());
+}
+mod wants {
+    crossdock_testkit::wants_suite!(crate::support::Fixture::new());
 }
 mod claims {
     crossdock_testkit::claims_suite!(crate::support::Fixture::new());

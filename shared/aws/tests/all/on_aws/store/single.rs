@@ -1,7 +1,7 @@
 //! What one thing takes: how many calls, and who of several processes is the first.
 
 use crossdock_core::port::{
-    Collections, DeliveryState, Generations, LeaseOwner, Ledger, Outbox, Signing, VersionStore,
+    Collections, DeliveryState, Generations, LeaseOwner, Ledger, Outbox, Signing, VersionStore, whole,
 };
 use crossdock_core::version::ObjectCommit;
 use crossdock_testkit::build::{
@@ -27,7 +27,7 @@ async fn calls_are_as_few_as_can_be() {
     check("a new object with a message", &["TransactWriteItems"]);
 
     let page: Vec<_> = (0..100).map(|n| order(&format!("R{n}"))).collect();
-    store.heads(&page).await.unwrap();
+    store.heads(&page).await.and_then(whole).unwrap();
     check("the heads of a page", &["BatchGetItem"]);
 
     let owner = LeaseOwner("one".to_owned());
@@ -64,8 +64,8 @@ async fn calls_are_as_few_as_can_be() {
     let (first, second) = (Generations::default(), Generations { newest: 2, previous_until: None });
     store.rotate(&endpoint("alpha"), first, second).await.unwrap();
     check("a rotation", &["UpdateItem"]);
-    store.heads(&[]).await.unwrap();
-    store.messages(&[]).await.unwrap();
+    store.heads(&[]).await.and_then(whole).unwrap();
+    store.messages(&[]).await.and_then(whole).unwrap();
     store.published(&[]).await.unwrap();
     store.flush().await.unwrap();
     check("nothing", &[]);
@@ -96,7 +96,7 @@ async fn all_processes_have_one_epoch() {
 async fn without_a_table_every_call_fails() {
     let fixture = Fixture::new().await;
     fixture.client.delete_table().table_name(crate::support::TABLE).send().await.unwrap();
-    let error = fixture.store.heads(&[order("R1")]).await.unwrap_err();
+    let error = fixture.store.heads(&[order("R1")]).await.and_then(whole).unwrap_err();
     assert_eq!(error.what, "dynamodb:BatchGetItem: ResourceNotFoundException");
     let answers = fixture.store.commit(vec![commit(&order("R1"), 1), commit(&order("R2"), 1)]).await;
     assert!(answers.iter().all(Result::is_err), "{answers:?}");

@@ -1,0 +1,112 @@
+//! [`Wants`] on DynamoDB: an item per wanted object, and the index says which are due. An object that was fetched may
+//! stand in the index for a moment longer: what is due is read from the table itself before it is believed.
+
+use aws_sdk_dynamodb::types::ReturnValue;
+use crossdock_core::{
+    Timestamp,
+    id::{CollectionKey, ObjectKey},
+    port::{PortError, WantMark, Wanted, Wants},
+};
+use crossdock_stack::table::{BY, BY_SK, INDEX};
+use futures_util::{StreamExt, stream};
+
+use super::{
+    DynamoStore, WRITES,
+    failure::failure,
+    item::{Item, Reader, bytes, number, text, time},
+    keys::{self, Indexed, Key, sortable},
+};
+
+const ID: &str = "id";
+const MARK: &str = "mark";
+const FAILURES: &str = "failures";
+
+impl Wants for DynamoStore {
+    async fn want(&self, objects: Vec<ObjectKey>, mark: WantMark, now: Timestamp) -> Vec<Result<(), PortError>> {
+        let putting: Vec<_> = objects.into_iter().map(|object| self.want_one(object, mark, now)).collect();
+        stream::iter(putting).buffered(WRITES).collect().await
+    }
+
+    async fn wanted(&self, collection: &CollectionKey, now: Timestamp, limit: usize) -> Result<Vec<Wanted>, PortError> {
+        let Ok(limit) = i32::try_from(limit.max(1)) else {
+            return Err(PortError::permanent("more wanted objects were asked for than a query can answer"));
+        };
+        let query = self.client().query().table_name(self.table()).index_name(INDEX);
+        let query = query
+            .key_condition_expression("#by = :by AND #due <= :now")
+            .expression_attribute_names("#by", BY)
+            .expression_attribute_names("#due", BY_SK)
+            .expression_attribute_values(":by", text(keys::by_wanted(collection)))
+            .expression_attribute_values(":now", time(now));
+        let page = query.limit(limit).send().await.map_err(|error| failure("Query", &error))?;
+        let keys: Vec<Key> = page.items.iter().flatten().filter_map(Key::of).collect();
+        let found = self.read(keys.clone()).await?;
+        let items = keys.iter().filter_map(|key| found.get(key));
+        // One that was wanted anew or put off may be due later than the index still says.
+        let due = sortable(now);
+        let items = items.filter(|item| item.get(BY_SK).and_then(|at| at.as_s().ok()).is_some_and(|at| *at <= due));
+        // One bad item harms no other; whoever names its object again writes it anew.
+        let told = |item| {
+            wanted(collection, item).inspect_err(|error| tracing::error!(collection = %collection, error = %error)).ok()
+        };
+        Ok(items.filter_map(told).collect())
+    }
+
+    async fn fetched(&self, wanted: &Wanted) -> Result<(), PortError> {
+        let delete = self.client().delete_item().table_name(self.table());
+        let delete = delete
+            .set_key(Some(keys::wanted(&wanted.object).attributes()))
+            .condition_expression("#mark = :mark")
+            .expression_attribute_names("#mark", MARK)
+            .expression_attribute_values(":mark", bytes(wanted.mark.0));
+        match delete.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(refused) if refused.is_conditional_check_failed_exception() => Ok(()),
+                _ => Err(failure("DeleteItem", &error)),
+            },
+        }
+    }
+
+    async fn postpone(&self, wanted: &Wanted, due: Timestamp) -> Result<(), PortError> {
+        let update = self.client().update_item().table_name(self.table());
+        let update = update
+            .set_key(Some(keys::wanted(&wanted.object).attributes()))
+            .update_expression("SET #due = :due ADD #failures :one")
+            .condition_expression("#mark = :mark")
+            .expression_attribute_names("#due", BY_SK)
+            .expression_attribute_names("#failures", FAILURES)
+            .expression_attribute_names("#mark", MARK)
+            .expression_attribute_values(":due", time(due))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":mark", bytes(wanted.mark.0))
+            .return_values(ReturnValue::None);
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(refused) if refused.is_conditional_check_failed_exception() => Ok(()),
+                _ => Err(failure("UpdateItem", &error)),
+            },
+        }
+    }
+}
+
+impl DynamoStore {
+    async fn want_one(&self, object: ObjectKey, mark: WantMark, now: Timestamp) -> Result<(), PortError> {
+        let mut item = keys::wanted(&object).attributes();
+        Indexed { by: keys::by_wanted(&object.collection), by_sk: sortable(now) }.put_into(&mut item);
+        item.insert(ID.to_owned(), text(object.id));
+        item.insert(MARK.to_owned(), bytes(mark.0));
+        let put = self.client().put_item().table_name(self.table()).set_item(Some(item)).send().await;
+        put.map(|_| ()).map_err(|error| failure("PutItem", &error))
+    }
+}
+
+fn wanted(collection: &CollectionKey, item: &Item) -> Result<Wanted, PortError> {
+    let reader = Reader { what: "wanted object", item };
+    Ok(Wanted {
+        object: ObjectKey { collection: collection.clone(), id: reader.text(ID)?.to_owned() },
+        mark: WantMark(reader.bytes(MARK)?),
+        failures: reader.optional_number(FAILURES)?.unwrap_or(0),
+    })
+}
