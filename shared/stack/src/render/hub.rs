@@ -61,13 +61,13 @@ pub(super) fn stack(hub: &Hub, shards: &BTreeMap<u8, Vec<Member<'_>>>) -> (Strin
         .with("Description", format!("Crossdock hub {}: what depends on the hub file", hub.name))
         .with("Metadata", linting())
         .with("Parameters", parameters(hub))
-        .with("Resources", resources);
+        .with("Resources", resources)
+        .with("Outputs", outputs());
     (document.document(&[HEAD, "template.yaml nests this stack and gives it its parameters."]), count)
 }
 
 /// What cfn-lint need not say: that the nested files are uploaded by `sam deploy` (W3002), and that a hub without
-/// collections, or without endpoints, uses fewer of the parameters that are the same for every hub, and that some are
-/// there to be checked (W2001).
+/// collections, or without endpoints, uses fewer of the parameters that are the same for every hub (W2001).
 fn linting() -> Map {
     let ignored = Map::default().with("ignore_checks", ["W2001", "W3002"]);
     Map::default().with("cfn-lint", Map::default().with("config", ignored))
@@ -130,6 +130,15 @@ fn parameters(hub: &Hub) -> Map {
                 "Seconds the poller may run. Least: limits.timeout, and time around it.",
             ),
         )
+}
+
+/// What was checked, so that it is not there for nothing.
+fn outputs() -> Map {
+    let output =
+        |name: &str, about: &str| Map::default().with("Description", about).with("Value", Yaml::reference(name));
+    Map::default()
+        .with("DispatcherTimeout", output("DispatcherTimeout", "Seconds the dispatcher may run: enough for this hub."))
+        .with("PollerTimeout", output("PollerTimeout", "Seconds the poller may run: enough for this hub."))
 }
 
 fn longest(timeouts: impl IntoIterator<Item = Duration>) -> Duration {
