@@ -611,7 +611,7 @@ pub(crate) struct Secret {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SecretCommand {
-    /// Print a new random secret, for a name in an endpoint's `signing.secrets`; it is stored nowhere
+    /// Print a new random secret for `signing.secrets`; it is stored nowhere
     New {
         /// v1: a secret that both sides have (HMAC-SHA256); v1a: a private key, whose public key goes to the endpoint
         /// (Ed25519)

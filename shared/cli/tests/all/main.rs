@@ -89,7 +89,9 @@ fn every_command_has_a_help_page() {
         let arguments: Vec<&str> = parent.iter().copied().chain(["--help"]).collect();
         let help = text(&crossdock(folder.path(), &arguments).stdout);
         let commands = help.lines().skip_while(|line| !line.starts_with("Commands:")).skip(1);
-        for command in commands.take_while(|line| line.starts_with("  ")) {
+        // What it says may go on in lines of its own, further in.
+        let commands = commands.take_while(|line| line.starts_with("  ")).filter(|line| !line.starts_with("   "));
+        for command in commands {
             let name = command.split_whitespace().next().unwrap();
             let page = std::iter::once("crossdock").chain(parent.iter().copied()).chain([name]).collect::<Vec<_>>();
             let page = format!("{}.txt", page.join("-"));
