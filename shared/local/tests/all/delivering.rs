@@ -384,9 +384,9 @@ async fn an_answer_that_no_store_takes_is_recorded_in_part() {
     };
     let paid = |note: &str| json!([{"message": "order:paid", "payload": {"note": note}}]);
     let in_part =
-        "the store does not take this answer; its parameters, objects and events are left out: more than the store's";
+        "the store does not take this answer; its objects, parameters and events are left out: more than the store's";
     check(json!({"parameters": {"a": "huge"}, "messages": paid("")}), DeliveryState::Delivered, in_part, 1).await;
-    let nothing = "the store does not take this answer; its messages and notifications, parameters, objects and events are left out";
+    let nothing = "the store does not take this answer; its messages and notifications, objects, parameters and events are left out";
     check(json!({"messages": paid("huge")}), DeliveryState::Delivered, nothing, 0).await;
     // To be asked again without what was to be changed is a failure, which comes to its end like any other.
     check(json!({"parameters": {"a": "huge"}}), DeliveryState::DeadLettered, in_part, 0).await;
