@@ -39,7 +39,7 @@ pub(crate) async fn run(args: Backfill, environment: Environment) -> Result<(), 
         #[cfg(feature = "aws")]
         On::Aws(stack) if args.dry_run => {
             let opened = remote::open_to_poll(&args.place.which, stack, &environment).await?;
-            here(&opened, &collection(&opened.hub, &args.collection)?, &wanted).await
+            Box::pin(here(&opened, &collection(&opened.hub, &args.collection)?, &wanted)).await
         }
         #[cfg(feature = "aws")]
         On::Aws(stack) => {

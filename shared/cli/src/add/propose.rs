@@ -202,8 +202,8 @@ mod tests {
         hub::load("hub.yaml", text, &environment).unwrap_or_else(|faults| panic!("{faults}\n{text}")).hub
     }
 
-    fn proposal(offer: Value, hub: &Hub) -> Proposal {
-        let offer = offer::read(&offer).unwrap_or_else(|faults| panic!("{faults:?}"));
+    fn proposal(offer: &Value, hub: &Hub) -> Proposal {
+        let offer = offer::read(offer).unwrap_or_else(|faults| panic!("{faults:?}"));
         Proposal::of(&offer, &offer.name, &"https://mail.example/v1/".parse().unwrap(), hub)
     }
 
@@ -211,7 +211,7 @@ mod tests {
     fn the_example_becomes_routes() {
         let example = serde_json::from_str(include_str!("../../../../infra/examples/endpoint.json")).unwrap();
         let before = "hub: shop\nendpoints: {old: {url: http://old.test}}\nroutes:\n  - {name: order-shipped, messages: ['*'], to: old}\n";
-        let proposal = proposal(example, &hub_of(before));
+        let proposal = proposal(&example, &hub_of(before));
         expect![[r#"
             endpoints:
               # Sends mails to customers
@@ -277,7 +277,7 @@ mod tests {
                 ],
             }]});
             let before = "hub: shop\n";
-            let proposal = proposal(offer, &hub_of(before));
+            let proposal = proposal(&offer, &hub_of(before));
             let after = edit::add(before, &proposal.endpoint, &proposal.routes).unwrap();
             assert!(!after.contains(|c: char| c.is_control() && c != '\n'), "{after}");
             let hub = hub_of(&after);

@@ -55,7 +55,7 @@ async fn a_hub_that_dies_around_its_claim_sends_the_first_and_no_other() {
         hub.stop().await;
 
         let ids: Vec<String> = server.seen().iter().map(|request| request.webhook_id().to_owned()).collect();
-        assert_eq!(ids, [first.clone()], "{fault}");
+        assert_eq!(ids, std::slice::from_ref(&first), "{fault}");
         let suppressed = &deliveries(&bench, &second).await[0];
         assert_eq!(suppressed.state, "suppressed");
         assert_eq!(suppressed.reason, Some(format!("once_per: message {first} came first")), "{fault}");
