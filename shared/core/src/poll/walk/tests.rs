@@ -229,14 +229,15 @@ impl Reader {
     fn poll(&mut self) -> Result<(), String> {
         let stretch = self.source.rows.len() + self.changes.len() + 4;
         let bound = self.pages + 8 * stretch * stretch;
+        let moving = self.changes.len() > 0;
         let mut walk = Walk::start(&self.collection, &self.bookmark);
         while let Some((since, at)) = walk.next() {
             let (facts, rows) = self.source.answer(since, at);
             self.seen.extend(rows.iter().map(|row| (row.id, row.revision)));
             match walk.after(&facts) {
-                // Rows that come in before those of a page shift them to the next, with one row on a page even three
-                // times running: the poll fails, and is made again.
-                Err(WalkError::PageAgain) if self.changes.len() > 0 => {
+                // Rows that come in before those of a page shift them to the next, on small pages even three times
+                // running, the last of them with the last change: the poll fails, and is made again.
+                Err(WalkError::PageAgain) if moving => {
                     self.changes.next();
                     return Ok(());
                 }
