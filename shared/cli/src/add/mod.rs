@@ -1,6 +1,6 @@
 //! `crossdock add endpoint URL`: an endpoint and its routes, as the endpoint itself proposes them.
 //!
-//! [`fetch`] asks for what the endpoint says of itself, the core reads it ([`offer`]), [`propose`] makes entries of a hub
+//! [`fetch`] asks for what the endpoint says of itself, the core reads it (`hub::offer`), [`propose`] makes entries of a hub
 //! file of it, and the core puts them into the file's text ([`edit`]). The result is shown as a diff. It is written only if
 //! it is a hub without faults that says what the file said before and the proposal, and nothing else; and only once
 //! somebody has said yes.
