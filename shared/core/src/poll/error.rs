@@ -67,7 +67,7 @@ impl PollError {
 }
 
 impl PollError {
-    /// Whether the hub itself is in trouble, and not the source: this is no [`EventName::SourceFailed`] of anybody else's.
+    /// Whether the hub itself is in trouble, and not the source: this is no `SourceFailed` of anybody else's.
     pub fn is_our_own(&self) -> bool {
         match self {
             Self::Unknown(_)
