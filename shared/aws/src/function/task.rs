@@ -89,7 +89,7 @@ pub async fn handle<H: Home>(
         }
         Task::Publish => {
             let mut time_is_up = pin!(time_is_up);
-            // Trouble with the one is none of the other's.
+            // An error of the one is none of the other's; they share the time.
             let due = tokio::select! {
                 due = timer::fire(&*work.home, &work.hub) => due,
                 () = &mut time_is_up => {

@@ -13,7 +13,7 @@ use super::{
     DynamoStore,
     failure::failure,
     item::{Item, Reader, flag, number, text, time},
-    keys,
+    keys::{self, Key},
     transact::{Part, Write, Written, built},
 };
 
@@ -28,17 +28,18 @@ const FAILURES: &str = "failures";
 const STREAK: &str = "streak";
 const NOTIFIED: &str = "notified";
 
-impl Collections for DynamoStore {
-    async fn lease(
+impl DynamoStore {
+    /// The item with its new owner; `None` while another owner's lease runs.
+    pub(super) async fn take_lease(
         &self,
-        key: &CollectionKey,
+        key: Key,
         owner: &LeaseOwner,
         now: Timestamp,
         until: Timestamp,
-    ) -> Result<Option<CollectionState>, PortError> {
+    ) -> Result<Option<Item>, PortError> {
         let update = self.client().update_item().table_name(self.table());
         let update = update
-            .set_key(Some(keys::collection(key).attributes()))
+            .set_key(Some(key.attributes()))
             .update_expression("SET #owner = :owner, #until = :until")
             .condition_expression("attribute_not_exists(#owner) OR #owner = :owner OR #until <= :now")
             .expression_attribute_names("#owner", OWNER)
@@ -48,12 +49,25 @@ impl Collections for DynamoStore {
             .expression_attribute_values(":now", time(now))
             .return_values(ReturnValue::AllNew);
         match update.send().await {
-            Ok(answer) => Ok(Some(state(&answer.attributes.unwrap_or_default())?)),
+            Ok(answer) => Ok(Some(answer.attributes.unwrap_or_default())),
             Err(error) => match error.as_service_error() {
                 Some(refused) if refused.is_conditional_check_failed_exception() => Ok(None),
                 _ => Err(failure("UpdateItem", &error)),
             },
         }
+    }
+}
+
+impl Collections for DynamoStore {
+    async fn lease(
+        &self,
+        key: &CollectionKey,
+        owner: &LeaseOwner,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<CollectionState>, PortError> {
+        let item = self.take_lease(keys::collection(key), owner, now, until).await?;
+        Ok(item.map(|item| state(&item)).transpose()?)
     }
 
     async fn save(

@@ -1,6 +1,5 @@
 //! [`Jobs`] on DynamoDB: lease and mark of a job in one item.
 
-use aws_sdk_dynamodb::types::ReturnValue;
 use crossdock_core::{
     Timestamp,
     port::{JobName, Jobs, LeaseError, LeaseOwner, Mark, PortError},
@@ -24,28 +23,9 @@ impl Jobs for DynamoStore {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<Mark>, PortError> {
-        let update = self.client().update_item().table_name(self.table());
-        let update = update
-            .set_key(Some(keys::job(job).attributes()))
-            .update_expression("SET #owner = :owner, #until = :until")
-            .condition_expression("attribute_not_exists(#owner) OR #owner = :owner OR #until <= :now")
-            .expression_attribute_names("#owner", OWNER)
-            .expression_attribute_names("#until", UNTIL)
-            .expression_attribute_values(":owner", text(&owner.0))
-            .expression_attribute_values(":until", time(until))
-            .expression_attribute_values(":now", time(now))
-            .return_values(ReturnValue::AllNew);
-        match update.send().await {
-            Ok(answer) => {
-                let item = answer.attributes.unwrap_or_default();
-                let mark = Reader { what: "mark of a job", item: &item }.optional_text(MARK)?;
-                Ok(Some(Mark(mark.map(str::to_owned))))
-            }
-            Err(error) => match error.as_service_error() {
-                Some(refused) if refused.is_conditional_check_failed_exception() => Ok(None),
-                _ => Err(failure("UpdateItem", &error)),
-            },
-        }
+        let Some(item) = self.take_lease(keys::job(job), owner, now, until).await? else { return Ok(None) };
+        let mark = Reader { what: "mark of a job", item: &item }.optional_text(MARK)?;
+        Ok(Some(Mark(mark.map(str::to_owned))))
     }
 
     async fn mark(&self, job: JobName, owner: &LeaseOwner, until: Timestamp, mark: &Mark) -> Result<(), LeaseError> {
