@@ -24,8 +24,8 @@ use crossdock_core::{
     Timestamp,
     message::MessageRecord,
     port::{
-        Bus, Claims, Collections, Jobs, Ledger, Outbox, PendingPage, PortError, QueueName, Queues, Received, SeenEvents,
-        Signing, Timers, VersionStore, Wants,
+        Bus, Claims, Collections, Jobs, Ledger, Outbox, PendingPage, PortError, QueueName, Queues, Received,
+        SeenEvents, Signing, Timers, VersionStore, Wants,
     },
 };
 
