@@ -1,0 +1,4 @@
+//! Webhooks: what a system outside sends of its own accord (contract §6).
+
+pub mod proof;
+pub mod provider;
