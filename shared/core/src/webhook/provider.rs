@@ -7,7 +7,10 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::proof::{Headers, Proof, standard_webhooks};
+use super::{
+    envelope::Envelope,
+    proof::{Headers, Proof, standard_webhooks},
+};
 use crate::{Timestamp, id::hex};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +64,14 @@ impl Provider {
             Self::Marketplacer => Proof::Marketplacer,
             Self::WooCommerce => Proof::WooCommerce,
         })
+    }
+
+    /// What its events are wrapped in.
+    pub fn envelope(self) -> Envelope {
+        match self {
+            Self::Commercetools => Envelope::Auto,
+            _ => Envelope::None,
+        }
     }
 
     /// What the provider calls this event, the same whenever it sends it again. `raw` is the body as it came, `body` what
