@@ -20,6 +20,7 @@ use crate::{
     id::{SecretName, SourceName, WebhookId},
     json::FieldPath,
     webhook::{
+        Schema,
         proof::{BearerProof, HmacProof, Proof},
         provider::Provider,
     },
@@ -65,7 +66,7 @@ fn webhook(
         hashes,
         from: from?,
         envelope: part.envelope.unwrap_or_else(|| provider.envelope()),
-        schema: part.schema.as_ref().map(|schema| schema.value.0.clone()),
+        schema: part.schema.as_ref().map(|schema| Schema::new(schema.value.0.clone())),
         event_id: match event_id {
             Some(event_id) => Some(event_id?),
             None => None,
@@ -220,6 +221,9 @@ fn locator(part: &LocatorPart, report: &mut Report) -> Option<Locator> {
 /// What becomes of events, the most specific first.
 fn events(key: &Key, part: &WebhookPart, source: &Target<'_>, report: &mut Report) -> Option<Vec<EventRule>> {
     let Some(events) = &part.events else {
+        if part.provider.as_ref().is_some_and(|provider| provider.value == Provider::Commercetools) {
+            return Some(vec![EventRule { kinds: Kinds::Beginning(String::new()), action: EventAction::Subject }]);
+        }
         if let [collection] = source.of.collections.as_slice() {
             let action = object(collection, FieldPath::root(), false);
             return Some(vec![EventRule { kinds: Kinds::Beginning(String::new()), action }]);
