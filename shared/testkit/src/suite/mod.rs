@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod outbox;
 pub mod queues;
 pub mod signing;
+pub mod switches;
 pub mod timers;
 pub mod versions;
 pub mod wants;
@@ -24,7 +25,7 @@ use crossdock_core::{
     message::MessageRecord,
     port::{
         Bus, Claims, Collections, Jobs, Ledger, Outbox, PendingPage, PortError, QueueName, Queues, Received, Signing,
-        Timers, VersionStore, Wants,
+        Switches, Timers, VersionStore, Wants,
     },
 };
 
@@ -34,7 +35,7 @@ use crate::{build::endpoint, clock::TestClock};
 
 /// An empty store and the clock it was made with.
 pub trait StoreFixture: Sync {
-    type Store: VersionStore + Collections + Wants + Outbox + Ledger + Claims + Signing + Timers + Jobs;
+    type Store: VersionStore + Collections + Wants + Outbox + Ledger + Claims + Signing + Timers + Jobs + Switches;
 
     fn store(&self) -> &Self::Store;
     fn clock(&self) -> &TestClock;
@@ -158,6 +159,7 @@ mod tests {
             include_str!("outbox.rs"),
             include_str!("queues.rs"),
             include_str!("signing.rs"),
+            include_str!("switches.rs"),
             include_str!("timers.rs"),
             include_str!("versions.rs"),
         ] {

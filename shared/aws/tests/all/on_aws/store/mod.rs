@@ -26,6 +26,9 @@ mod claims {
 mod signing {
     crossdock_testkit::signing_suite!(crate::support::Fixture::new());
 }
+mod switches {
+    crossdock_testkit::switches_suite!(crate::support::Fixture::new());
+}
 mod timers {
     crossdock_testkit::timers_suite!(crate::support::Fixture::new());
 }
