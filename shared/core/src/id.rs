@@ -89,6 +89,13 @@ fn is_slug(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_')
 }
 
+/// What a URL and a command line carry as it stands.
+fn is_webhook_id(text: &str) -> bool {
+    text.len() <= 60
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+}
+
 fn is_word(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 60
@@ -122,6 +129,10 @@ name!(
 name!(
     /// The name of a secret, never its value.
     SecretName, "secret name", "a lower-case letter, then lower-case letters, digits, '-' or '_', at most 40", is_slug
+);
+name!(
+    /// One way in for webhooks: `/webhooks/<id>`.
+    WebhookId, "webhook id", "a letter or digit, then letters, digits, '-' or '_', at most 60", is_webhook_id
 );
 name!(
     /// What kind of thing an object is: `order`. First word of the types of its messages.

@@ -1,3 +1,5 @@
-//! Webhooks: other systems tell of what happened in them (contract §6).
+//! Webhooks: what a system outside sends of its own accord (contract §6).
 
 pub mod envelope;
+pub mod proof;
+pub mod provider;
