@@ -12,6 +12,7 @@ pub mod jobs;
 pub mod ledger;
 pub mod outbox;
 pub mod queues;
+pub mod seen;
 pub mod signing;
 pub mod timers;
 pub mod versions;
@@ -23,8 +24,8 @@ use crossdock_core::{
     Timestamp,
     message::MessageRecord,
     port::{
-        Bus, Claims, Collections, Jobs, Ledger, Outbox, PendingPage, PortError, QueueName, Queues, Received, Signing,
-        Timers, VersionStore, Wants,
+        Bus, Claims, Collections, Jobs, Ledger, Outbox, PendingPage, PortError, QueueName, Queues, Received,
+        SeenEvents, Signing, Timers, VersionStore, Wants,
     },
 };
 
@@ -34,7 +35,7 @@ use crate::{build::endpoint, clock::TestClock};
 
 /// An empty store and the clock it was made with.
 pub trait StoreFixture: Sync {
-    type Store: VersionStore + Collections + Wants + Outbox + Ledger + Claims + Signing + Timers + Jobs;
+    type Store: VersionStore + Collections + Wants + Outbox + Ledger + Claims + Signing + Timers + Jobs + SeenEvents;
 
     fn store(&self) -> &Self::Store;
     fn clock(&self) -> &TestClock;
@@ -157,6 +158,7 @@ mod tests {
             include_str!("ledger.rs"),
             include_str!("outbox.rs"),
             include_str!("queues.rs"),
+            include_str!("seen.rs"),
             include_str!("signing.rs"),
             include_str!("timers.rs"),
             include_str!("versions.rs"),
