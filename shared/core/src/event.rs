@@ -52,6 +52,11 @@ pub enum EventName {
     SourceFailed,
     #[serde(rename = "source.recovered")]
     SourceRecovered,
+    /// It takes, polls and delivers nothing from now on.
+    #[serde(rename = "hub.disabled")]
+    HubDisabled,
+    #[serde(rename = "hub.enabled")]
+    HubEnabled,
     #[serde(rename = "hub.stopped")]
     HubStopped,
 }

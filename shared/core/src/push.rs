@@ -10,11 +10,12 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use crate::{
+    disabled::disabled,
     hub::{Hub, Source},
     id::SecretName,
     ingest::{Ingest, IngestError},
     message::MessageRecord,
-    port::{Home, Secrets},
+    port::{Home, Secrets, Switch},
     route::Router,
 };
 
@@ -89,6 +90,7 @@ pub async fn answer<H: Home>(
         if !token(hub, request).is_some_and(|found| is(found, &expected)) {
             return Err(Answer::refused(401, "the push needs its source's token: Authorization: Bearer <token>"));
         }
+        check_enabled(home, hub).await?;
         let body = match body {
             Body::Whole(body) => body,
             Body::TooLong => return Err(Answer::refused(413, "the push is longer than 1 MiB: send it in parts")),
@@ -111,6 +113,18 @@ fn addressed<'a>(hub: &'a Hub, request: &impl Request) -> Result<(&'a Source, &'
     }
     let source = hub.sources.get(name).and_then(|source| Some((source, source.push.as_ref()?)));
     source.ok_or_else(|| Answer::refused(404, "no source of that name takes pushes"))
+}
+
+/// Only those who have proven who they are learn whether the hub is on.
+async fn check_enabled<H: Home>(home: &H, hub: &Hub) -> Result<(), Answer> {
+    match disabled(home, hub, &[Switch::Hub]).await {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) => Err(Answer::refused(403, "the hub is switched off and takes nothing; send it again later")),
+        Err(error) => {
+            tracing::error!(error = %error, "whether the hub is on could not be read");
+            Err(Answer::unavailable())
+        }
+    }
 }
 
 async fn accept<H: Home>(

@@ -15,6 +15,7 @@ mod polling;
 mod publishing;
 mod pushing;
 mod reconciling;
+mod resting;
 mod restarting;
 mod stage;
 mod sweeping;
