@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use crate::{
     Timestamp,
     answer::Answer,
-    id::{CollectionKey, DeliveryKey, EndpointName, Epoch, MessageId, ObjectKey, SecretName},
+    id::{CollectionKey, DeliveryKey, EndpointName, Epoch, EventKey, MessageId, ObjectKey, SecretName},
     message::{Message, MessageRecord},
     port::*,
     version::{Head, ObjectCommit, Version, VersionRef},
@@ -267,6 +267,15 @@ impl<P: Signing> Signing for Guarded<P> {
 impl<P: Claims> Claims for Guarded<P> {
     async fn claim(&self, claim: &Claim) -> Result<Claimed, PortError> {
         self.guard("claims.claim", self.port.claim(claim)).await
+    }
+}
+
+impl<P: SeenEvents> SeenEvents for Guarded<P> {
+    async fn seen(&self, events: &[EventKey]) -> Result<Vec<bool>, PortError> {
+        self.guard("events.seen", self.port.seen(events)).await
+    }
+    async fn note(&self, events: &[EventKey], now: Timestamp) -> Result<(), PortError> {
+        self.guard("events.note", self.port.note(events, now)).await
     }
 }
 

@@ -36,5 +36,6 @@ pub mod sweep;
 pub mod timer;
 pub mod url;
 pub mod version;
+pub mod webhook;
 
 pub use jiff::Timestamp;

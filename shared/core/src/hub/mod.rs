@@ -15,6 +15,7 @@
 
 mod address;
 mod alternatives;
+mod coming_in;
 mod compiled;
 mod decode;
 mod description;
@@ -32,6 +33,7 @@ mod scalar;
 mod template;
 mod tree;
 mod values;
+mod webhook;
 
 #[cfg(test)]
 mod tests;
@@ -46,6 +48,7 @@ pub use self::{
     fault::{Fault, Faults, did_you_mean},
     model::*,
     places::Places,
+    webhook::*,
 };
 
 /// A hub without faults.

@@ -6,9 +6,10 @@ use serde_json::Value;
 use url::Url;
 
 pub use super::template::{Filling, Placeholder, Template};
+use super::webhook::Webhook;
 use crate::{
     Timestamp,
-    id::{CollectionKey, EndpointName, HubName, MessageType, ObjectType, RouteName, SecretName, SourceName},
+    id::{CollectionKey, EndpointName, HubName, MessageType, ObjectType, RouteName, SecretName, SourceName, WebhookId},
     json::FieldPath,
     pattern::EventPattern,
     port::Method,
@@ -28,6 +29,7 @@ pub struct Hub {
     /// Private networks that may be reached.
     pub networks: Vec<ipnet::IpNet>,
     pub sources: BTreeMap<SourceName, Source>,
+    pub webhooks: BTreeMap<WebhookId, Webhook>,
     pub endpoints: BTreeMap<EndpointName, Endpoint>,
     /// In the order of the file.
     pub routes: Vec<Route>,
