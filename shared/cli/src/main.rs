@@ -15,10 +15,12 @@ mod endpoint;
 mod failure;
 mod gc;
 mod hint;
+mod hub;
 mod init;
 mod listen;
 mod on_aws;
 mod out;
+mod patch;
 mod poll;
 mod polls;
 mod printer;
@@ -32,6 +34,7 @@ mod send;
 mod show;
 mod since;
 mod unrouted;
+mod webhook;
 mod why;
 mod yaml;
 
@@ -80,6 +83,8 @@ async fn run(command: Command, environment: Environment) -> Result<ExitCode, Fai
         Command::Poll(args) => Box::pin(poll::run(args, environment)).await?,
         Command::Send(args) => send::run(args, environment).await?,
         Command::Endpoint(args) => endpoint::run(args, environment).await?,
+        Command::Hub(args) => hub::run(args, environment).await?,
+        Command::Webhook(args) => webhook::run(args, environment).await?,
         Command::Secret(args) => secret::run(args, environment).await?,
         Command::Gc(args) => gc::run(args, environment).await?,
         Command::Sample(args) => sample::run(args).await?,

@@ -26,7 +26,7 @@ use crate::{
     args::{On, Send},
     context::{Environment, Opened, unknown},
     failure::Failure,
-    out,
+    hub, out,
 };
 
 pub(crate) async fn run(args: Send, environment: Environment) -> Result<(), Failure> {
@@ -40,7 +40,10 @@ pub(crate) async fn run(args: Send, environment: Environment) -> Result<(), Fail
             let source = source(&opened.hub, &args.source)?;
             match Running::url(&args.place.which.folder(&opened.hub.name)) {
                 Some(url) => over_http(&opened, source, &url, body).await?,
-                None => into_store(&opened, source, &body).await?,
+                None => {
+                    hub::check_enabled(&opened, "").await?;
+                    into_store(&opened, source, &body).await?;
+                }
             }
             opened.close().await;
             Ok(())
@@ -116,7 +119,7 @@ fn answered(hub: &str, status: u16, body: &[u8]) -> Result<(), Failure> {
 async fn into_store(opened: &Opened<LocalHome>, source: &Source, body: &[u8]) -> Result<(), Failure> {
     let ingest = Ingest::new(&opened.home, &opened.hub, &opened.router);
     let (receipt, records) = ingest.push(source, body, None).await?;
-    let Receipt { accepted, message_ids, errors } = receipt;
+    let Receipt { accepted, message_ids, errors, statuses: _ } = receipt;
     for ItemError { collection, index, error } in &errors {
         out::note(&format!("not taken: {} item {index}: {error}", collection.clone().unwrap_or_default()));
     }

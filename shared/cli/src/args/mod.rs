@@ -3,15 +3,17 @@
 
 mod deliver;
 mod describe;
+mod hub;
 mod look;
 mod place;
 mod play;
 mod read;
 mod values;
+mod webhook;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use self::{deliver::*, describe::*, look::*, place::*, play::*, read::*};
+pub(crate) use self::{deliver::*, describe::*, hub::*, look::*, place::*, play::*, read::*, webhook::*};
 
 /// A hub between shops, ERPs and whatever should hear of their changes.
 ///
@@ -41,6 +43,8 @@ pub(crate) enum Command {
     Backfill(Backfill),
     Send(Send),
     Endpoint(Endpoint),
+    Hub(Hub),
+    Webhook(Webhook),
     Secret(Secret),
     Gc(Gc),
     Sample(Sample),
