@@ -26,7 +26,7 @@ use crate::{
     args::{On, Send},
     context::{Environment, Opened, unknown},
     failure::Failure,
-    out,
+    hub, out,
 };
 
 pub(crate) async fn run(args: Send, environment: Environment) -> Result<(), Failure> {
@@ -40,7 +40,10 @@ pub(crate) async fn run(args: Send, environment: Environment) -> Result<(), Fail
             let source = source(&opened.hub, &args.source)?;
             match Running::url(&args.place.which.folder(&opened.hub.name)) {
                 Some(url) => over_http(&opened, source, &url, body).await?,
-                None => into_store(&opened, source, &body).await?,
+                None => {
+                    hub::check_enabled(&opened, "").await?;
+                    into_store(&opened, source, &body).await?;
+                }
             }
             opened.close().await;
             Ok(())

@@ -58,6 +58,11 @@ pub enum EventName {
     /// Requests to a webhook were refused; how many since that was last said.
     #[serde(rename = "webhook.refused")]
     WebhookRefused,
+    /// It takes, polls and delivers nothing from now on.
+    #[serde(rename = "hub.disabled")]
+    HubDisabled,
+    #[serde(rename = "hub.enabled")]
+    HubEnabled,
     #[serde(rename = "hub.stopped")]
     HubStopped,
 }

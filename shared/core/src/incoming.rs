@@ -17,10 +17,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
+    disabled::disabled,
     hub::{Channel, Hub, Source, Webhook},
     id::{SecretName, hex},
     message::MessageRecord,
-    port::Home,
+    port::{Home, Switch},
     push,
     route::Router,
     webhook::{self, Told, proof::Headers},
@@ -141,6 +142,24 @@ impl<'a, H: Home> Incoming<'a, H> {
     /// The same whatever was asked for: an id that is unknown, no id at all, or one that is not asked over HTTP.
     fn no_webhook(&self) -> Answer {
         Answer::new(404, &json!({ "error": "there is no such webhook", "trace_id": hex(&self.home.random().bytes()) }))
+    }
+
+    /// Only those who have proven who they are learn what is switched off.
+    pub(crate) async fn check_on(&self, any_of: &[Switch]) -> Result<(), Answer> {
+        match disabled(self.home, self.hub, any_of).await {
+            Ok(None) => Ok(()),
+            Ok(Some(off)) => {
+                let what = match off.what {
+                    Switch::Hub => "hub",
+                    Switch::Webhook(_) => "webhook",
+                };
+                Err(Answer::refused(403, &format!("the {what} is switched off and takes nothing; send it again later")))
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "whether the hub is on could not be read");
+                Err(Answer::unavailable())
+            }
+        }
     }
 
     /// The answer, and what was stored and is to be published.
