@@ -40,6 +40,7 @@ pub(crate) enum Command {
     Poll(Poll),
     Backfill(Backfill),
     Send(Send),
+    Replay(Replay),
     Endpoint(Endpoint),
     Secret(Secret),
     Gc(Gc),
