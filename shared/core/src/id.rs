@@ -328,6 +328,11 @@ impl MessageId {
         Tuple::of(epoch, "push").text(source.as_str()).bytes(key).number(place.into()).id()
     }
 
+    /// A message that a webhook brought; `event` is the event's id, or random bytes where it had none.
+    pub fn of_webhook(epoch: Epoch, webhook: &WebhookId, event: &[u8], place: u32) -> Self {
+        Tuple::of(epoch, "webhook").text(webhook.as_str()).bytes(event).number(place.into()).id()
+    }
+
     /// A notification of ours about a collection that fails or has recovered.
     pub fn of_source_notification(
         epoch: Epoch,
@@ -393,6 +398,16 @@ impl ContentHash {
 impl fmt::Debug for ContentHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex(&self.0[..8]))
+    }
+}
+
+/// An event that a webhook brought, by the id its provider gave it. SHA-256, since that id may be of any length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventKey(pub [u8; 32]);
+
+impl EventKey {
+    pub fn of(webhook: &WebhookId, event: &str) -> Self {
+        Self(Tuple::new().text(webhook.as_str()).text(event).digest())
     }
 }
 

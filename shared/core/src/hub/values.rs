@@ -324,8 +324,8 @@ choices! {
         "sha1" => Self::Sha1, "sha256" => Self::Sha256, "sha512" => Self::Sha512;
     Encoding, "Encoding", "an encoding": "hex" => Self::Hex, "base64" => Self::Base64;
     Envelope, "Envelope", "an envelope":
-        "none" => Self::None, "auto" => Self::Auto, "pubsub" => Self::PubSub, "cloudevents" => Self::CloudEvents,
-        "commercetools" => Self::Commercetools;
+        "none" => Self::None, "auto" => Self::Auto, "cloudevents" => Self::CloudEvents, "pubsub" => Self::PubSub,
+        "sns" => Self::Sns, "eventbridge" => Self::EventBridge, "commercetools" => Self::Commercetools;
     KeyKind, "KeyKind", "a kind of value":
         "number" => Self::Number, "string" => Self::String, "boolean" => Self::Boolean;
     Combine, "Match", "how the filters are combined": "all" => Self::All, "any" => Self::Any;
