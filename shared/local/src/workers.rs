@@ -50,7 +50,7 @@ pub(crate) const MOST_UNPUBLISHED: usize = 1_000;
 const BATCH: usize = 10;
 
 /// Until the hub is to stop.
-async fn stopping(stopped: &mut watch::Receiver<bool>) {
+pub(crate) async fn stopping(stopped: &mut watch::Receiver<bool>) {
     // An error means that the hub itself is gone.
     let _ = stopped.wait_for(|stop| *stop).await;
 }
