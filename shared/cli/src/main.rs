@@ -15,6 +15,7 @@ mod endpoint;
 mod failure;
 mod gc;
 mod hint;
+mod hub;
 mod init;
 mod listen;
 mod on_aws;
@@ -82,6 +83,7 @@ async fn run(command: Command, environment: Environment) -> Result<ExitCode, Fai
         Command::Send(args) => send::run(args, environment).await?,
         Command::Replay(args) => return Box::pin(replay::run(args, environment)).await,
         Command::Endpoint(args) => endpoint::run(args, environment).await?,
+        Command::Hub(args) => hub::run(args, environment).await?,
         Command::Secret(args) => secret::run(args, environment).await?,
         Command::Gc(args) => gc::run(args, environment).await?,
         Command::Sample(args) => sample::run(args).await?,

@@ -74,8 +74,13 @@ async fn opened(hub: Arc<Hub>, stack: &str) -> Result<Opened<AwsHome>, Failure> 
 }
 
 /// Has the stack's poller poll, and says what came of it.
-pub(crate) async fn poll(stack: &str, key: &CollectionKey, way: Way) -> Result<Vec<String>, Failure> {
-    let mut event = json!({"task": "poll", "collection": key.to_string()});
+pub(crate) async fn poll(
+    stack: &str,
+    key: &CollectionKey,
+    way: Way,
+    even_if_disabled: bool,
+) -> Result<Vec<String>, Failure> {
+    let mut event = json!({"task": "poll", "collection": key.to_string(), "even_if_disabled": even_if_disabled});
     if way == Way::Reconcile {
         event["way"] = "reconcile".into();
     }
@@ -83,20 +88,28 @@ pub(crate) async fn poll(stack: &str, key: &CollectionKey, way: Way) -> Result<V
     let answer = deployed.invoke(Function::Poller, &event).await?;
     match serde_json::from_value(answer) {
         Ok(Done::Polled(polled)) => spoken(&polled, &deployed.function(Function::Poller)),
+        Ok(Done::Disabled) => Err(deployed.disabled()),
         _ => Err(deployed.misunderstood(Function::Poller)),
     }
 }
 
 /// Has the stack's poller read a collection again, for as long as its time is.
-pub(crate) async fn backfill(stack: &str, key: &CollectionKey, wanted: &Backfill) -> Result<Backfilled, Failure> {
+pub(crate) async fn backfill(
+    stack: &str,
+    key: &CollectionKey,
+    wanted: &Backfill,
+    even_if_disabled: bool,
+) -> Result<Backfilled, Failure> {
     let Backfill { from, until, emit, rate, dry_run: _ } = wanted;
     let event = json!({
         "task": "backfill", "collection": key.to_string(), "from": from, "until": until, "emit": emit, "rate": rate,
+        "even_if_disabled": even_if_disabled,
     });
     let deployed = Deployed::find(stack).await?;
     let answer = deployed.invoke(Function::Poller, &event).await?;
     match serde_json::from_value(answer) {
         Ok(Done::Backfilled(done)) => Ok(done),
+        Ok(Done::Disabled) => Err(deployed.disabled()),
         _ => Err(deployed.misunderstood(Function::Poller)),
     }
 }
@@ -228,6 +241,10 @@ impl Deployed {
                 Err(Failure::new(format!("{function} failed ({kind}): {why}")))
             }
         }
+    }
+
+    fn disabled(&self) -> Failure {
+        crate::hub::refused(&format_args!("the hub in {} is switched off", self.names.prefix()), crate::poll::EVEN_SO)
     }
 
     fn misunderstood(&self, function: Function) -> Failure {

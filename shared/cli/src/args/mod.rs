@@ -3,6 +3,7 @@
 
 mod deliver;
 mod describe;
+mod hub;
 mod look;
 mod place;
 mod play;
@@ -11,7 +12,7 @@ mod values;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use self::{deliver::*, describe::*, look::*, place::*, play::*, read::*};
+pub(crate) use self::{deliver::*, describe::*, hub::*, look::*, place::*, play::*, read::*};
 
 /// A hub between shops, ERPs and whatever should hear of their changes.
 ///
@@ -42,6 +43,7 @@ pub(crate) enum Command {
     Send(Send),
     Replay(Replay),
     Endpoint(Endpoint),
+    Hub(Hub),
     Secret(Secret),
     Gc(Gc),
     Sample(Sample),

@@ -24,6 +24,10 @@ pub(crate) struct Poll {
     #[arg(long)]
     pub(crate) dry_run: bool,
 
+    /// Also where the hub is switched off
+    #[arg(long)]
+    pub(crate) even_if_disabled: bool,
+
     #[command(flatten)]
     pub(crate) place: Where,
 }
@@ -66,6 +70,10 @@ pub(crate) struct Backfill {
     /// Objects a second at most
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) rate: Option<u32>,
+
+    /// Also where the hub is switched off
+    #[arg(long)]
+    pub(crate) even_if_disabled: bool,
 
     #[command(flatten)]
     pub(crate) place: Where,

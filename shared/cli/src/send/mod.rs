@@ -28,7 +28,7 @@ use crate::{
     args::{On, Send},
     context::{Environment, Opened, unknown},
     failure::Failure,
-    out,
+    hub, out,
 };
 
 pub(crate) async fn run(args: Send, environment: Environment) -> Result<(), Failure> {
@@ -43,7 +43,10 @@ pub(crate) async fn run(args: Send, environment: Environment) -> Result<(), Fail
             let source = source(&opened.hub, from)?;
             match Running::url(&args.place.which.folder(&opened.hub.name)) {
                 Some(url) => over_http(&opened, source, &url, body).await?,
-                None => into_store(&opened, source, &body).await?,
+                None => {
+                    hub::check_enabled(&opened, "").await?;
+                    into_store(&opened, source, &body).await?;
+                }
             }
             opened.close().await;
             Ok(())

@@ -30,6 +30,8 @@ described! {
     HubFile {
         /// The hub's name; prefix of every resource.
         required "hub" hub: HubName,
+        /// Whether the hub is at work; true by default. One that is not takes, polls and delivers nothing, and loses nothing.
+        optional "enabled" enabled: Flag,
         /// Bounds on what one request or message may cost.
         optional "limits" limits: LimitsPart,
         /// How long the hub remembers what is over.

@@ -22,6 +22,8 @@ pub struct Hub {
     pub name: HubName,
     /// SHA-256 of the canonical description, variables expanded, in hex: tells whether two runs had the same hub.
     pub hash: String,
+    /// `false`: the hub takes, polls and delivers nothing ([`crate::disabled`]).
+    pub enabled: bool,
     pub limits: Limits,
     pub retention: Retention,
     /// Private networks that may be reached.
