@@ -17,6 +17,7 @@ mod publishing;
 mod pushing;
 mod reconciling;
 mod restarting;
+mod resting;
 mod stage;
 mod sweeping;
 mod thin;
