@@ -15,9 +15,11 @@ use crate::{
     args::{On, Poll, Which},
     context::{Environment, Opened},
     failure::Failure,
-    out,
+    hub, out,
 };
 
+/// How a poll or a backfill is made of a hub that is switched off.
+pub(crate) const EVEN_SO: &str = ", or say --even-if-disabled";
 /// Objects that a preview names one by one.
 const NAMED: usize = 20;
 /// Places that are named of records set aside for one reason.
@@ -31,6 +33,9 @@ pub(crate) async fn run(args: Poll, environment: Environment) -> Result<(), Fail
             if args.dry_run {
                 preview(&opened, &key, args.way()).await?;
             } else {
+                if !args.even_if_disabled {
+                    hub::check_enabled(&opened, EVEN_SO).await?;
+                }
                 here(&opened, &args.place.which, &key, args.way()).await?;
             }
             opened.close().await;
@@ -44,8 +49,11 @@ pub(crate) async fn run(args: Poll, environment: Environment) -> Result<(), Fail
         // The stack polls by itself: what is stored must be what its own hub says.
         #[cfg(feature = "aws")]
         On::Aws(stack) => {
-            let hub = remote::outline(&args.place.which, &environment)?;
-            for line in remote::poll(stack, &collection(&hub, &args.collection)?, args.way()).await? {
+            let described = remote::outline(&args.place.which, &environment)?;
+            for line in
+                remote::poll(stack, &collection(&described, &args.collection)?, args.way(), args.even_if_disabled)
+                    .await?
+            {
                 out::line(&line);
             }
             Ok(())

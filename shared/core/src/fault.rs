@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use crate::{
     Timestamp,
     answer::Answer,
-    id::{CollectionKey, DeliveryKey, EndpointName, Epoch, MessageId, ObjectKey, SecretName},
+    id::{CollectionKey, DeliveryKey, EndpointName, Epoch, EventKey, MessageId, ObjectKey, SecretName},
     message::{Message, MessageRecord},
     port::*,
     version::{Head, ObjectCommit, Version, VersionRef},
@@ -270,6 +270,15 @@ impl<P: Claims> Claims for Guarded<P> {
     }
 }
 
+impl<P: SeenEvents> SeenEvents for Guarded<P> {
+    async fn seen(&self, events: &[EventKey]) -> Result<Vec<bool>, PortError> {
+        self.guard("events.seen", self.port.seen(events)).await
+    }
+    async fn note(&self, events: &[EventKey], now: Timestamp) -> Result<(), PortError> {
+        self.guard("events.note", self.port.note(events, now)).await
+    }
+}
+
 impl<P: Timers> Timers for Guarded<P> {
     async fn take(
         &self,
@@ -282,6 +291,15 @@ impl<P: Timers> Timers for Guarded<P> {
     }
     async fn remove(&self, timers: &[Timer]) -> Result<(), PortError> {
         self.guard("timers.remove", self.port.remove(timers)).await
+    }
+}
+
+impl<P: Switches> Switches for Guarded<P> {
+    async fn off(&self) -> Result<Off, PortError> {
+        self.guard("switches.off", self.port.off()).await
+    }
+    async fn switch(&self, switch: &Switch, off: Option<Timestamp>) -> Result<(), PortError> {
+        self.guard("switches.switch", self.port.switch(switch, off)).await
     }
 }
 

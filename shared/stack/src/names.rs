@@ -10,7 +10,7 @@
 use std::fmt;
 
 use crossdock_core::{
-    id::{CollectionKey, EndpointName, HubName, RouteName, SecretName},
+    id::{CollectionKey, EndpointName, HubName, RouteName, SecretName, WebhookId},
     port::QueueName,
 };
 use sha2::{Digest, Sha256};
@@ -24,6 +24,11 @@ pub const PREFIX_PATTERN: &str = "^[A-Za-z][A-Za-z0-9-]{0,33}$";
 
 /// EventBridge Scheduler's `CreateSchedule`.
 const MAX_SCHEDULE: usize = 64;
+
+/// What `<prefix>-unread-` leaves of a queue's name.
+const MAX_WEBHOOK: usize = 38;
+/// What `<prefix>-` leaves of a rule's name (EventBridge's `PutRule`: 64).
+const MAX_WEBHOOK_RULE: usize = 29;
 
 /// The schedule that publishes what was left pending. No collection's schedule is called so: those have a dot.
 pub const PUBLISH_SCHEDULE: &str = "publish";
@@ -127,6 +132,21 @@ impl Names {
         self.with("failed-invocations")
     }
 
+    /// Takes what a bus has for a webhook.
+    pub fn webhook_queue(&self, webhook: &WebhookId) -> String {
+        self.with(format_args!("from-{}", cut(webhook.as_str(), MAX_WEBHOOK)))
+    }
+
+    /// Takes what a bus had for a webhook and ingest could not take in.
+    pub fn webhook_dead_letters(&self, webhook: &WebhookId) -> String {
+        self.with(format_args!("unread-{}", cut(webhook.as_str(), MAX_WEBHOOK)))
+    }
+
+    /// The rule on a bus for a webhook. The bus is not the stack's own, so the name begins with the stack's.
+    pub fn webhook_rule(&self, webhook: &WebhookId) -> String {
+        self.with(cut(webhook.as_str(), MAX_WEBHOOK_RULE))
+    }
+
     fn with(&self, rest: impl fmt::Display) -> String {
         format!("{}-{rest}", self.prefix)
     }
@@ -156,13 +176,22 @@ pub fn fetch_schedule(collection: &CollectionKey) -> String {
 }
 
 fn fitting(whole: String) -> String {
-    if whole.len() <= MAX_SCHEDULE {
-        return whole;
+    match whole.len() {
+        ..=MAX_SCHEDULE => whole,
+        _ => hashed(&whole, MAX_SCHEDULE, '.'),
     }
-    let digest = Sha256::digest(&whole);
+}
+
+/// A webhook's id as a part of a name: whole, or its beginning and a hash.
+fn cut(id: &str, most: usize) -> String {
+    if id.len() <= most { id.to_owned() } else { hashed(id, most, '-') }
+}
+
+fn hashed(whole: &str, most: usize, joint: char) -> String {
+    let digest = Sha256::digest(whole);
     let hash: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
     // Names are ASCII, so any place is between two characters.
-    format!("{}.{hash}", &whole[..MAX_SCHEDULE - 1 - hash.len()])
+    format!("{}{joint}{hash}", &whole[..most - 1 - hash.len()])
 }
 
 /// The folder of a hub's secrets in the parameter store.
@@ -210,6 +239,10 @@ mod tests {
         for queue in [QueueName::Endpoint(endpoint.clone()), QueueName::DeadLetters(endpoint)] {
             check(&names.queue(&queue), 80, &plain);
         }
+        let webhook: WebhookId = "w".repeat(60).parse().unwrap();
+        check(&names.webhook_queue(&webhook), 80, &plain);
+        check(&names.webhook_dead_letters(&webhook), 80, &plain);
+        check(&names.webhook_rule(&webhook), 64, &dotted);
         check(&names.failed_events(), 80, &plain);
         check(&names.failed_invocations(), 80, &plain);
         check(names.table(), 255, &dotted);
@@ -281,6 +314,18 @@ mod tests {
         assert_eq!(Names::substituted("Prefix").queue(&QueueName::Endpoint(endpoint)), "${Prefix}-to-mail");
         assert_eq!(secret(&secrets(&"shop".parse().unwrap()), &"store-token".parse().unwrap()), "/shop/store-token");
         assert_eq!(secret("/shop/", &"t".parse().unwrap()), "/shop/t");
+    }
+
+    #[test]
+    fn no_two_webhooks_share_a_queue() {
+        let names = Names::new("shop").unwrap();
+        let queue = |id: &str| names.webhook_queue(&id.parse().unwrap());
+        assert_eq!(queue("Orders_1"), "shop-from-Orders_1");
+        assert_eq!(names.webhook_dead_letters(&"orders".parse().unwrap()), "shop-unread-orders");
+        assert_eq!(names.webhook_rule(&"orders".parse().unwrap()), "shop-orders");
+        let long = "o".repeat(40);
+        assert_ne!(queue(&format!("{long}1")), queue(&format!("{long}2")));
+        assert_eq!(names.queue_called(&queue("to-mail")), None, "no endpoint's");
     }
 
     #[test]

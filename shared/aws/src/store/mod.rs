@@ -27,8 +27,10 @@ mod message;
 mod outbox;
 mod pauses;
 mod pending;
+mod seen;
 mod signing;
 mod sweep;
+mod switches;
 mod terms;
 mod timers;
 mod transact;
@@ -59,8 +61,9 @@ const WRITES: usize = 16;
 /// The table of one hub: [`VersionStore`](crossdock_core::port::VersionStore),
 /// [`Collections`](crossdock_core::port::Collections), [`Jobs`](crossdock_core::port::Jobs),
 /// [`Outbox`](crossdock_core::port::Outbox), [`Ledger`](crossdock_core::port::Ledger),
-/// [`Claims`](crossdock_core::port::Claims), [`Signing`](crossdock_core::port::Signing) and
-/// [`Timers`](crossdock_core::port::Timers). Clones share it.
+/// [`Claims`](crossdock_core::port::Claims), [`Signing`](crossdock_core::port::Signing),
+/// [`Timers`](crossdock_core::port::Timers), [`SeenEvents`](crossdock_core::port::SeenEvents) and
+/// [`Switches`](crossdock_core::port::Switches). Clones share it.
 #[derive(Clone)]
 pub struct DynamoStore(Arc<Inner>);
 

@@ -6,9 +6,10 @@ use serde_json::Value;
 use url::Url;
 
 pub use super::template::{Filling, Placeholder, Template};
+use super::webhook::Webhook;
 use crate::{
     Timestamp,
-    id::{CollectionKey, EndpointName, HubName, MessageType, ObjectType, RouteName, SecretName, SourceName},
+    id::{CollectionKey, EndpointName, HubName, MessageType, ObjectType, RouteName, SecretName, SourceName, WebhookId},
     json::FieldPath,
     pattern::EventPattern,
     port::Method,
@@ -21,11 +22,14 @@ pub struct Hub {
     pub name: HubName,
     /// SHA-256 of the canonical description, variables expanded, in hex: tells whether two runs had the same hub.
     pub hash: String,
+    /// `false`: the hub takes, polls and delivers nothing ([`crate::disabled`]).
+    pub enabled: bool,
     pub limits: Limits,
     pub retention: Retention,
     /// Private networks that may be reached.
     pub networks: Vec<ipnet::IpNet>,
     pub sources: BTreeMap<SourceName, Source>,
+    pub webhooks: BTreeMap<WebhookId, Webhook>,
     pub endpoints: BTreeMap<EndpointName, Endpoint>,
     /// In the order of the file.
     pub routes: Vec<Route>,

@@ -19,6 +19,11 @@ use crate::{
     json::FieldPath,
     pattern::{Combine, Operator, TypePattern},
     port::Method,
+    webhook::{
+        envelope::Envelope,
+        proof::{Algorithm, Encoding},
+        provider::Provider,
+    },
 };
 
 /// Where a variable may stand for the value.
@@ -311,6 +316,16 @@ choices! {
     Format, "Format", "a format":
         "crossdock" => Self::Crossdock, "wombat" => Self::Wombat, "cloudevents" => Self::CloudEvents;
     Schemes, "Schemes", "a scheme of signatures": "v1" => Self::V1, "v1a" => Self::V1a, "both" => Self::Both;
+    Provider, "Provider", "a provider":
+        "generic" => Self::Generic, "standard-webhooks" => Self::StandardWebhooks, "github" => Self::GitHub,
+        "shopify" => Self::Shopify, "stripe" => Self::Stripe, "commercetools" => Self::Commercetools,
+        "marketplacer" => Self::Marketplacer, "woocommerce" => Self::WooCommerce;
+    Algorithm, "Algorithm", "an algorithm":
+        "sha1" => Self::Sha1, "sha256" => Self::Sha256, "sha512" => Self::Sha512;
+    Encoding, "Encoding", "an encoding": "hex" => Self::Hex, "base64" => Self::Base64;
+    Envelope, "Envelope", "an envelope":
+        "none" => Self::None, "auto" => Self::Auto, "cloudevents" => Self::CloudEvents, "pubsub" => Self::PubSub,
+        "sns" => Self::Sns, "eventbridge" => Self::EventBridge, "commercetools" => Self::Commercetools;
     KeyKind, "KeyKind", "a kind of value":
         "number" => Self::Number, "string" => Self::String, "boolean" => Self::Boolean;
     Combine, "Match", "how the filters are combined": "all" => Self::All, "any" => Self::Any;

@@ -25,12 +25,13 @@ use super::{
 };
 use crate::{
     Timestamp,
+    disabled::disabled,
     event::{EventName, HubEvent},
     hub::{Collection, Hub, Source, Start},
     id::CollectionKey,
     message::{Message, MessageRecord},
     object::{News, SetAside, Tracker},
-    port::{Collections, Home, LeaseError, LeaseOwner, VersionStore},
+    port::{Collections, Home, LeaseError, LeaseOwner, Switch, VersionStore},
     publish::publish,
     route::Router,
 };
@@ -105,7 +106,8 @@ impl<'a, H: Home> Poller<'a, H> {
 
     /// The same, reading only until `cut_off`. What is stored by then stays, the bookmark is where everything before it
     /// is stored, and the lease is let go: the next poll goes on from there. One after which the bookmark is where it was
-    /// is counted as a failure, though it is no error: where each is cut off there, the collection is never read.
+    /// is counted as a failure, though it is no error, unless the hub was switched off: where each is cut off there, the
+    /// collection is never read.
     pub async fn poll_until(
         &self,
         key: &CollectionKey,
@@ -144,9 +146,12 @@ impl<'a, H: Home> Poller<'a, H> {
                 Ok(run.report)
             }
             Ok(false) => {
-                match run.state.bookmark == began_at {
-                    true => self.fail(&mut run, &PollError::CutOff).await,
-                    false => self.succeed(&mut run).await?,
+                if run.state.bookmark != began_at {
+                    self.succeed(&mut run).await?;
+                } else if self.is_disabled().await {
+                    self.save(&run, self.now(), None).await?;
+                } else {
+                    self.fail(&mut run, &PollError::CutOff).await;
                 }
                 Ok(PollReport { cut_off: true, ..run.report })
             }
@@ -157,6 +162,11 @@ impl<'a, H: Home> Poller<'a, H> {
                 Err(error)
             }
         }
+    }
+
+    /// What was cut off because the hub was switched off has neither failed nor come to anything.
+    async fn is_disabled(&self) -> bool {
+        matches!(disabled(self.home, self.hub, &[Switch::Hub]).await, Ok(Some(_)))
     }
 
     pub(super) fn collection(&self, key: &CollectionKey) -> Result<(&'a Source, &'a Collection), PollError> {

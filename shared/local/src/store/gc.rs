@@ -26,6 +26,7 @@ use super::{
     claims::remove_expired,
     codec::{micros, optional_time},
     failure::Failure,
+    seen::remove_old,
 };
 
 /// Records that are looked at in one read.
@@ -271,6 +272,9 @@ impl Collector {
             self.replaced = self.walk(Line::Versions, from, &mut removed).await?;
         }
         while self.database.writer().write(move |connection| remove_expired(connection, values.now)).await? {}
+        if self.retention.deliveries.is_some() {
+            while self.database.writer().write(move |connection| remove_old(connection, values.deliveries)).await? {}
+        }
         while self.database.writer().write(give_back).await? {}
         Ok(removed)
     }

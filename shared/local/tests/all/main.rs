@@ -16,6 +16,7 @@ mod publishing;
 mod pushing;
 mod reconciling;
 mod restarting;
+mod resting;
 mod stage;
 mod sweeping;
 mod thin;

@@ -10,6 +10,7 @@ mod request;
 mod route;
 mod rules;
 mod source;
+mod webhook;
 mod words;
 
 use std::{ops::RangeInclusive, str::FromStr, time::Duration};
@@ -43,6 +44,7 @@ pub(super) fn resolve(root: &Node, file: &HubFile, report: &mut Report) -> Optio
     let networks = http::networks(file.networks.as_deref().unwrap_or_default(), report);
     let sources = file.sources.clone().unwrap_or_default();
     let sources = sources.0.iter().filter_map(|(key, part)| source::source(key, &part.as_ref()?.0, report)).collect();
+    let webhooks = webhook::webhooks(root, file, &sources, report);
     let endpoints = file.endpoints.clone().unwrap_or_default();
     let resolved = endpoints
         .0
@@ -56,10 +58,12 @@ pub(super) fn resolve(root: &Node, file: &HubFile, report: &mut Report) -> Optio
     Some(Hub {
         name: file.hub.clone()?,
         hash: crate::id::hex(&hash.0),
+        enabled: file.enabled.is_none_or(|flag| flag.0),
         limits,
         retention,
         networks,
         sources,
+        webhooks,
         endpoints: resolved,
         routes,
         aliases,
