@@ -137,7 +137,7 @@ impl<H: Home> Poller<'_, H> {
         planned: &mut (dyn FnMut(&Planned) + Send),
         done: &mut Backfilled,
     ) -> Result<(), PollError> {
-        let tracker = Tracker::new(self.home, self.hub, self.router);
+        let tracker = Tracker::new(self.home.slow(), self.hub, self.router);
         if dry_run {
             let mut plan = tracker.plan(run.collection, &records, news).await?;
             run.report.set_aside.append(&mut plan.set_aside);
@@ -152,7 +152,7 @@ impl<H: Home> Poller<'_, H> {
         done.baseline += tracked.stored - tracked.told - tracked.late;
         done.told += tracked.told;
         done.messages += tracked.messages.len() as u64;
-        self.publish(&tracked.messages).await;
+        self.publish(self.home.slow(), &tracked.messages).await;
         Ok(())
     }
 }
