@@ -35,6 +35,8 @@ mod kills;
 #[cfg(test)]
 mod layout;
 #[cfg(test)]
+mod marketplacer;
+#[cfg(test)]
 mod patterns;
 #[cfg(test)]
 mod presets;

@@ -12,6 +12,7 @@
 //! fetched later.
 
 pub mod envelope;
+pub mod imitate;
 mod mapping;
 pub mod proof;
 pub mod provider;
