@@ -4,7 +4,7 @@
 //! Nothing is answered before everything accepted is stored; publishing may follow the answer, because what is stored
 //! is pending until the bus has it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -17,7 +17,7 @@ use crate::{
     message::{Message, MessageRecord},
     object::{self, News, SetAside, TrackError, Tracker, record_kind},
     poll::thin_id,
-    port::{Home, Outbox, PortError, VersionStore, WantMark, Wants},
+    port::{Home, Outbox, PortError, PutError, VersionStore, WantMark, Wants},
     route::Router,
 };
 
@@ -104,26 +104,38 @@ impl<'a, H: Home> Ingest<'a, H> {
         };
         let mut receipt = Receipt::default();
         let mut records = Vec::with_capacity(items.len());
+        let mut places = Vec::with_capacity(items.len());
         for (index, item) in items.into_iter().enumerate() {
             let place = u32::try_from(index).unwrap_or(u32::MAX);
             let id = MessageId::of_push(epoch, &source.name, &key, place);
             let record = pushed(self.hub, &source.name, id, self.home.clock().now(), item)
                 .and_then(|message| self.router.record(message).map_err(|error| error.to_string()));
             match record {
-                Ok(record) => records.push(record),
+                Ok(record) => {
+                    places.push(index);
+                    records.push(record);
+                }
                 Err(error) => receipt.errors.push(ItemError { collection: None, index, error }),
             }
         }
         let answers = self.home.store().put(records.clone()).await;
         let mut fresh = Vec::with_capacity(records.len());
-        for (record, answer) in records.into_iter().zip(answers) {
-            let new = answer?;
+        for ((index, record), answer) in places.into_iter().zip(records).zip(answers) {
+            let new = match answer {
+                Ok(new) => new,
+                Err(PutError::Impossible(why)) => {
+                    receipt.errors.push(ItemError { collection: None, index, error: unstorable(&why) });
+                    continue;
+                }
+                Err(PutError::Port(error)) => return Err(error.into()),
+            };
             receipt.accepted += 1;
             receipt.message_ids.push(record.message.message_id);
             if new {
                 fresh.push(record);
             }
         }
+        receipt.errors.sort_by_key(|error| error.index);
         Ok((receipt, fresh))
     }
 
@@ -151,12 +163,11 @@ impl<'a, H: Home> Ingest<'a, H> {
         let mut only_read = false;
         for (collection, items) in wanted {
             let mut good = Vec::with_capacity(items.len());
-            let mut named = BTreeSet::new();
+            let mut named: BTreeMap<String, Vec<usize>> = BTreeMap::new();
             let mut places = BTreeMap::new();
             for (index, item) in items.into_iter().enumerate() {
                 if let Some(id) = thin_id(collection, &item) {
-                    receipt.accepted += 1;
-                    named.insert(id);
+                    named.entry(id).or_default().push(index);
                     continue;
                 }
                 match object::read(collection, &format!("item {index}"), item) {
@@ -171,7 +182,16 @@ impl<'a, H: Home> Ingest<'a, H> {
             }
             let count = good.len();
             let news = News::unasked(self.home, collection).await?;
-            self.want(collection, named).await?;
+            for (places, refused) in self.want(collection, named).await? {
+                match refused {
+                    None => receipt.accepted += places.len(),
+                    Some(why) => receipt.errors.extend(places.into_iter().map(|index| ItemError {
+                        collection: Some(collection.key.collection.to_string()),
+                        index,
+                        error: unstorable(&why),
+                    })),
+                }
+            }
             let tracked = Tracker::new(self.home, self.hub, self.router).track(collection, good, &news).await?;
             for aside in &tracked.set_aside {
                 if let Some(index) = places.get(&aside.at) {
@@ -190,15 +210,30 @@ impl<'a, H: Home> Ingest<'a, H> {
         Ok((receipt, records))
     }
 
-    /// What a push names by its id alone is fetched later; that it is to be fetched is stored now.
-    async fn want(&self, collection: &Collection, ids: BTreeSet<String>) -> Result<(), IngestError> {
-        if ids.is_empty() {
-            return Ok(());
+    /// What a push names by its id alone is fetched later; that it is to be fetched is stored now. The places of each, and why
+    /// the store never takes it where that is so.
+    async fn want(
+        &self,
+        collection: &Collection,
+        named: BTreeMap<String, Vec<usize>>,
+    ) -> Result<Vec<(Vec<usize>, Option<String>)>, IngestError> {
+        if named.is_empty() {
+            return Ok(Vec::new());
         }
+        let (ids, places): (Vec<_>, Vec<_>) = named.into_iter().unzip();
         let objects = ids.into_iter().map(|id| ObjectKey { collection: collection.key.clone(), id }).collect();
         let mark = WantMark(self.home.random().bytes());
         let answers = self.home.store().want(objects, mark, self.home.clock().now()).await;
-        Ok(answers.into_iter().collect::<Result<(), _>>()?)
+        let refused = answers.into_iter().map(|answer| match answer {
+            Ok(()) => Ok(None),
+            Err(PutError::Impossible(why)) => Ok(Some(why)),
+            Err(PutError::Port(error)) => Err(error),
+        });
+        Ok(places
+            .into_iter()
+            .zip(refused)
+            .map(|(places, refused)| Ok((places, refused?)))
+            .collect::<Result<_, PortError>>()?)
     }
 }
 
@@ -243,6 +278,10 @@ fn pushed(
         changes: None,
         routes: Vec::new(),
     })
+}
+
+fn unstorable(why: &str) -> String {
+    format!("cannot be stored: {why}")
 }
 
 fn item_error(collection: &Collection, index: usize, aside: &SetAside) -> ItemError {

@@ -32,6 +32,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("cursors.sql"),
     include_str!("timers.sql"),
     include_str!("wanted.sql"),
+    include_str!("refusals.sql"),
 ];
 
 /// "xdoc", in the header of the file at byte 68 (<https://www.sqlite.org/fileformat2.html>).

@@ -15,6 +15,7 @@ mod polling;
 mod publishing;
 mod pushing;
 mod reconciling;
+mod remote;
 mod restarting;
 mod stage;
 mod sweeping;
