@@ -35,6 +35,8 @@ mod layout;
 #[cfg(test)]
 mod patterns;
 #[cfg(test)]
+mod paused;
+#[cfg(test)]
 mod presets;
 #[cfg(test)]
 mod push;
@@ -58,6 +60,8 @@ mod support;
 mod template;
 #[cfg(test)]
 mod told;
+#[cfg(test)]
+mod two_hubs;
 #[cfg(test)]
 mod waiting;
 #[cfg(test)]

@@ -360,8 +360,7 @@ fn a_webhook_is_added() {
         +    secrets: [n]
     "#]],
     );
-    let before =
-        "hub: h\nsources: {s: {url: \"http://s.test\", collections: {c: {type: t, request: {path: /}, id: id, every: 1m}}}}\n";
+    let before = "hub: h\nsources: {s: {url: \"http://s.test\", collections: {c: {type: t, request: {path: /}, id: id, every: 1m}}}}\n";
     let expected = expect![[r#"
         +
         +webhooks:
