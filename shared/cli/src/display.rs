@@ -74,6 +74,7 @@ pub(crate) fn line(event: &HubEvent) -> Option<String> {
     };
     let line = match event.event {
         EventName::PollFinished | EventName::VersionStored => return None,
+        EventName::VersionLate => format!("{} {collection} {}", dim("– late"), text(&event.object)),
         EventName::HubStarted => paint(AnsiColor::Green, &text(&event.reason)),
         EventName::HubStopped => paint(AnsiColor::Green, "stopped"),
         EventName::BaselineStored | EventName::Reconciled => {
@@ -108,6 +109,14 @@ pub(crate) fn line(event: &HubEvent) -> Option<String> {
         EventName::DeliverySuppressed => format!("{} {message}  {way}{reason}", dim("– suppressed")),
         EventName::DeliveryMissing => {
             format!("{} {message}  {way}, sent again", paint(AnsiColor::Yellow, "! missing"))
+        }
+        EventName::WebhookAccepted => {
+            format!("{} {}{reason}", paint(AnsiColor::Green, "⇣ webhook"), text(&event.webhook))
+        }
+        EventName::WebhookRefused => {
+            let times = event.count.filter(|count| *count > 1).map(|count| format!(" ({count} times)"));
+            let times = times.unwrap_or_default();
+            format!("{} {}{times}{reason}", paint(AnsiColor::Yellow, "! webhook refused"), text(&event.webhook))
         }
         EventName::EndpointPaused => {
             format!("{} {}{reason}", paint(AnsiColor::Red, "‖ paused"), text(&event.endpoint))

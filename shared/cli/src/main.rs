@@ -28,6 +28,7 @@ mod redact;
 #[cfg(feature = "aws")]
 mod remote;
 mod render;
+mod replay;
 mod sample;
 mod secret;
 mod send;
@@ -82,6 +83,7 @@ async fn run(command: Command, environment: Environment) -> Result<ExitCode, Fai
         Command::Backfill(args) => Box::pin(backfill::run(args, environment)).await?,
         Command::Poll(args) => Box::pin(poll::run(args, environment)).await?,
         Command::Send(args) => send::run(args, environment).await?,
+        Command::Replay(args) => return Box::pin(replay::run(args, environment)).await,
         Command::Endpoint(args) => endpoint::run(args, environment).await?,
         Command::Hub(args) => hub::run(args, environment).await?,
         Command::Webhook(args) => webhook::run(args, environment).await?,

@@ -3,7 +3,10 @@
 //!
 //! Every failed call is told in one sentence with what can be done about it; AWS's own words are in it where they help.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::error::CredentialsError;
@@ -22,13 +25,14 @@ use crossdock_core::{
     event::Unobserved,
     fault::Faults,
     hub::{self, Hub},
-    id::{CollectionKey, SourceName},
+    id::CollectionKey,
     poll::{Backfill, Backfilled, Way},
+    port::HeaderValue,
     route::Router,
 };
 use crossdock_http::AddressPolicy;
 use crossdock_stack::names::{Function, Names};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use crate::{
@@ -132,22 +136,24 @@ fn spoken(polled: &Polled, poller: &str) -> Result<Vec<String>, Failure> {
     Ok(lines)
 }
 
-/// Hands a push to the stack's ingest function, as its URL would: the status, and the body of the answer.
-pub(crate) async fn push(
+/// Hands a request to the stack's ingest function, as its URL would: the status, and the body of the answer. Names of
+/// headers are in lower case.
+pub(crate) async fn post(
     stack: &str,
-    source: &SourceName,
-    token: &SecretString,
+    path: &str,
+    headers: &[(String, HeaderValue)],
     body: &str,
 ) -> Result<(u16, Vec<u8>), Failure> {
-    let path = format!("/push/{source}");
+    let value = |value: &HeaderValue| match value {
+        HeaderValue::Plain(text) => text.clone(),
+        HeaderValue::Secret(secret) => secret.expose_secret().to_owned(),
+    };
+    let headers: BTreeMap<&str, String> = headers.iter().map(|(name, text)| (name.as_str(), value(text))).collect();
     let event = json!({
         "version": "2.0",
         "rawPath": path,
         "rawQueryString": "",
-        "headers": {
-            "authorization": format!("Bearer {}", token.expose_secret()),
-            "content-type": "application/json",
-        },
+        "headers": headers,
         "requestContext": {"http": {"method": "POST", "path": path}},
         "body": body,
         "isBase64Encoded": false,

@@ -42,6 +42,7 @@ pub(crate) enum Command {
     Poll(Poll),
     Backfill(Backfill),
     Send(Send),
+    Replay(Replay),
     Endpoint(Endpoint),
     Hub(Hub),
     Webhook(Webhook),

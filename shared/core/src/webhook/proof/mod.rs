@@ -112,6 +112,13 @@ pub trait Headers {
     }
 }
 
+/// Names in lower case.
+impl Headers for Vec<(String, String)> {
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        self.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_bytes())
+    }
+}
+
 /// Why a request is refused. For logs and tests: the answer is the same for all of them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
