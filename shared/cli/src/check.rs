@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crossdock_core::hub::{self, Fault, Faults};
+use crossdock_core::hub::{self, Channel, Fault, Faults, LoadedHub};
 
 use crate::{
     args::{Check, Target},
@@ -24,6 +24,11 @@ pub(crate) fn run(args: &Check, environment: &Environment) -> Result<ExitCode, F
         Err(Faults(faults)) => return Ok(refuse(&file, &faults)),
     };
     say_notes(&loaded);
+    if args.target == Target::Local {
+        for note in only_on_aws(&loaded) {
+            out::note(&format!("note: {note}"));
+        }
+    }
     if args.target == Target::Aws {
         let findings = on_aws::findings(&loaded);
         for note in &findings.notes {
@@ -51,6 +56,20 @@ pub(crate) fn run(args: &Check, environment: &Environment) -> Result<ExitCode, F
         counted(hub.routes.len(), "route"),
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Ways in that are AWS's own. The rest of such a hub works here all the same.
+fn only_on_aws(loaded: &LoadedHub) -> Vec<Fault> {
+    let ways = loaded.hub.webhooks.iter().filter_map(|(id, webhook)| {
+        let (key, message) = match &webhook.from {
+            Channel::Http => return None,
+            Channel::Queue(_) => ("queue", "a queue is read on AWS only; here nothing comes through it"),
+            Channel::Bus(_) => ("bus", "a bus is listened to on AWS only; here nothing comes through it"),
+        };
+        let try_it = format!("try it with crossdock send FILE --to {id}");
+        Some(loaded.places.fault(&format!("webhooks.{id}.from.{key}"), message.to_owned(), Some(try_it)))
+    });
+    ways.collect()
 }
 
 fn refuse(file: &HubFile, faults: &[Fault]) -> ExitCode {

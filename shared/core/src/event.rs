@@ -26,6 +26,9 @@ pub enum EventName {
     RecordSetAside,
     #[serde(rename = "version.stored")]
     VersionStored,
+    /// A change came after a newer one of its object: it is recorded, and nobody is told of it.
+    #[serde(rename = "version.late")]
+    VersionLate,
     #[serde(rename = "message.emitted")]
     MessageEmitted,
     /// No bus will ever take it: its deliveries are dead-lettered, and no dead-letter queue has a copy.
@@ -52,6 +55,17 @@ pub enum EventName {
     SourceFailed,
     #[serde(rename = "source.recovered")]
     SourceRecovered,
+    /// A request to a webhook was taken, or known already; how many objects and messages it brought.
+    #[serde(rename = "webhook.accepted")]
+    WebhookAccepted,
+    /// Requests to a webhook were refused; how many since that was last said.
+    #[serde(rename = "webhook.refused")]
+    WebhookRefused,
+    /// It takes, polls and delivers nothing from now on.
+    #[serde(rename = "hub.disabled")]
+    HubDisabled,
+    #[serde(rename = "hub.enabled")]
+    HubEnabled,
     #[serde(rename = "hub.stopped")]
     HubStopped,
 }
@@ -75,6 +89,9 @@ pub struct HubEvent {
     pub message: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// By its id in the hub file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collection: Option<String>,
     /// `<id>` or, of a stored version, `<id>@<version>`.
@@ -93,7 +110,8 @@ pub struct HubEvent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub next_attempt_at: Option<Timestamp>,
-    /// How many: objects of a baseline, records of a poll, objects that had been missed, routes of a message.
+    /// How many: objects of a baseline, records of a poll, objects that had been missed, routes of a message, what
+    /// a webhook brought.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
     /// In words, for people.
@@ -110,6 +128,7 @@ impl HubEvent {
             trace_id: None,
             message: None,
             source: None,
+            webhook: None,
             collection: None,
             object: None,
             route: None,

@@ -12,10 +12,10 @@ use secrecy::SecretString;
 use crate::{
     Timestamp,
     answer::Answer,
-    id::{CollectionKey, DeliveryKey, EndpointName, Epoch, MessageId, ObjectKey, SecretName},
+    id::{CollectionKey, DeliveryKey, EndpointName, Epoch, EventKey, MessageId, ObjectKey, SecretName},
     message::{Message, MessageRecord},
     port::*,
-    version::{Head, ObjectCommit, Version, VersionRef},
+    version::{Head, ObjectCommit, Raise, Version, VersionRef},
 };
 
 /// What is to happen at which point.
@@ -127,6 +127,9 @@ impl<P: VersionStore> VersionStore for Guarded<P> {
     }
     async fn commit(&self, commits: Vec<ObjectCommit>) -> Vec<Result<(), CommitError>> {
         self.guard_each("versions.commit", commits.len(), self.port.commit(commits)).await
+    }
+    async fn raise(&self, raises: Vec<Raise>) -> Vec<Result<(), CommitError>> {
+        self.guard_each("versions.raise", raises.len(), self.port.raise(raises)).await
     }
     async fn versions(&self, refs: &[VersionRef]) -> Result<Vec<Read<Option<Version>>>, PortError> {
         self.guard("versions.versions", self.port.versions(refs)).await
@@ -270,6 +273,15 @@ impl<P: Claims> Claims for Guarded<P> {
     }
 }
 
+impl<P: SeenEvents> SeenEvents for Guarded<P> {
+    async fn seen(&self, events: &[EventKey]) -> Result<Vec<bool>, PortError> {
+        self.guard("events.seen", self.port.seen(events)).await
+    }
+    async fn note(&self, events: &[EventKey], now: Timestamp) -> Result<(), PortError> {
+        self.guard("events.note", self.port.note(events, now)).await
+    }
+}
+
 impl<P: Timers> Timers for Guarded<P> {
     async fn take(
         &self,
@@ -282,6 +294,15 @@ impl<P: Timers> Timers for Guarded<P> {
     }
     async fn remove(&self, timers: &[Timer]) -> Result<(), PortError> {
         self.guard("timers.remove", self.port.remove(timers)).await
+    }
+}
+
+impl<P: Switches> Switches for Guarded<P> {
+    async fn off(&self) -> Result<Off, PortError> {
+        self.guard("switches.off", self.port.off()).await
+    }
+    async fn switch(&self, switch: &Switch, off: Option<Timestamp>) -> Result<(), PortError> {
+        self.guard("switches.switch", self.port.switch(switch, off)).await
     }
 }
 

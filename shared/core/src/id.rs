@@ -89,6 +89,13 @@ fn is_slug(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_')
 }
 
+/// What a URL and a command line carry as it stands.
+fn is_webhook_id(text: &str) -> bool {
+    text.len() <= 60
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+}
+
 fn is_word(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 60
@@ -122,6 +129,10 @@ name!(
 name!(
     /// The name of a secret, never its value.
     SecretName, "secret name", "a lower-case letter, then lower-case letters, digits, '-' or '_', at most 40", is_slug
+);
+name!(
+    /// One way in for webhooks: `/webhooks/<id>`.
+    WebhookId, "webhook id", "a letter or digit, then letters, digits, '-' or '_', at most 60", is_webhook_id
 );
 name!(
     /// What kind of thing an object is: `order`. First word of the types of its messages.
@@ -343,6 +354,11 @@ impl MessageId {
             .id()
     }
 
+    /// A message that a webhook brought; `event` is the event's id, or random bytes where it had none.
+    pub fn of_webhook(epoch: Epoch, webhook: &WebhookId, event: &[u8], place: u32) -> Self {
+        Tuple::of(epoch, "webhook").text(webhook.as_str()).bytes(event).number(place.into()).id()
+    }
+
     /// A notification of ours about a collection that fails or has recovered.
     pub fn of_source_notification(
         epoch: Epoch,
@@ -411,6 +427,21 @@ impl fmt::Debug for ContentHash {
     }
 }
 
+/// An event that a webhook brought, by the id its provider gave it. SHA-256, since that id may be of any length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventKey(pub [u8; 32]);
+
+impl EventKey {
+    pub fn of(webhook: &WebhookId, event: &str) -> Self {
+        Self(Tuple::new().text("webhook").text(webhook.as_str()).text(event).digest())
+    }
+
+    /// A push, by its `Idempotency-Key`.
+    pub fn of_push(source: &SourceName, key: &[u8]) -> Self {
+        Self(Tuple::new().text("push").text(source.as_str()).bytes(key).digest())
+    }
+}
+
 /// One message for one route; asking again, a redrive and a replay each start a new round, counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DeliveryKey {
@@ -471,7 +502,8 @@ impl Tuple {
     }
 }
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
+/// Two lower-case hex digits for each.
+pub fn hex(bytes: &[u8]) -> String {
     use fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

@@ -8,12 +8,13 @@
 //! A secret is either given (a `whsec_…` or `whsk_…` that somebody keeps, by reference) or derived: HKDF-SHA256 over the
 //! store's own key, the endpoint's name and a generation (docs/adr/0026-derived-secrets.md).
 //!
-//! Deliberately absent: verifying. Nobody sends this hub a signature of its own; tests leave it to the official libraries.
+//! The same scheme comes in with webhooks ([`crate::webhook::proof`]), where a [`Verifier`] is the other side of a secret.
+//! Tests of what goes out leave verifying to the official libraries.
 
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use ed25519_dalek::{Signer as _, SigningKey as Ed25519Key};
+use ed25519_dalek::{Signature, Signer as _, SigningKey as Ed25519Key, VerifyingKey};
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretSlice, SecretString, zeroize::Zeroizing};
@@ -95,6 +96,8 @@ pub enum NoSecret {
     Length { prefix: &'static str, found: usize, expected: &'static str },
     #[error("found two halves behind whsk_ that do not belong together")]
     Halves,
+    #[error("found no point of the curve behind whpk_")]
+    NoPoint,
 }
 
 impl Secret {
@@ -196,23 +199,72 @@ impl Secret {
 
     fn sign(&self, signed: &[u8]) -> String {
         let signature = match &self.0 {
-            Kind::Hmac(secret) => {
-                // HMAC fills a key up with zeros to the hash's block (RFC 2104 §2), which no secret is longer than.
-                let mut block = Zeroizing::new([0; 64]);
-                block.iter_mut().zip(secret.expose_secret()).for_each(|(to, from)| *to = *from);
-                Hmac::<Sha256>::new((&*block).into()).chain_update(signed).finalize().into_bytes().to_vec()
-            }
+            Kind::Hmac(secret) => hmac(secret, signed).finalize().into_bytes().to_vec(),
             Kind::Ed25519(key) => key.sign(signed).to_bytes().to_vec(),
         };
         format!("{},{}", self.scheme().as_str(), BASE64.encode(signature))
     }
 }
 
+fn hmac(secret: &SecretSlice<u8>, signed: &[u8]) -> Hmac<Sha256> {
+    // HMAC fills a key up with zeros to the hash's block (RFC 2104 §2), which no secret is longer than.
+    let mut block = Zeroizing::new([0; 64]);
+    block.iter_mut().zip(secret.expose_secret()).for_each(|(to, from)| *to = *from);
+    Hmac::<Sha256>::new((&*block).into()).chain_update(signed)
+}
+
+/// What verifies the signatures of one secret: the secret itself (`v1`), or a public key (`v1a`).
+pub struct Verifier(Check);
+
+enum Check {
+    Hmac(SecretSlice<u8>),
+    Ed25519(Box<VerifyingKey>),
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Verifier(…)")
+    }
+}
+
+impl Verifier {
+    /// Reads what [`Secret::parse`] reads, and `whpk_` with base64 of an Ed25519 public key (32 bytes).
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &SecretString) -> Result<Self, NoSecret> {
+        let Some(base64) = text.expose_secret().trim_ascii().strip_prefix(PUBLIC) else {
+            return Ok(Self(match Secret::parse(text)?.0 {
+                Kind::Hmac(secret) => Check::Hmac(secret),
+                Kind::Ed25519(key) => Check::Ed25519(Box::new(key.verifying_key())),
+            }));
+        };
+        let bytes = BASE64.decode(base64).map_err(|_| NoSecret::Base64(PUBLIC))?;
+        let Ok(bytes) = <[u8; SECRET_BYTES]>::try_from(bytes.as_slice()) else {
+            return Err(NoSecret::Length { prefix: PUBLIC, found: bytes.len(), expected: "32" });
+        };
+        let key = VerifyingKey::from_bytes(&bytes).map_err(|_| NoSecret::NoPoint)?;
+        Ok(Self(Check::Ed25519(Box::new(key))))
+    }
+
+    /// Whether this is the signature of it by that scheme. Of `v1`, in a time that does not depend on where it is not.
+    pub fn fits(&self, scheme: Scheme, signed: &[u8], signature: &[u8]) -> bool {
+        match (&self.0, scheme) {
+            (Check::Hmac(secret), Scheme::V1) => hmac(secret, signed).verify_slice(signature).is_ok(),
+            // Strict: keys and signatures of small order, which fit more than one text, are refused.
+            (Check::Ed25519(key), Scheme::V1a) => {
+                Signature::from_slice(signature).is_ok_and(|signature| key.verify_strict(signed, &signature).is_ok())
+            }
+            _ => false,
+        }
+    }
+}
+
 /// The value of `webhook-signature`: a signature by each secret, in their order. `at` is the time of the attempt, to the
 /// second as in `webhook-timestamp`.
-pub fn signatures(secrets: &[Secret], webhook_id: &str, at: Timestamp, body: &str) -> SecretString {
-    let signed = format!("{webhook_id}.{}.{body}", at.as_second());
-    let signatures: Vec<String> = secrets.iter().map(|secret| secret.sign(signed.as_bytes())).collect();
+pub fn signatures(secrets: &[Secret], webhook_id: &str, at: Timestamp, body: &[u8]) -> SecretString {
+    let signed = [format!("{webhook_id}.{}.", at.as_second()).as_bytes(), body].concat();
+    let signatures: Vec<String> = secrets.iter().map(|secret| secret.sign(&signed)).collect();
     SecretString::from(signatures.join(" "))
 }
 

@@ -5,10 +5,11 @@
 //! every home when the file is read (`crossdock_core::pattern`). Whether a URL may be asked at all is the caller's to
 //! check: that needs the addresses' policy and the values of variables.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use crossdock_core::{
-    hub::{Fault, Hub, LoadedHub, Places},
+    hub::{Channel, Fault, Hub, LoadedHub, Places},
+    id::WebhookId,
     retry::RetryPolicy,
 };
 
@@ -36,6 +37,7 @@ pub fn check(loaded: &LoadedHub) -> Findings {
     seen.collections(hub);
     seen.endpoints(hub);
     seen.routes(hub);
+    seen.webhooks(hub);
     if seen.findings.faults.is_empty() {
         seen.sizes(&render::render(hub));
     }
@@ -183,6 +185,30 @@ impl Seen<'_> {
                 "{count} routes need {count} rules on one bus, which has {RULES} by default; this is the first beyond"
             );
             self.note(&format!("routes[{first}]"), message, "raise the quota \"Rules\" of Amazon EventBridge");
+        }
+    }
+
+    fn webhooks(&mut self, hub: &Hub) {
+        let mut read: BTreeMap<&str, &WebhookId> = BTreeMap::new();
+        for (id, webhook) in &hub.webhooks {
+            let Channel::Queue(arn) = &webhook.from else { continue };
+            let path = format!("webhooks.{id}.from.queue");
+            if arn.ends_with(".fifo") {
+                let message =
+                    format!("events of one batch are taken in side by side: expected a standard queue, found {arn}");
+                self.fault(&path, message, "let its sender write to a standard queue");
+            } else if let Some(other) = read.insert(arn, id) {
+                let message = format!("webhook {other} reads this queue already, and an event goes to one reader only");
+                self.fault(&path, message, "give each webhook a queue of its own");
+            } else {
+                let message =
+                    "what cannot be read goes back to this queue, which is not the hub's to set up".to_owned();
+                self.note(
+                    &path,
+                    message,
+                    "give it a dead-letter queue (a redrive policy), or it stays until it is too old",
+                );
+            }
         }
     }
 

@@ -48,6 +48,20 @@ pub const QUEUE_RETENTION: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 /// of attempts long before; this is for messages that never let it.
 pub const MOST_RECEIVES: u64 = 1_000;
 
+/// How many batches of one webhook's queue ingest takes at a time. Its reserved executions are for what comes over HTTP, where
+/// nobody waits; what is in a queue does. Two take hundreds of events a second.
+pub const WEBHOOK_INVOCATIONS: usize = LEAST_INVOCATIONS;
+
+/// How long ingest may run, by default.
+pub const INGEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// As [`QUEUE_VISIBILITY`], of the queue between a bus and ingest.
+pub const WEBHOOK_VISIBILITY: Duration = Duration::from_secs(6 * INGEST_TIMEOUT.as_secs());
+
+/// Receives after which SQS takes an event away that ingest could not take in: with [`WEBHOOK_VISIBILITY`] between them, five
+/// hours in which a store may be in trouble. What can never be read has its alarm at the first.
+pub const WEBHOOK_RECEIVES: u64 = 100;
+
 /// The shortest interval of a schedule, and the unit of the longer ones
 /// (`scheduler/latest/UserGuide/schedule-types.html`, rate-based schedules).
 pub const SCHEDULE_UNIT: Duration = Duration::from_secs(60);

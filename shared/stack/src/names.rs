@@ -10,7 +10,7 @@
 use std::fmt;
 
 use crossdock_core::{
-    id::{CollectionKey, EndpointName, HubName, RouteName, SecretName},
+    id::{CollectionKey, EndpointName, HubName, RouteName, SecretName, WebhookId},
     port::QueueName,
 };
 use sha2::{Digest, Sha256};
@@ -19,11 +19,21 @@ use sha2::{Digest, Sha256};
 /// characters, and SQS takes 80 (`CreateQueue`).
 pub const MAX_PREFIX: usize = 34;
 
-/// The same as a pattern for `AllowedPattern` of a template's parameter.
-pub const PREFIX_PATTERN: &str = "^[A-Za-z][A-Za-z0-9-]{0,33}$";
+/// What stands between the prefix and the rest in the names of a stack's queues; the roles of a stack name all of a kind at
+/// once. In the name of another stack of the account, such a word would make that one's queues this one's: those of
+/// `shop-to-erp` begin with `shop-to-`.
+const KINDS: [&str; 4] = ["to", "dead", "from", "unread"];
+
+/// What a stack can be called, as a pattern for `AllowedPattern` of a template's parameter.
+pub const PREFIX_PATTERN: &str = "^(?!.*-(to|dead|from|unread)(-|$))[A-Za-z][A-Za-z0-9-]{0,33}$";
 
 /// EventBridge Scheduler's `CreateSchedule`.
 const MAX_SCHEDULE: usize = 64;
+
+/// What `<prefix>-unread-` leaves of a queue's name.
+const MAX_WEBHOOK: usize = 38;
+/// What `<prefix>-` leaves of a rule's name (EventBridge's `PutRule`: 64).
+const MAX_WEBHOOK_RULE: usize = 29;
 
 /// The schedule that publishes what was left pending. No collection's schedule is called so: those have a dot.
 pub const PUBLISH_SCHEDULE: &str = "publish";
@@ -33,7 +43,8 @@ pub const SWEEP_SCHEDULE: &str = "sweep";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{found:?} cannot name a stack of Crossdock: expected a letter, then letters, digits or '-', at most {MAX_PREFIX} \
-     characters, because the names of its queues begin with it"
+     characters, because the names of its queues begin with it; and not the words to, dead, from or unread behind a '-', \
+     because its queues would be called as those of another stack are"
 )]
 pub struct InvalidPrefix {
     pub found: String,
@@ -70,7 +81,8 @@ impl Names {
     pub fn new(prefix: &str) -> Result<Self, InvalidPrefix> {
         let good = prefix.len() <= MAX_PREFIX
             && prefix.starts_with(|c: char| c.is_ascii_alphabetic())
-            && prefix.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+            && prefix.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+            && !prefix.split('-').skip(1).any(|word| KINDS.contains(&word));
         if good { Ok(Self { prefix: prefix.to_owned() }) } else { Err(InvalidPrefix { found: prefix.to_owned() }) }
     }
 
@@ -127,6 +139,21 @@ impl Names {
         self.with("failed-invocations")
     }
 
+    /// Takes what a bus has for a webhook.
+    pub fn webhook_queue(&self, webhook: &WebhookId) -> String {
+        self.with(format_args!("from-{}", cut(webhook.as_str(), MAX_WEBHOOK)))
+    }
+
+    /// Takes what a bus had for a webhook and ingest could not take in.
+    pub fn webhook_dead_letters(&self, webhook: &WebhookId) -> String {
+        self.with(format_args!("unread-{}", cut(webhook.as_str(), MAX_WEBHOOK)))
+    }
+
+    /// The rule on a bus for a webhook. The bus is not the stack's own, so the name begins with the stack's.
+    pub fn webhook_rule(&self, webhook: &WebhookId) -> String {
+        self.with(cut(webhook.as_str(), MAX_WEBHOOK_RULE))
+    }
+
     fn with(&self, rest: impl fmt::Display) -> String {
         format!("{}-{rest}", self.prefix)
     }
@@ -156,13 +183,22 @@ pub fn fetch_schedule(collection: &CollectionKey) -> String {
 }
 
 fn fitting(whole: String) -> String {
-    if whole.len() <= MAX_SCHEDULE {
-        return whole;
+    match whole.len() {
+        ..=MAX_SCHEDULE => whole,
+        _ => hashed(&whole, MAX_SCHEDULE, '.'),
     }
-    let digest = Sha256::digest(&whole);
+}
+
+/// A webhook's id as a part of a name: whole, or its beginning and a hash.
+fn cut(id: &str, most: usize) -> String {
+    if id.len() <= most { id.to_owned() } else { hashed(id, most, '-') }
+}
+
+fn hashed(whole: &str, most: usize, joint: char) -> String {
+    let digest = Sha256::digest(whole);
     let hash: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
     // Names are ASCII, so any place is between two characters.
-    format!("{}.{hash}", &whole[..MAX_SCHEDULE - 1 - hash.len()])
+    format!("{}{joint}{hash}", &whole[..most - 1 - hash.len()])
 }
 
 /// The folder of a hub's secrets in the parameter store.
@@ -210,6 +246,10 @@ mod tests {
         for queue in [QueueName::Endpoint(endpoint.clone()), QueueName::DeadLetters(endpoint)] {
             check(&names.queue(&queue), 80, &plain);
         }
+        let webhook: WebhookId = "w".repeat(60).parse().unwrap();
+        check(&names.webhook_queue(&webhook), 80, &plain);
+        check(&names.webhook_dead_letters(&webhook), 80, &plain);
+        check(&names.webhook_rule(&webhook), 64, &dotted);
         check(&names.failed_events(), 80, &plain);
         check(&names.failed_invocations(), 80, &plain);
         check(names.table(), 255, &dotted);
@@ -234,10 +274,59 @@ mod tests {
             let error = Names::new(bad).unwrap_err();
             assert!(error.to_string().contains("at most 34 characters"), "{error}");
         }
-        for good in ["s", "My-Shop2", &"p".repeat(MAX_PREFIX)] {
+        for bad in ["shop-to", "shop-to-erp", "a-b-dead-c", "x-from", "shop--unread"] {
+            let error = Names::new(bad).unwrap_err();
+            assert!(error.to_string().contains("called as those of another stack"), "{error}");
+        }
+        for good in ["s", "My-Shop2", "to-shop", "shop-tools", "undead", "shop-To", &"p".repeat(MAX_PREFIX)] {
             assert_eq!(Names::new(good).unwrap().prefix(), good);
         }
         assert!(PREFIX_PATTERN.contains(&format!("{{0,{}}}", MAX_PREFIX - 1)));
+        assert!(PREFIX_PATTERN.contains(&format!("-({})(-|$)", KINDS.join("|"))));
+    }
+
+    /// Roles name a stack's queues by what their names begin with, and so does the dispatcher know its own.
+    #[test]
+    fn no_stack_has_a_queue_that_is_called_as_another_stacks() {
+        let words = ["a", "to", "b", "dead", "from", "unread", "A"];
+        let mut all: Vec<String> = words.map(str::to_owned).into();
+        for _ in 0..2 {
+            let longer = all.iter().flat_map(|name| words.map(|word| format!("{name}-{word}")));
+            all = all.iter().cloned().chain(longer).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+        }
+        let stacks: Vec<Names> = all.iter().filter_map(|name| Names::new(name).ok()).collect();
+        assert!(stacks.len() > 50, "{}", stacks.len());
+        let queues = |names: &Names| {
+            let endpoints = ["a", "to-a", "dead-b"].map(|name| name.parse::<EndpointName>().unwrap());
+            let of_endpoints = endpoints.into_iter().flat_map(|endpoint| {
+                [QueueName::Endpoint(endpoint.clone()), QueueName::DeadLetters(endpoint)]
+                    .map(|queue| names.queue(&queue))
+            });
+            let webhooks = ["a", "to-a", "dead-b"].map(|id| id.parse::<WebhookId>().unwrap());
+            let of_webhooks =
+                webhooks.into_iter().flat_map(|id| [names.webhook_queue(&id), names.webhook_dead_letters(&id)]);
+            of_endpoints
+                .chain(of_webhooks)
+                .chain([names.failed_events(), names.failed_invocations()])
+                .collect::<Vec<_>>()
+        };
+        for one in &stacks {
+            for other in stacks.iter().filter(|other| *other != one) {
+                for queue in queues(other) {
+                    for kind in KINDS {
+                        let named = format!("{}-{kind}-", one.prefix());
+                        assert!(!queue.starts_with(&named), "{queue} of {} is named by {named}*", other.prefix());
+                    }
+                    assert_eq!(
+                        one.queue_called(&queue),
+                        None,
+                        "{queue} of {} is none of {}",
+                        other.prefix(),
+                        one.prefix()
+                    );
+                }
+            }
+        }
     }
 
     #[test]
@@ -281,6 +370,18 @@ mod tests {
         assert_eq!(Names::substituted("Prefix").queue(&QueueName::Endpoint(endpoint)), "${Prefix}-to-mail");
         assert_eq!(secret(&secrets(&"shop".parse().unwrap()), &"store-token".parse().unwrap()), "/shop/store-token");
         assert_eq!(secret("/shop/", &"t".parse().unwrap()), "/shop/t");
+    }
+
+    #[test]
+    fn no_two_webhooks_share_a_queue() {
+        let names = Names::new("shop").unwrap();
+        let queue = |id: &str| names.webhook_queue(&id.parse().unwrap());
+        assert_eq!(queue("Orders_1"), "shop-from-Orders_1");
+        assert_eq!(names.webhook_dead_letters(&"orders".parse().unwrap()), "shop-unread-orders");
+        assert_eq!(names.webhook_rule(&"orders".parse().unwrap()), "shop-orders");
+        let long = "o".repeat(40);
+        assert_ne!(queue(&format!("{long}1")), queue(&format!("{long}2")));
+        assert_eq!(names.queue_called(&queue("to-mail")), None, "no endpoint's");
     }
 
     #[test]

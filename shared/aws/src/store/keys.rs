@@ -13,10 +13,12 @@
 //! | timer | `t#<minute>#<shard>` | `<message>#<route>#<round>` |
 //! | minute in which timers are due | `t` | `<minute>` |
 //! | lease and mark of a job | `hub` | `job#<job>` |
+//! | what is switched off | `hub` | `switches` |
 //! | bookmark and lease of a collection | `c#<source>/<collection>` | `state` |
 //! | wanted object, named by a thin event | `w#<source>/<collection>/<id>` | `want` |
 //! | control record of an endpoint | `e#<endpoint>` | `control` |
 //! | claim of a message on a route | `u#<route>#<hash>` | `claim` |
+//! | event of a webhook that was taken in | `r#<hash>` | `seen` |
 //! | further part of a large body | that of the item it belongs to | the item's, `#` and the part's number |
 //!
 //! And in the index, where there is something to be found:
@@ -38,7 +40,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use crossdock_core::{
     Timestamp,
-    id::{CollectionKey, ContentHash, DeliveryKey, EndpointName, MessageId, ObjectKey, RouteName},
+    id::{CollectionKey, ContentHash, DeliveryKey, EndpointName, EventKey, MessageId, ObjectKey, RouteName},
     port::{DeliveryState, JobName},
 };
 use crossdock_stack::table::{BY, BY_SK, PK, SK};
@@ -92,6 +94,11 @@ pub(super) fn epoch() -> Key {
 
 pub(super) fn job(name: JobName) -> Key {
     Key::new("hub", format!("job#{}", name.as_str()))
+}
+
+/// One item for all of them, read with every batch of deliveries and every request that comes in.
+pub(super) fn switches() -> Key {
+    Key::new("hub", "switches")
 }
 
 pub(super) fn signing_key() -> Key {
@@ -205,6 +212,10 @@ pub(super) fn control(endpoint: &EndpointName) -> Key {
 /// Each in a partition of its own: a route may see more of them than one partition takes.
 pub(super) fn claim(route: &RouteName, tuple: &ContentHash) -> Key {
     Key::new(format!("u#{route}#{}", URL_SAFE_NO_PAD.encode(tuple.0)), "claim")
+}
+
+pub(super) fn seen(event: &EventKey) -> Key {
+    Key::new(format!("r#{}", URL_SAFE_NO_PAD.encode(event.0)), "seen")
 }
 
 /// An item's place in the index.

@@ -26,8 +26,10 @@ mod ledger;
 mod message;
 mod outbox;
 mod pending;
+mod seen;
 mod signing;
 mod sweep;
+mod switches;
 mod terms;
 mod timers;
 mod transact;
@@ -58,8 +60,9 @@ const WRITES: usize = 16;
 /// The table of one hub: [`VersionStore`](crossdock_core::port::VersionStore),
 /// [`Collections`](crossdock_core::port::Collections), [`Jobs`](crossdock_core::port::Jobs),
 /// [`Outbox`](crossdock_core::port::Outbox), [`Ledger`](crossdock_core::port::Ledger),
-/// [`Claims`](crossdock_core::port::Claims), [`Signing`](crossdock_core::port::Signing) and
-/// [`Timers`](crossdock_core::port::Timers). Clones share it.
+/// [`Claims`](crossdock_core::port::Claims), [`Signing`](crossdock_core::port::Signing),
+/// [`Timers`](crossdock_core::port::Timers), [`SeenEvents`](crossdock_core::port::SeenEvents) and
+/// [`Switches`](crossdock_core::port::Switches). Clones share it.
 #[derive(Clone)]
 pub struct DynamoStore(Arc<Inner>);
 

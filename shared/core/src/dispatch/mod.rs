@@ -26,6 +26,7 @@ mod once;
 mod outcome;
 mod outgoing;
 mod poison;
+mod resting;
 mod signing;
 mod waiting;
 

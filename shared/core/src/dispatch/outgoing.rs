@@ -92,7 +92,7 @@ pub(super) async fn request(
     headers.push(plain("traceparent", traceparent));
     headers.push(plain("x-hub-store", hub.name.to_string()));
     if own {
-        let signature = signatures(&signed.secrets(endpoint, secrets).await?, &webhook_id, signed.at, &body);
+        let signature = signatures(&signed.secrets(endpoint, secrets).await?, &webhook_id, signed.at, body.as_bytes());
         // Not printed: whoever has it can send the same once more for five minutes.
         headers.push(("webhook-signature".to_owned(), HeaderValue::Secret(signature)));
     }

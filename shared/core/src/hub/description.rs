@@ -4,11 +4,12 @@
 use super::{
     address::{BaseUrl, Network, RequestPath, ServicePath},
     alternatives::{
-        AuthPart, BodyPart, CursorStyle, LinkStyle, NumberStyle, OffsetStyle, PagesPart, ParameterPart, PathOr,
-        Pattern, RetriesPart, Rule, Status206Style, TermPart,
+        AuthPart, BodyPart, CursorStyle, LinkStyle, NumberStyle, OffsetStyle, OrderPart, PagesPart, ParameterPart,
+        PathOr, Pattern, RetriesPart, Rule, Status206Style, TermPart,
     },
+    coming_in::{ChannelPart, Digest, EventPart, LocatorPart, VerifyPart},
     decode::{At, AtLeastOne, Named, described},
-    model::{ClientAuth, Format, KeyKind, Schemes, Start, TimeFormat},
+    model::{ClientAuth, Format, KeyKind, OrderKind, Schemes, Start, TimeFormat},
     presets::{Preset, SourceOrPreset},
     values::{Count, Field, Flag, Json, Literal, Size, Span},
 };
@@ -17,6 +18,11 @@ use crate::{
     json::FieldPath,
     pattern::{Combine, Operator, TypePattern},
     port::Method,
+    webhook::{
+        envelope::Envelope,
+        proof::{Algorithm, Encoding},
+        provider::Provider,
+    },
 };
 
 described! {
@@ -24,6 +30,8 @@ described! {
     HubFile {
         /// The hub's name; prefix of every resource.
         required "hub" hub: HubName,
+        /// Whether the hub is at work; true by default. One that is not takes, polls and delivers nothing, and loses nothing.
+        optional "enabled" enabled: Flag,
         /// Bounds on what one request or message may cost.
         optional "limits" limits: LimitsPart,
         /// How long the hub remembers what is over.
@@ -32,6 +40,8 @@ described! {
         optional "networks" networks: Vec<At<Network>>,
         /// The systems that are polled or that push, by name.
         optional "sources" sources: Named<SourceOrPreset>,
+        /// What comes in of its own accord, each at /webhooks/<its id>.
+        optional "webhooks" webhooks: Named<WebhookPart>,
         /// The HTTP services that receive messages, by name.
         optional "endpoints" endpoints: Named<EndpointPart>,
         /// Which messages go where.
@@ -144,6 +154,9 @@ described! {
         optional "fetch" fetch: FetchPart,
         /// Whose objects are news: those created from now on (default), all, or from a time on.
         optional "start" start: At<Start>,
+        /// Which field tells the newer of two versions, so that an older change that comes late is known as such. By default
+        /// the field of `since`; `none`: nothing tells, and what comes last is the newest.
+        optional "order" order: OrderPart,
         /// Fields whose change is no change.
         optional "volatile" volatile: Vec<Field>,
         /// Named values of an object, for search and filters.
@@ -203,6 +216,15 @@ described! {
         required "field" field: Field,
         /// How it is written; rfc3339 by default.
         optional "format" format: TimeFormat,
+    }
+
+    /// A field that tells the newer of two versions of an object.
+    OrderFieldPart {
+        /// Where it is.
+        required "field" field: Field,
+        /// number: a version or sequence number, another one for every change. Or the time of the last change, as it is
+        /// written: rfc3339, epoch or epoch_ms.
+        required "as" kind: OrderKind,
     }
 
     /// A filter by time that the source understands: changed at or after, oldest first.
@@ -329,6 +351,65 @@ described! {
         required "message" message: At<MessageType>,
         /// In place of the general `updated`, not beside it; false by default.
         optional "instead" instead: Flag,
+    }
+
+    /// A way in for one provider's webhooks.
+    WebhookPart {
+        /// The source whose objects and messages they are.
+        required "source" source: At<String>,
+        /// Who sends them; it says how they are proven, and where an event's id and kind are.
+        required "provider" provider: At<Provider>,
+        /// Names of the secrets they are proven with; any one of them is enough.
+        optional "secrets" secrets: At<AtLeastOne<SecretName>>,
+        /// How requests of a generic provider are proven.
+        optional "verify" verify: At<VerifyPart>,
+        /// A queue or a bus in the account that they come through, in place of HTTP.
+        optional "from" from: At<ChannelPart>,
+        /// What an event is wrapped in; the provider's own by default.
+        optional "envelope" envelope: Envelope,
+        /// JSON Schema of an event's body.
+        optional "schema" schema: At<Json>,
+        /// Where an event's id is; the provider's own by default.
+        optional "id" event_id: LocatorPart,
+        /// Where it says what happened; the provider's own by default.
+        optional "event" event_kind: LocatorPart,
+        /// What becomes of events, by what happened; * at the end of a name stands for the rest of it. The most specific
+        /// name that fits counts, and what none fits is dropped.
+        optional "events" events: Named<EventPart>,
+    }
+
+    /// A MAC of the raw body (RFC 2104), in a header.
+    HmacPart {
+        /// The header.
+        required "header" header: At<String>,
+        /// sha256 by default.
+        optional "algorithm" algorithm: Algorithm,
+        /// How its bytes are written: hex (default) or base64.
+        optional "encoding" encoding: Encoding,
+        /// What stands before it in the header; nothing by default.
+        optional "prefix" prefix: At<String>,
+    }
+
+    /// A token in a header, from the webhook's secrets or known by its hash.
+    BearerPart {
+        /// The header; authorization by default, where `Bearer ` stands before the token.
+        optional "header" header: At<String>,
+        /// SHA-256 of tokens that are good, each 64 hex digits.
+        optional "sha256" sha256: AtLeastOne<Digest>,
+    }
+
+    /// An event that brings an object, names one, or is a message.
+    ActionPart {
+        /// The collection of the source that the object belongs to.
+        optional "collection" collection: At<String>,
+        /// Where the object, or a message's payload, is in the body; by default it is the body.
+        optional "item" item: FieldPath,
+        /// The object is gone; false by default.
+        optional "deleted" deleted: At<Flag>,
+        /// Where the id of the object is, which is fetched. The collection needs `fetch`.
+        optional "id" id: At<Field>,
+        /// The type of message that it is, in place of an object.
+        optional "message" message: At<MessageType>,
     }
 
     /// An HTTP service that receives messages by POST.

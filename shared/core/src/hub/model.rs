@@ -6,9 +6,10 @@ use serde_json::Value;
 use url::Url;
 
 pub use super::template::{Filling, Placeholder, Template};
+use super::webhook::Webhook;
 use crate::{
     Timestamp,
-    id::{CollectionKey, EndpointName, HubName, MessageType, ObjectType, RouteName, SecretName, SourceName},
+    id::{CollectionKey, EndpointName, HubName, MessageType, ObjectType, RouteName, SecretName, SourceName, WebhookId},
     json::FieldPath,
     pattern::EventPattern,
     port::Method,
@@ -21,11 +22,14 @@ pub struct Hub {
     pub name: HubName,
     /// SHA-256 of the canonical description, variables expanded, in hex: tells whether two runs had the same hub.
     pub hash: String,
+    /// `false`: the hub takes, polls and delivers nothing ([`crate::disabled`]).
+    pub enabled: bool,
     pub limits: Limits,
     pub retention: Retention,
     /// Private networks that may be reached.
     pub networks: Vec<ipnet::IpNet>,
     pub sources: BTreeMap<SourceName, Source>,
+    pub webhooks: BTreeMap<WebhookId, Webhook>,
     pub endpoints: BTreeMap<EndpointName, Endpoint>,
     /// In the order of the file.
     pub routes: Vec<Route>,
@@ -152,6 +156,8 @@ pub struct Collection {
     /// How one object is fetched that a thin event names; `None`: there are no thin events.
     pub fetch: Option<Fetch>,
     pub start: Start,
+    /// What tells the newer of two versions; `None`: nothing, and what comes last is the newest.
+    pub order: Option<OrderField>,
     pub rules: ObjectRules,
     /// An object where this field is present and not null, false, 0 or "" (nor "false" or "0") is deleted.
     pub deleted: Option<FieldPath>,
@@ -191,6 +197,21 @@ pub enum TimeFormat {
     Epoch,
     /// Milliseconds since 1970.
     EpochMs,
+}
+
+/// A field that tells the newer of two versions of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderField {
+    pub path: FieldPath,
+    pub kind: OrderKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderKind {
+    /// It goes up with every change: where it is the same, so is the change.
+    Number,
+    /// The time of the last change: two changes may have the same.
+    Time(TimeFormat),
 }
 
 #[derive(Debug, Clone)]

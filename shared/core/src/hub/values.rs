@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     decode::{Decode, choice, parsed},
     fault::Report,
-    model::{ClientAuth, Format, KeyKind, Schemes, Start, TimeFormat},
+    model::{ClientAuth, Format, KeyKind, OrderKind, Schemes, Start, TimeFormat},
     scalar::{self, Scalar, has_leading_zero, old_boolean},
     tree::{Content, Node},
 };
@@ -19,6 +19,11 @@ use crate::{
     json::FieldPath,
     pattern::{Combine, Operator, TypePattern},
     port::Method,
+    webhook::{
+        envelope::Envelope,
+        proof::{Algorithm, Encoding},
+        provider::Provider,
+    },
 };
 
 /// Where a variable may stand for the value.
@@ -306,11 +311,24 @@ macro_rules! choices {
 choices! {
     TimeFormat, "TimeFormat", "a time format":
         "rfc3339" => Self::Rfc3339, "epoch" => Self::Epoch, "epoch_ms" => Self::EpochMs;
+    OrderKind, "OrderKind", "what the order is":
+        "number" => Self::Number, "rfc3339" => Self::Time(TimeFormat::Rfc3339),
+        "epoch" => Self::Time(TimeFormat::Epoch), "epoch_ms" => Self::Time(TimeFormat::EpochMs);
     Method, "Method", "a method": "GET" => Self::Get, "POST" => Self::Post;
     ClientAuth, "ClientAuth", "how the client's credentials are sent": "basic" => Self::Basic, "body" => Self::Body;
     Format, "Format", "a format":
         "crossdock" => Self::Crossdock, "wombat" => Self::Wombat, "cloudevents" => Self::CloudEvents;
     Schemes, "Schemes", "a scheme of signatures": "v1" => Self::V1, "v1a" => Self::V1a, "both" => Self::Both;
+    Provider, "Provider", "a provider":
+        "generic" => Self::Generic, "standard-webhooks" => Self::StandardWebhooks, "github" => Self::GitHub,
+        "shopify" => Self::Shopify, "stripe" => Self::Stripe, "commercetools" => Self::Commercetools,
+        "marketplacer" => Self::Marketplacer, "woocommerce" => Self::WooCommerce;
+    Algorithm, "Algorithm", "an algorithm":
+        "sha1" => Self::Sha1, "sha256" => Self::Sha256, "sha512" => Self::Sha512;
+    Encoding, "Encoding", "an encoding": "hex" => Self::Hex, "base64" => Self::Base64;
+    Envelope, "Envelope", "an envelope":
+        "none" => Self::None, "auto" => Self::Auto, "cloudevents" => Self::CloudEvents, "pubsub" => Self::PubSub,
+        "sns" => Self::Sns, "eventbridge" => Self::EventBridge, "commercetools" => Self::Commercetools;
     KeyKind, "KeyKind", "a kind of value":
         "number" => Self::Number, "string" => Self::String, "boolean" => Self::Boolean;
     Combine, "Match", "how the filters are combined": "all" => Self::All, "any" => Self::Any;

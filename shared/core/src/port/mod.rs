@@ -8,8 +8,10 @@ mod claims;
 mod http;
 mod outside;
 mod queue;
+mod seen;
 mod signing;
 mod store;
+mod switch;
 mod timer;
 
 pub use bus::*;
@@ -17,8 +19,10 @@ pub use claims::*;
 pub use http::*;
 pub use outside::*;
 pub use queue::*;
+pub use seen::*;
 pub use signing::*;
 pub use store::*;
+pub use switch::*;
 pub use timer::*;
 
 /// A call to the outside failed. What it says is for operators; nothing in it is a payload or a secret.
@@ -73,7 +77,17 @@ pub fn whole<T>(read: Vec<Read<T>>) -> Result<Vec<T>, PortError> {
 
 /// Everything a home provides. The use cases are generic over this one trait.
 pub trait Home: Send + Sync + 'static {
-    type Store: VersionStore + Collections + Wants + Outbox + Ledger + Signing + Claims + Timers + Jobs;
+    type Store: VersionStore
+        + Collections
+        + Wants
+        + Outbox
+        + Ledger
+        + Signing
+        + Claims
+        + Timers
+        + Jobs
+        + SeenEvents
+        + Switches;
     type Bus: Bus;
     type Queues: Queues;
     type Source: SourceClient;
@@ -89,4 +103,11 @@ pub trait Home: Send + Sync + 'static {
     fn clock(&self) -> &dyn Clock;
     fn random(&self) -> &dyn Random;
     fn observer(&self) -> &dyn crate::event::Observer;
+
+    /// This home for work of which there is much and for which nobody waits (`docs/adr/0031-lanes.md`): the same ports, and
+    /// what is asked of them gives way to what others ask. All else that they promise holds, durability and order first of
+    /// all. A home in which nobody stands in another's way has nothing to tell apart.
+    fn slow(&self) -> &Self {
+        self
+    }
 }

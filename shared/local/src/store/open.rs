@@ -32,6 +32,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("cursors.sql"),
     include_str!("timers.sql"),
     include_str!("wanted.sql"),
+    include_str!("switches.sql"),
+    include_str!("seen.sql"),
+    include_str!("order.sql"),
     include_str!("refusals.sql"),
 ];
 

@@ -23,6 +23,27 @@ fn expect_found(text: &str, expected: &Expect) {
 }
 
 #[test]
+fn queues_of_webhooks() {
+    expect_found(
+        r#"hub: shop
+sources:
+  s: {url: "https://s.example", collections: {c: {type: t, request: {path: /}, id: id, every: 2m, fetch: {path: "/{id}"}}}}
+webhooks:
+  a: {source: s, provider: commercetools, from: {queue: "arn:aws:sqs:eu-west-1:123456789012:ct"}}
+  b: {source: s, provider: commercetools, from: {queue: "arn:aws:sqs:eu-west-1:123456789012:ct"}}
+  c: {source: s, provider: commercetools, from: {queue: "arn:aws:sqs:eu-west-1:123456789012:ct.fifo"}}
+  d: {source: s, provider: commercetools, from: {bus: default}}
+  e: {source: s, provider: commercetools, from: {bus: default}}
+"#,
+        &expect![[r#"
+            hub.yaml:6:57: webhooks.b.from.queue: webhook a reads this queue already, and an event goes to one reader only; give each webhook a queue of its own
+            hub.yaml:7:57: webhooks.c.from.queue: events of one batch are taken in side by side: expected a standard queue, found arn:aws:sqs:eu-west-1:123456789012:ct.fifo; let its sender write to a standard queue
+            note hub.yaml:5:57: webhooks.a.from.queue: what cannot be read goes back to this queue, which is not the hub's to set up; give it a dead-letter queue (a redrive policy), or it stays until it is too old
+        "#]],
+    );
+}
+
+#[test]
 fn what_aws_cannot_do_is_said_where_it_stands() {
     expect_found(
         r#"hub: my_hub

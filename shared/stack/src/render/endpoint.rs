@@ -18,8 +18,8 @@ use crate::{
 
 /// How long EventBridge goes on trying to reach a queue before the event goes to the failed ones: its own longest, a day
 /// and 185 times (`eventbridge/latest/userguide/eb-rule-retry-policy.html`).
-const EVENT_AGE: u64 = 24 * 60 * 60;
-const EVENT_RETRIES: u64 = 185;
+pub(super) const EVENT_AGE: u64 = 24 * 60 * 60;
+pub(super) const EVENT_RETRIES: u64 = 185;
 
 /// Seconds over which a metric is looked at. SQS gives its metrics every minute and may be late.
 const PERIOD: u64 = 300;
@@ -136,7 +136,7 @@ fn endpoint(endpoint: &Endpoint, resources: &mut Map) {
 
 /// A resource that outlives its stack. Only what a failed creation left behind goes, since it would be in the way of the
 /// next.
-fn kept(kind: &str, properties: Map) -> Map {
+pub(super) fn kept(kind: &str, properties: Map) -> Map {
     Map::default()
         .with("Type", kind)
         .with("DeletionPolicy", "RetainExceptOnCreate")
@@ -144,12 +144,12 @@ fn kept(kind: &str, properties: Map) -> Map {
         .with("Properties", properties)
 }
 
-fn resource(kind: &str, properties: Map) -> Map {
+pub(super) fn resource(kind: &str, properties: Map) -> Map {
     Map::default().with("Type", kind).with("Properties", properties)
 }
 
 /// Nobody over plain HTTP, and besides the account's own roles only `allowed`.
-fn policy(queue: &str, allowed: Option<Map>) -> Map {
+pub(super) fn policy(queue: &str, allowed: Option<Map>) -> Map {
     let no_plain_http = Map::default()
         .with("Sid", "NoPlainHttp")
         .with("Effect", "Deny")
@@ -230,16 +230,16 @@ fn rule(route: &Route, resources: &mut Map) {
     );
 }
 
-struct Metric {
-    namespace: &'static str,
-    name: &'static str,
-    statistic: &'static str,
-    dimensions: Vec<(&'static str, Yaml)>,
+pub(super) struct Metric {
+    pub(super) namespace: &'static str,
+    pub(super) name: &'static str,
+    pub(super) statistic: &'static str,
+    pub(super) dimensions: Vec<(&'static str, Yaml)>,
 }
 
 /// `name` follows the stack's. A metric that is silent is no trouble: SQS gives none of a queue that was empty for hours,
 /// EventBridge none of what did not happen.
-fn alarm(name: &str, description: &str, metric: Metric, threshold: Yaml) -> Map {
+pub(super) fn alarm(name: &str, description: &str, metric: Metric, threshold: Yaml) -> Map {
     let dimension = |(name, value): (&str, Yaml)| Yaml::from(Map::default().with("Name", name).with("Value", value));
     resource(
         "AWS::CloudWatch::Alarm",

@@ -5,7 +5,7 @@
 
 use sha2::{Digest, Sha256};
 
-/// `write-back` gives `WriteBack`. A name that this would confuse with another (`a_b`, `a--b`, `a-1`) ends in a hash.
+/// `write-back` gives `WriteBack`. A name that this would confuse with another (`a_b`, `a--b`, `a-1`, `aB`) ends in a hash.
 pub(super) fn logical(name: &str) -> String {
     let words = || name.split(['-', '_', '.', '/']);
     let camel: String = words()
@@ -14,8 +14,8 @@ pub(super) fn logical(name: &str) -> String {
             letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters)
         })
         .collect();
-    let plain =
-        !name.contains(['_', '.', '/']) && words().all(|word| word.starts_with(|c: char| c.is_ascii_lowercase()));
+    let plain = !name.contains(|c: char| matches!(c, '_' | '.' | '/') || c.is_ascii_uppercase())
+        && words().all(|word| word.starts_with(|c: char| c.is_ascii_lowercase()));
     if plain {
         return camel;
     }
@@ -35,8 +35,21 @@ mod tests {
         check("ab", "Ab");
         check("a-b", "AB");
         check("a1", "A1");
-        let alike =
-            ["a-b", "a_b", "a--b", "ab", "a-b-", "a1", "a-1", "a_1", "my-store/a-b", "my/store-a-b", "my-store-a-b"];
+        let alike = [
+            "a-b",
+            "a_b",
+            "a--b",
+            "ab",
+            "aB",
+            "AB",
+            "a-b-",
+            "a1",
+            "a-1",
+            "a_1",
+            "my-store/a-b",
+            "my/store-a-b",
+            "my-store-a-b",
+        ];
         let ids: std::collections::BTreeSet<String> = alike.into_iter().map(logical).collect();
         assert_eq!(ids.len(), alike.len(), "{ids:?}");
     }

@@ -4,11 +4,15 @@
 //! endpoint's name: a queue that changed its stack would be made anew and lose its messages, so an endpoint must stay
 //! where it is, whatever comes and goes around it. A route's rule lives beside its endpoint's queue.
 //!
+//! What webhooks come through in place of HTTP (queues, buses) is in a stack of its own beside the hub's: it needs ingest to be
+//! there, and ingest comes after the hub's rules.
+//!
 //! Nothing that is rendered depends on a URL, a header, a parameter or a secret. Values of one installation (ARNs, the
 //! stack's name) are parameters.
 
 mod endpoint;
 mod hub;
+mod incoming;
 mod logical;
 mod yaml;
 
@@ -77,7 +81,7 @@ fn file(shard: u8) -> String {
 /// Whether a file in the folder of renderings is one, though perhaps of another hub.
 pub fn is_rendered(file: &str) -> bool {
     let shard = file.strip_prefix("endpoints-").and_then(|rest| rest.strip_suffix(".yaml"));
-    file == hub::FILE || file == Index::FILE || shard.is_some_and(|shard| shard.parse::<u8>().is_ok())
+    [hub::FILE, incoming::FILE, Index::FILE].contains(&file) || shard.is_some_and(|shard| shard.parse::<u8>().is_ok())
 }
 
 /// Whatever [`crate::check`] has no fault in can be deployed.
@@ -96,6 +100,7 @@ pub fn render(hub: &Hub) -> Rendering {
         add(file(*number), endpoint::stack(hub, *number, members));
     }
     add(hub::FILE.to_owned(), hub::stack(hub, &shards));
+    add(incoming::FILE.to_owned(), incoming::stack(hub));
     let index = serde_json::to_value(Index::of(hub)).map(|index| format!("{index:#}\n")).unwrap_or_default();
     rendering.files.insert(Index::FILE.to_owned(), index);
     rendering

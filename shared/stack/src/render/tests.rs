@@ -13,7 +13,7 @@ fn load(text: &str) -> LoadedHub {
 }
 
 /// Hubs for which every file is compared: each shows what the others do not.
-const HUBS: [(&str, &str); 3] = [
+const HUBS: [(&str, &str); 5] = [
     (
         "whole",
         r#"
@@ -53,6 +53,32 @@ routes:
 hub: only-polled
 sources:
   s: {url: "https://s.example", collections: {c: {type: t, request: {path: /}, id: id, every: 2d}}}
+"#,
+    ),
+    (
+        "switched-off",
+        r#"
+hub: switched-off
+enabled: false
+sources:
+  s: {url: "https://s.example", collections: {c: {type: t, request: {path: /}, id: id, every: 2d, reconcile: {every: 3d}}}}
+endpoints:
+  e: {url: "https://e.example"}
+routes:
+  - {name: r, messages: ["t:*"], to: e}
+"#,
+    ),
+    (
+        "incoming",
+        r#"
+hub: incoming
+sources:
+  s: {url: "https://s.example", collections: {c: {type: t, request: {path: /}, id: id, every: 2d, fetch: {path: "/{id}"}}}}
+webhooks:
+  over-http: {source: s, provider: github, secrets: [github]}
+  Queued_1: {source: s, provider: commercetools, from: {queue: "arn:aws:sqs:eu-west-1:123456789012:ct-orders"}}
+  partner: {source: s, provider: commercetools, from: {bus: aws.partner/commercetools.com/my-project/crossdock}}
+  own-bus: {source: s, provider: generic, from: {bus: default}}
 "#,
     ),
 ];
@@ -110,6 +136,7 @@ fn an_endpoint_does_not_leave_unnoticed() {
 fn only_renderings_are_taken_for_renderings() {
     for (file, expected) in [
         ("hub.yaml", true),
+        ("incoming.yaml", true),
         ("endpoints.json", true),
         ("endpoints-07.yaml", true),
         ("endpoints-x.yaml", false),

@@ -12,7 +12,9 @@ pub mod jobs;
 pub mod ledger;
 pub mod outbox;
 pub mod queues;
+pub mod seen;
 pub mod signing;
+pub mod switches;
 pub mod timers;
 pub mod versions;
 pub mod wants;
@@ -23,8 +25,8 @@ use crossdock_core::{
     Timestamp,
     message::MessageRecord,
     port::{
-        Bus, Claims, Collections, Jobs, Ledger, Outbox, PendingPage, PortError, QueueName, Queues, Received, Signing,
-        Timers, VersionStore, Wants,
+        Bus, Claims, Collections, Jobs, Ledger, Outbox, PendingPage, PortError, QueueName, Queues, Received,
+        SeenEvents, Signing, Switches, Timers, VersionStore, Wants,
     },
 };
 
@@ -34,7 +36,17 @@ use crate::{build::endpoint, clock::TestClock};
 
 /// An empty store and the clock it was made with.
 pub trait StoreFixture: Sync {
-    type Store: VersionStore + Collections + Wants + Outbox + Ledger + Claims + Signing + Timers + Jobs;
+    type Store: VersionStore
+        + Collections
+        + Wants
+        + Outbox
+        + Ledger
+        + Claims
+        + Signing
+        + Timers
+        + Jobs
+        + SeenEvents
+        + Switches;
 
     fn store(&self) -> &Self::Store;
     fn clock(&self) -> &TestClock;
@@ -157,7 +169,9 @@ mod tests {
             include_str!("ledger.rs"),
             include_str!("outbox.rs"),
             include_str!("queues.rs"),
+            include_str!("seen.rs"),
             include_str!("signing.rs"),
+            include_str!("switches.rs"),
             include_str!("timers.rs"),
             include_str!("versions.rs"),
         ] {

@@ -11,6 +11,7 @@ mod request;
 mod route;
 mod rules;
 mod source;
+mod webhook;
 mod words;
 
 use std::{ops::RangeInclusive, str::FromStr, time::Duration};
@@ -49,6 +50,7 @@ pub(super) fn resolve(root: &Node, file: &HubFile, report: &mut Report) -> Optio
         .iter()
         .filter_map(|(key, part)| source::source(key, &part.as_ref()?.0, names.as_deref(), report))
         .collect();
+    let webhooks = webhook::webhooks(root, file, &sources, report);
     let endpoints = file.endpoints.clone().unwrap_or_default();
     let resolved = endpoints
         .0
@@ -62,10 +64,12 @@ pub(super) fn resolve(root: &Node, file: &HubFile, report: &mut Report) -> Optio
     Some(Hub {
         name: file.hub.clone()?,
         hash: crate::id::hex(&hash.0),
+        enabled: file.enabled.is_none_or(|flag| flag.0),
         limits,
         retention,
         networks,
         sources,
+        webhooks,
         endpoints: resolved,
         routes,
         aliases,

@@ -52,6 +52,10 @@ impl<'a> Words<'a> {
                 values(collection.get("children")).for_each(|child| words.add(child));
             }
         }
+        for webhook in values(root.get("webhooks")) {
+            let types = values(webhook.get("events")).filter_map(|event| event.get("message")?.text());
+            words.messages.extend(types.map(str::to_owned));
+        }
         if let Some(Content::Map(aliases)) = root.get("aliases").map(|aliases| &aliases.content) {
             let both = aliases.iter().flat_map(|alias| [Some(alias.key.text.as_str()), alias.value.text()]);
             words.messages.extend(both.flatten().map(str::to_owned));

@@ -116,8 +116,14 @@ macro_rules! suites {
             mod claims {
                 crossdock_testkit::claims_suite!(super::super::Fixture::$home());
             }
+            mod seen {
+                crossdock_testkit::seen_suite!(super::super::Fixture::$home());
+            }
             mod signing {
                 crossdock_testkit::signing_suite!(super::super::Fixture::$home());
+            }
+            mod switches {
+                crossdock_testkit::switches_suite!(super::super::Fixture::$home());
             }
             mod timers {
                 crossdock_testkit::timers_suite!(super::super::Fixture::$home());

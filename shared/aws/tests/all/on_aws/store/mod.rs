@@ -23,8 +23,14 @@ mod wants {
 mod claims {
     crossdock_testkit::claims_suite!(crate::support::Fixture::new());
 }
+mod seen {
+    crossdock_testkit::seen_suite!(crate::support::Fixture::new());
+}
 mod signing {
     crossdock_testkit::signing_suite!(crate::support::Fixture::new());
+}
+mod switches {
+    crossdock_testkit::switches_suite!(crate::support::Fixture::new());
 }
 mod timers {
     crossdock_testkit::timers_suite!(crate::support::Fixture::new());

@@ -8,11 +8,11 @@ use crossdock_core::{
         Clock, DeliveryState, Ledger, Next, Outbox, Read, Settled, Settlement, Timers, VersionStore, WantMark, Wants,
         whole,
     },
-    version::{ObjectCommit, VersionRef},
+    version::VersionRef,
 };
 use crossdock_testkit::{
     build::{
-        at, collection, delivery, delivery_key, endpoint, message, message_about, message_id, order, record,
+        at, collection, delivery, delivery_key, endpoint, following, message, message_about, message_id, order, record,
         settlement, timer, version,
     },
     suite::by_id,
@@ -48,7 +48,7 @@ fn readable<T: std::fmt::Debug>(read: &[Read<T>], what: &str) -> Vec<bool> {
 async fn commit(fixture: &Fixture, id: &str, number: u64) -> MessageRecord {
     let version = version(&order(id), number, json!({ "n": number }));
     let message = record(message_about(&version));
-    let commit = ObjectCommit { expected: version.parent, version, messages: vec![message.clone()] };
+    let commit = following(version, vec![message.clone()]);
     assert_eq!(fixture.store.commit(vec![commit]).await, [Ok(())]);
     message
 }
