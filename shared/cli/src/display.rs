@@ -74,6 +74,7 @@ pub(crate) fn line(event: &HubEvent) -> Option<String> {
     };
     let line = match event.event {
         EventName::PollFinished | EventName::VersionStored => return None,
+        EventName::VersionLate => format!("{} {collection} {}", dim("– late"), text(&event.object)),
         EventName::HubStarted => paint(AnsiColor::Green, &text(&event.reason)),
         EventName::HubStopped => paint(AnsiColor::Green, "stopped"),
         EventName::BaselineStored | EventName::Reconciled => {

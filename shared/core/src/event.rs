@@ -26,6 +26,9 @@ pub enum EventName {
     RecordSetAside,
     #[serde(rename = "version.stored")]
     VersionStored,
+    /// A change came after a newer one of its object: it is recorded, and nobody is told of it.
+    #[serde(rename = "version.late")]
+    VersionLate,
     #[serde(rename = "message.emitted")]
     MessageEmitted,
     /// No bus will ever take it: its deliveries are dead-lettered, and no dead-letter queue has a copy.

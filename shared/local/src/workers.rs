@@ -177,7 +177,7 @@ pub(crate) async fn sweep(
             continue;
         }
         let owner = LeaseOwner(OWNER.to_owned());
-        let published = publish_stale(&*home, &router, &owner, stopping(&mut stopped.clone())).await;
+        let published = publish_stale(home.slow(), &router, &owner, stopping(&mut stopped.clone())).await;
         if let Err(error) = published {
             tracing::warn!(error = %error, "pending messages could not be published");
         }
@@ -253,7 +253,7 @@ pub(crate) async fn tell_of_switches(home: Arc<LocalHome>, hub: Arc<Hub>, mut st
 
 /// Removes what has expired. A run that is cut off goes on with the next one.
 pub(crate) async fn expire(home: Arc<LocalHome>, retention: Retention, mut stopped: watch::Receiver<bool>) {
-    let mut collector = Collector::new(home.database().clone(), retention);
+    let mut collector = Collector::new(home.database().slow(), retention);
     let mut ticks = tokio::time::interval(between_runs(&retention));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

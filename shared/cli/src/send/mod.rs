@@ -127,7 +127,7 @@ fn answered(hub: &str, status: u16, body: &[u8]) -> Result<(), Failure> {
 async fn into_store(opened: &Opened<LocalHome>, source: &Source, body: &[u8]) -> Result<(), Failure> {
     let ingest = Ingest::new(&opened.home, &opened.hub, &opened.router);
     let (receipt, records) = ingest.push(source, body, None).await?;
-    let Receipt { accepted, message_ids, errors } = receipt;
+    let Receipt { accepted, message_ids, errors, statuses: _ } = receipt;
     for ItemError { collection, index, error } in &errors {
         out::note(&format!("not taken: {} item {index}: {error}", collection.clone().unwrap_or_default()));
     }

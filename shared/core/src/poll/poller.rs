@@ -36,6 +36,9 @@ use crate::{
     route::Router,
 };
 
+/// Records that a poll may have read and still be a small one.
+const SMALL: u64 = 100;
+
 /// What one poll came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PollReport {
@@ -187,6 +190,13 @@ impl<'a, H: Home> Poller<'a, H> {
         }
     }
 
+    /// A small poll is as quick as a push, also beside a large one: what a run stores goes into the slow lane from the page
+    /// on with which it has read much.
+    fn home_for(&self, run: &Run<'_>) -> &'a H {
+        let is_small = self.way == Way::Poll && run.report.records <= SMALL;
+        if is_small { self.home } else { self.home.slow() }
+    }
+
     pub(super) fn reader(&self) -> Reader<'_, H> {
         Reader { home: self.home, hub: self.hub, tokens: &self.tokens }
     }
@@ -218,7 +228,8 @@ impl<'a, H: Home> Poller<'a, H> {
             let onward = page.onward.clone();
             let read = run.records(page);
             let news = News::of(run.collection, &run.state, self.now());
-            let tracker = Tracker::new(self.home, self.hub, self.router);
+            let home = self.home_for(run);
+            let tracker = Tracker::new(home, self.hub, self.router);
             let times = run.missed.as_ref().map(|_| Missed::times(&read.records)).unwrap_or_default();
             let tracked = tracker.track(run.collection, read.records, &news).await?;
 
@@ -229,7 +240,7 @@ impl<'a, H: Home> Poller<'a, H> {
             run.report.stored += tracked.stored;
             run.report.emitted += tracked.messages.len() as u64;
             run.state.baseline_objects += tracked.baseline;
-            self.publish(&tracked.messages).await;
+            self.publish(home, &tracked.messages).await;
 
             reached = reached.max(read.times.iter().filter(|time| **time <= run.now).max().copied());
             walk.after(&PageFacts { times: read.times, rows: read.rows, onward })?;
@@ -264,8 +275,8 @@ impl<'a, H: Home> Poller<'a, H> {
     }
 
     /// What is not accepted now stays pending, and a later run publishes it.
-    pub(super) async fn publish(&self, records: &[MessageRecord]) {
-        if let Err(error) = publish(self.home, self.router, records).await {
+    pub(super) async fn publish(&self, home: &H, records: &[MessageRecord]) {
+        if let Err(error) = publish(home, self.router, records).await {
             tracing::warn!(error = %error, "messages stay pending");
         }
     }
@@ -357,7 +368,7 @@ impl<'a, H: Home> Poller<'a, H> {
             .store()
             .save(&self.way.record_of(&run.collection.key), &self.owner, until, &run.state, records.clone())
             .await?;
-        self.publish(&records).await;
+        self.publish(self.home, &records).await;
         Ok(())
     }
 

@@ -100,7 +100,7 @@ pub(crate) async fn accept<H: Home>(
             return Err(Answer::refused(503, "the hub cannot check this now; send it again"));
         }
     }
-    incoming.check_on(&[Switch::Hub, Switch::Webhook(webhook.id.clone())]).await?;
+    incoming.is_on(&[Switch::Hub, Switch::Webhook(webhook.id.clone())]).await?;
     match take(incoming, webhook, request, body).await {
         Ok((receipt, records)) => match receipt.fault() {
             None => Ok((Answer::new(202, &receipt), records)),

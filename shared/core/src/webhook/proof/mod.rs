@@ -20,6 +20,7 @@ mod stripe;
 mod tests;
 
 use secrecy::SecretString;
+use sha2::{Digest, Sha256};
 
 use crate::{Timestamp, signature::NoSecret};
 
@@ -91,6 +92,13 @@ pub enum Key {
     Secret(SecretString),
     /// SHA-256 of a bearer token.
     Hash([u8; 32]),
+}
+
+impl Key {
+    /// What the hub knows of a bearer token: its SHA-256.
+    pub fn hash(token: &str) -> [u8; 32] {
+        Sha256::digest(token).into()
+    }
 }
 
 /// What of a request a proof looks at, beside the body.
