@@ -104,6 +104,14 @@ pub(crate) fn line(event: &HubEvent) -> Option<String> {
         EventName::DeliveryMissing => {
             format!("{} {message}  {way}, sent again", paint(AnsiColor::Yellow, "! missing"))
         }
+        EventName::WebhookAccepted => {
+            format!("{} {}{reason}", paint(AnsiColor::Green, "⇣ webhook"), text(&event.webhook))
+        }
+        EventName::WebhookRefused => {
+            let times = event.count.filter(|count| *count > 1).map(|count| format!(" ({count} times)"));
+            let times = times.unwrap_or_default();
+            format!("{} {}{times}{reason}", paint(AnsiColor::Yellow, "! webhook refused"), text(&event.webhook))
+        }
         EventName::EndpointPaused => {
             format!("{} {}{reason}", paint(AnsiColor::Red, "‖ paused"), text(&event.endpoint))
         }

@@ -52,6 +52,12 @@ pub enum EventName {
     SourceFailed,
     #[serde(rename = "source.recovered")]
     SourceRecovered,
+    /// A request to a webhook was taken, or known already; how many objects and messages it brought.
+    #[serde(rename = "webhook.accepted")]
+    WebhookAccepted,
+    /// Requests to a webhook were refused; how many since that was last said.
+    #[serde(rename = "webhook.refused")]
+    WebhookRefused,
     #[serde(rename = "hub.stopped")]
     HubStopped,
 }
@@ -75,6 +81,9 @@ pub struct HubEvent {
     pub message: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// By its id in the hub file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collection: Option<String>,
     /// `<id>` or, of a stored version, `<id>@<version>`.
@@ -93,7 +102,8 @@ pub struct HubEvent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub next_attempt_at: Option<Timestamp>,
-    /// How many: objects of a baseline, records of a poll, objects that had been missed, routes of a message.
+    /// How many: objects of a baseline, records of a poll, objects that had been missed, routes of a message, what
+    /// a webhook brought.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
     /// In words, for people.
@@ -110,6 +120,7 @@ impl HubEvent {
             trace_id: None,
             message: None,
             source: None,
+            webhook: None,
             collection: None,
             object: None,
             route: None,

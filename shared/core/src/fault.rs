@@ -294,6 +294,15 @@ impl<P: Timers> Timers for Guarded<P> {
     }
 }
 
+impl<P: Switches> Switches for Guarded<P> {
+    async fn off(&self) -> Result<Off, PortError> {
+        self.guard("switches.off", self.port.off()).await
+    }
+    async fn switch(&self, switch: &Switch, off: Option<Timestamp>) -> Result<(), PortError> {
+        self.guard("switches.switch", self.port.switch(switch, off)).await
+    }
+}
+
 impl<P: Bus> Bus for Guarded<P> {
     async fn publish(&self, messages: &[Message]) -> Vec<Result<(), PublishError>> {
         self.guard_each("bus.publish", messages.len(), self.port.publish(messages)).await

@@ -407,7 +407,12 @@ pub struct EventKey(pub [u8; 32]);
 
 impl EventKey {
     pub fn of(webhook: &WebhookId, event: &str) -> Self {
-        Self(Tuple::new().text(webhook.as_str()).text(event).digest())
+        Self(Tuple::new().text("webhook").text(webhook.as_str()).text(event).digest())
+    }
+
+    /// A push, by its `Idempotency-Key`.
+    pub fn of_push(source: &SourceName, key: &[u8]) -> Self {
+        Self(Tuple::new().text("push").text(source.as_str()).bytes(key).digest())
     }
 }
 

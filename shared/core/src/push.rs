@@ -1,132 +1,42 @@
-//! A push as HTTP (contract §6): which request is answered how. Both homes bring their requests here, whatever server
-//! they came through, so that a source cannot tell them apart.
-//!
-//! The order of the checks is part of the promise: an unknown source is 404 whatever the token, a body is looked at only
-//! once the token is good. What is accepted is stored when the answer is made, and still has to be published.
+//! A push over HTTP (contract §6): who may push, and how what he sends is answered.
 
-use secrecy::{ExposeSecret, SecretString};
-use serde::Serialize;
-use serde_json::json;
-use subtle::ConstantTimeEq;
+use secrecy::SecretString;
 
 use crate::{
+    Timestamp,
     hub::{Hub, Source},
     id::SecretName,
+    incoming::{Answer, Incoming, Request},
     ingest::{Ingest, IngestError},
     message::MessageRecord,
     port::{Home, Secrets},
-    route::Router,
+    webhook::proof::{BearerProof, Key, Proof, verify},
 };
 
-/// Bytes of a push.
-pub const MOST_BYTES: usize = 1024 * 1024;
-
-const PATH: &str = "/push/";
-
-/// One request, as far as a push is concerned.
-pub trait Request: Sync {
-    fn method(&self) -> &str;
-    /// As it was sent, without the query.
-    fn path(&self) -> &str;
-    /// The first header of that lower-case name.
-    fn header(&self, name: &str) -> Option<&[u8]>;
-}
-
-/// What came after the headers.
-#[derive(Debug, Clone, Copy)]
-pub enum Body<'a> {
-    Whole(&'a [u8]),
-    /// More than [`MOST_BYTES`]; a server need not have read them all.
-    TooLong,
-    /// It ended before its end, or was not encoded as it said.
-    Broken,
-}
-
-impl<'a> Body<'a> {
-    pub fn of(bytes: &'a [u8]) -> Self {
-        if bytes.len() > MOST_BYTES { Self::TooLong } else { Self::Whole(bytes) }
-    }
-}
-
-/// An answer: JSON, with the headers beyond the content type.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: &'static [(&'static str, &'static str)],
-    pub body: String,
-}
-
-impl Answer {
-    fn new(status: u16, body: &impl Serialize) -> Self {
-        // Nothing that is answered here can fail to be written.
-        Self { status, headers: &[], body: serde_json::to_string(body).unwrap_or_default() }
-    }
-
-    /// Nothing is known to be stored.
-    pub fn unavailable() -> Self {
-        Self::refused(503, "the hub cannot store this now; send it again")
-    }
-
-    fn refused(status: u16, why: &str) -> Self {
-        Self::new(status, &json!({ "error": why }))
-    }
-}
-
 /// The answer to a push, and what was stored and is to be published.
-pub async fn answer<H: Home>(
-    home: &H,
-    hub: &Hub,
-    router: &Router,
-    request: &impl Request,
-    body: Body<'_>,
-) -> (Answer, Vec<MessageRecord>) {
-    let accepted = async {
-        let (source, secret) = addressed(hub, request)?;
-        let expected = home.secrets().secret(secret).await.map_err(|error| {
-            tracing::error!(source = %source.name, error = %error, "a push could not be checked");
-            Answer::refused(503, "the hub cannot check the token now")
-        })?;
-        if !token(hub, request).is_some_and(|found| is(found, &expected)) {
-            return Err(Answer::refused(401, "the push needs its source's token: Authorization: Bearer <token>"));
-        }
-        let body = match body {
-            Body::Whole(body) => body,
-            Body::TooLong => return Err(Answer::refused(413, "the push is longer than 1 MiB: send it in parts")),
-            Body::Broken => return Err(Answer::refused(400, "the push could not be read to its end")),
-        };
-        let key = request.header("idempotency-key").filter(|key| !key.is_empty());
-        accept(home, hub, router, source, body, key).await
-    };
-    accepted.await.unwrap_or_else(|refused| (refused, Vec::new()))
-}
-
-/// The source that is pushing, and the secret it has to know.
-fn addressed<'a>(hub: &'a Hub, request: &impl Request) -> Result<(&'a Source, &'a SecretName), Answer> {
-    let Some(name) = request.path().strip_prefix(PATH) else {
-        return Err(Answer::refused(404, "there is nothing here: pushes go to /push/<source>"));
-    };
-    if request.method() != "POST" {
-        let refused = Answer::refused(405, "a push is a POST");
-        return Err(Answer { headers: &[("allow", "POST")], ..refused });
-    }
-    let source = hub.sources.get(name).and_then(|source| Some((source, source.push.as_ref()?)));
-    source.ok_or_else(|| Answer::refused(404, "no source of that name takes pushes"))
-}
-
-async fn accept<H: Home>(
-    home: &H,
-    hub: &Hub,
-    router: &Router,
+pub(crate) async fn accept<H: Home>(
+    incoming: &Incoming<'_, H>,
     source: &Source,
+    secret: &SecretName,
+    request: &impl Request,
     body: &[u8],
-    key: Option<&[u8]>,
 ) -> Result<(Answer, Vec<MessageRecord>), Answer> {
+    let Incoming { home, hub, router, .. } = *incoming;
+    let expected = home.secrets().secret(secret).await.map_err(|error| {
+        tracing::error!(source = %source.name, error = %error, "a push could not be checked");
+        Answer::refused(503, "the hub cannot check the token now")
+    })?;
+    if !is_proven(hub, request, expected, home.clock().now()) {
+        return Err(Answer::refused(401, "the push needs its source's token: Authorization: Bearer <token>"));
+    }
+    let key = request.header("idempotency-key").filter(|key| !key.is_empty());
     match Ingest::new(home, hub, router).push(source, body, key).await {
         Ok((receipt, records)) => {
             let nothing_good = receipt.accepted == 0 && !receipt.errors.is_empty();
             Ok((Answer::new(if nothing_good { 400 } else { 202 }, &receipt), records))
         }
         Err(IngestError::Bad(error)) => Err(Answer::refused(400, &error)),
+        Err(error @ IngestError::TooMany { .. }) => Err(Answer::refused(413, &error.to_string())),
         Err(error) => {
             tracing::error!(source = %source.name, error = %error, "a push could not be stored");
             Err(Answer::unavailable())
@@ -134,20 +44,13 @@ async fn accept<H: Home>(
     }
 }
 
-/// `Authorization: Bearer`, or Wombat's pair of headers, of which the store must be this hub.
-fn token<'a>(hub: &Hub, request: &'a impl Request) -> Option<&'a str> {
-    let header = |name: &str| std::str::from_utf8(request.header(name)?).ok();
-    let bearer = header("authorization").and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-    });
-    bearer.or_else(|| {
-        let store = header("x-hub-store")?;
-        (store == hub.name.as_str()).then(|| header("x-hub-access-token")).flatten()
-    })
-}
-
-/// In a time that does not depend on where the two differ.
-fn is(found: &str, expected: &SecretString) -> bool {
-    found.as_bytes().ct_eq(expected.expose_secret().as_bytes()).into()
+/// By `Authorization: Bearer`, or by Wombat's pair of headers, of which the store must be this hub.
+fn is_proven(hub: &Hub, request: &impl Request, token: SecretString, now: Timestamp) -> bool {
+    let keys = [Key::Secret(token)];
+    let by = |header: &str| {
+        let proof = Proof::Bearer(BearerProof { header: header.to_owned() });
+        verify(&proof, &keys, request, &[], now).is_ok()
+    };
+    let is_wombat = request.header("x-hub-store") == Some(hub.name.as_str().as_bytes());
+    by("authorization") || is_wombat && by("x-hub-access-token")
 }

@@ -1,7 +1,7 @@
 //! What runs inside of Lambda: events in, use cases of the core, answers out.
 //!
 //! Three functions share this: the dispatcher takes batches from endpoints' queues ([`batch`]), the poller does what a
-//! schedule tells it ([`task`]), ingest answers pushes ([`push`]). Each is handed a [`Work`], which names the home, so
+//! schedule tells it ([`task`]), ingest answers pushes and webhooks ([`push`]). Each is handed a [`Work`], which names the home, so
 //! that its tests need no AWS, and an [`Invocation`], which knows when the time is up. Nothing here may count on being let
 //! finish: whatever is begun can be cut off anywhere, and is done again from what is stored.
 //!
@@ -25,7 +25,7 @@ mod testing;
 
 use std::sync::Arc;
 
-use crossdock_core::{hub::Hub, route::Router};
+use crossdock_core::{hub::Hub, route::Router, webhook::Told};
 use crossdock_stack::names::Names;
 
 pub use self::{failure::Failure, invocation::Invocation};
@@ -37,16 +37,23 @@ pub struct Work<H> {
     pub hub: Arc<Hub>,
     pub router: Arc<Router>,
     pub names: Names,
+    pub told: Arc<Told>,
 }
 
 impl<H> Clone for Work<H> {
     fn clone(&self) -> Self {
-        Self { home: self.home.clone(), hub: self.hub.clone(), router: self.router.clone(), names: self.names.clone() }
+        Self {
+            home: self.home.clone(),
+            hub: self.hub.clone(),
+            router: self.router.clone(),
+            names: self.names.clone(),
+            told: self.told.clone(),
+        }
     }
 }
 
 impl<H> Work<H> {
     pub fn new(home: Arc<H>, hub: Arc<Hub>, router: Arc<Router>, names: Names) -> Self {
-        Self { home, hub, router, names }
+        Self { home, hub, router, names, told: Arc::default() }
     }
 }

@@ -1,4 +1,4 @@
-//! Ingest: a push through the Function URL, answered as the local hub answers it (contract §6).
+//! Ingest: pushes and webhooks through the Function URL, answered as the local hub answers them (contract §6).
 //!
 //! What is accepted is stored before it is answered, and published before it is answered too, because nothing of a
 //! function goes on after its answer. What the bus does not take in time stays pending, and the next scheduled run
@@ -7,9 +7,9 @@
 use std::time::Duration;
 
 use crossdock_core::{
+    incoming::{Answer, Incoming},
     port::Home,
     publish::publish,
-    push::{self, Answer},
 };
 use serde_json::Value;
 
@@ -26,15 +26,20 @@ const ANSWERING: Duration = Duration::from_secs(2);
 pub async fn handle<H: Home>(work: Work<H>, invocation: Invocation, event: Value) -> Result<UrlAnswer, Failure> {
     let request = url::read(event)?;
     let left = || invocation.left(work.home.clock()).saturating_sub(ANSWERING);
-    let answer = push::answer(&*work.home, &work.hub, &work.router, &request, request.body());
+    let incoming = Incoming { home: &*work.home, hub: &work.hub, router: &work.router, told: &work.told };
+    let way = match incoming.way(&request) {
+        Ok(way) => way,
+        Err(nobody) => return Ok(nobody.into()),
+    };
+    let answer = incoming.answer(way, &request, request.body());
     let Ok((answer, records)) = tokio::time::timeout(left(), answer).await else {
-        tracing::error!("the time was up before a push was stored");
+        tracing::error!("the time was up before what came in was stored");
         return Ok(Answer::unavailable().into());
     };
     match tokio::time::timeout(left(), publish(&*work.home, &work.router, &records)).await {
         Ok(Ok(_)) => {}
-        Ok(Err(error)) => tracing::warn!(error = %error, "pushed messages stay pending"),
-        Err(_) => tracing::warn!("the time was up; pushed messages stay pending"),
+        Ok(Err(error)) => tracing::warn!(error = %error, "messages that came in stay pending"),
+        Err(_) => tracing::warn!("the time was up; messages that came in stay pending"),
     }
     Ok(answer.into())
 }

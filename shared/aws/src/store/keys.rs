@@ -13,6 +13,7 @@
 //! | timer | `t#<minute>#<shard>` | `<message>#<route>#<round>` |
 //! | minute in which timers are due | `t` | `<minute>` |
 //! | lease and mark of a job | `hub` | `job#<job>` |
+//! | what is switched off | `hub` | `switches` |
 //! | bookmark and lease of a collection | `c#<source>/<collection>` | `state` |
 //! | wanted object, named by a thin event | `w#<source>/<collection>/<id>` | `want` |
 //! | control record of an endpoint | `e#<endpoint>` | `control` |
@@ -93,6 +94,11 @@ pub(super) fn epoch() -> Key {
 
 pub(super) fn job(name: JobName) -> Key {
     Key::new("hub", format!("job#{}", name.as_str()))
+}
+
+/// One item for all of them, read with every batch of deliveries and every request that comes in.
+pub(super) fn switches() -> Key {
+    Key::new("hub", "switches")
 }
 
 pub(super) fn signing_key() -> Key {

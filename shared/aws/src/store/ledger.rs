@@ -22,6 +22,7 @@ use super::{
     failure::failure,
     item::{Item, bytes, has_expired, number, text},
     keys::{self, DELIVERIES, INDEX_SHARDS, Key},
+    switches::hub_off,
     transact::{NewMessage, Part, WITH_OLD, Write, Written, built},
     versions::heads_among,
 };
@@ -44,7 +45,7 @@ impl Ledger for DynamoStore {
     ) -> Result<Opened, PortError> {
         let of_endpoint = keys::control(endpoint);
         let keys = deliveries.iter().map(keys::delivery).chain(objects.iter().map(keys::head));
-        let found = self.read(keys.chain([of_endpoint.clone()])).await?;
+        let found = self.read(keys.chain([of_endpoint.clone(), keys::switches()])).await?;
         let now = self.now();
         let one = |key: &DeliveryKey| {
             let item = found.get(&keys::delivery(key)).filter(|item| !has_expired(item, now));
@@ -54,6 +55,7 @@ impl Ledger for DynamoStore {
             deliveries: deliveries.iter().map(one).collect(),
             heads: heads_among(&found, objects),
             control: found.get(&of_endpoint).map(control).transpose()?.unwrap_or_default(),
+            hub_off: found.get(&keys::switches()).map(hub_off).transpose()?.flatten(),
         })
     }
 

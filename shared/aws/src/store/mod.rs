@@ -30,6 +30,7 @@ mod pending;
 mod seen;
 mod signing;
 mod sweep;
+mod switches;
 mod terms;
 mod timers;
 mod transact;
@@ -61,7 +62,8 @@ const WRITES: usize = 16;
 /// [`Collections`](crossdock_core::port::Collections), [`Jobs`](crossdock_core::port::Jobs),
 /// [`Outbox`](crossdock_core::port::Outbox), [`Ledger`](crossdock_core::port::Ledger),
 /// [`Claims`](crossdock_core::port::Claims), [`Signing`](crossdock_core::port::Signing),
-/// [`Timers`](crossdock_core::port::Timers) and [`SeenEvents`](crossdock_core::port::SeenEvents). Clones share it.
+/// [`Timers`](crossdock_core::port::Timers), [`SeenEvents`](crossdock_core::port::SeenEvents) and
+/// [`Switches`](crossdock_core::port::Switches). Clones share it.
 #[derive(Clone)]
 pub struct DynamoStore(Arc<Inner>);
 

@@ -51,6 +51,8 @@ pub(super) const CALLS: &[&str] = &[
     "signing.rotate",
     "timers.take",
     "timers.remove",
+    "switches.off",
+    "switches.switch",
     "bus.publish",
     "queues.send",
     "queues.receive",

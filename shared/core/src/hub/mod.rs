@@ -44,6 +44,8 @@ use self::{
     expand::Variables,
     fault::{Place, Report},
 };
+use crate::webhook::Schema;
+
 pub use self::{
     fault::{Fault, Faults, did_you_mean},
     model::*,
@@ -136,9 +138,25 @@ fn load_file(file: &str, text: &str, variables: &Variables<'_>) -> Result<(Loade
     if let Some(root) = &mut root {
         presets::apply(root, &mut report);
     }
-    let (hub, root, report) = read(root, report)?;
+    let (hub, root, mut report) = read(root, report)?;
+    look_at_schemas(&hub, &root, &mut report);
+    if !report.is_clean() {
+        return Err(report.into_faults());
+    }
     let places = Places::of(file, &root);
     Ok((LoadedHub { hub, notes: report.into_notes(), places }, root))
+}
+
+/// Looked at where a file is read, and not again where the hub travels to: most functions never take in an event, and need
+/// nothing that compiles a schema.
+fn look_at_schemas(hub: &Hub, root: &tree::Node, report: &mut Report) {
+    for webhook in hub.webhooks.values() {
+        let written = root.get("webhooks").and_then(|webhooks| webhooks.get(webhook.id.as_str())?.get("schema"));
+        let fault = webhook.schema.as_ref().and_then(Schema::fault);
+        if let (Some(node), Some(fault)) = (written, fault) {
+            report.fault(&node.place, format!("expected a JSON Schema: {fault}"));
+        }
+    }
 }
 
 /// The hub of a tree; `None`: there is none, and the report says why.

@@ -1,11 +1,9 @@
 //! Webhooks as the use cases see them.
 
-use serde_json::Value;
-
 use crate::{
     id::{CollectionKey, MessageType, SecretName, SourceName, WebhookId},
     json::FieldPath,
-    webhook::{envelope::Envelope, proof::Proof, provider::Provider},
+    webhook::{Schema, envelope::Envelope, proof::Proof, provider::Provider},
 };
 
 /// One way in: `POST /webhooks/<id>`, or a queue or bus of the account's own.
@@ -23,7 +21,7 @@ pub struct Webhook {
     pub from: Channel,
     pub envelope: Envelope,
     /// JSON Schema of an event's body.
-    pub schema: Option<Value>,
+    pub schema: Option<Schema>,
     /// Where an event's id is; `None`: where the provider has it.
     pub event_id: Option<Locator>,
     /// Where it says what happened; `None`: where the provider says it.
@@ -84,6 +82,8 @@ pub enum EventAction {
     Thin { collection: CollectionKey, id: FieldPath },
     /// It is no object: it, or a part of it, is a message's payload.
     Message { message: MessageType, item: FieldPath },
+    /// The envelope says which object it is about: one of the collection of its type.
+    Subject,
     /// It is taken and dropped.
     Ignore,
 }

@@ -7,11 +7,13 @@ mod path;
 mod skip;
 #[cfg(test)]
 mod tests;
+mod unique;
 
 pub use canonical::{canonical, content_hash};
 pub use changes::changes;
 pub use depth::{DEEPEST, is_too_deep};
 pub use path::{FieldPath, InvalidPath};
+pub use unique::parse_unique;
 
 /// What stands behind a byte order mark, which may be ignored (RFC 8259 §8.1).
 pub fn without_byte_order_mark(text: &[u8]) -> &[u8] {

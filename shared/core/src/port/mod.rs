@@ -11,6 +11,7 @@ mod queue;
 mod seen;
 mod signing;
 mod store;
+mod switch;
 mod timer;
 
 pub use bus::*;
@@ -21,6 +22,7 @@ pub use queue::*;
 pub use seen::*;
 pub use signing::*;
 pub use store::*;
+pub use switch::*;
 pub use timer::*;
 
 /// A call to the outside failed. What it says is for operators; nothing in it is a payload or a secret.
@@ -75,7 +77,17 @@ pub fn whole<T>(read: Vec<Read<T>>) -> Result<Vec<T>, PortError> {
 
 /// Everything a home provides. The use cases are generic over this one trait.
 pub trait Home: Send + Sync + 'static {
-    type Store: VersionStore + Collections + Wants + Outbox + Ledger + Signing + Claims + Timers + Jobs + SeenEvents;
+    type Store: VersionStore
+        + Collections
+        + Wants
+        + Outbox
+        + Ledger
+        + Signing
+        + Claims
+        + Timers
+        + Jobs
+        + SeenEvents
+        + Switches;
     type Bus: Bus;
     type Queues: Queues;
     type Source: SourceClient;

@@ -353,6 +353,8 @@ pub struct Opened {
     /// In the order asked.
     pub heads: Vec<Read<Option<Head>>>,
     pub control: EndpointControl,
+    /// Since when the whole hub is switched off ([`Switch::Hub`](super::Switch::Hub)).
+    pub hub_off: Option<Timestamp>,
 }
 
 /// An attempt's outcome and all that follows from it without looking further: one transaction.

@@ -1,5 +1,301 @@
 //! Webhooks: what a system outside sends of its own accord (contract §6).
+//!
+//! The way of one: it proves where it comes from, over the raw bytes ([`proof`]); it is read, and the envelopes taken off
+//! ([`envelope`]); an event that is known already is answered, and nothing else; what it says is held against the
+//! webhook's schema ([`schema`]); a rule of the hub file says what becomes of it ([`mapping`]); that is stored as a push
+//! is ([`crate::ingest`]); and only then is its id noted, so that a crash in between does it again and loses nothing.
+//!
+//! Done twice at the same time, an event still gives one version and one message: objects know what they have been, and a
+//! message's id is made of the event's.
+//!
+//! Deliberately absent: asking a sender for anything (a handshake, a subscription), and any wait. What is only named is
+//! fetched later.
 
 pub mod envelope;
+mod mapping;
 pub mod proof;
 pub mod provider;
+mod schema;
+mod told;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use self::{
+    envelope::Event,
+    mapping::Mapped,
+    proof::{Headers, Key, Refused},
+};
+pub use self::{schema::Schema, told::Told};
+use crate::{
+    event::{EventName, HubEvent},
+    hub::{Locator, Webhook},
+    id::{EventKey, MessageId},
+    incoming::{Answer, Incoming, Request},
+    ingest::{Ingest, IngestError, ItemError, Stored},
+    json::parse_unique,
+    message::MessageRecord,
+    port::{Home, PortError, Secrets, SeenEvents},
+};
+
+/// Events in one body.
+pub const MOST_EVENTS: usize = 1000;
+
+/// What became of a body, as its sender is told.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Receipt {
+    /// Objects and messages that are stored, or were found to be known already.
+    pub accepted: usize,
+    /// Of the messages that came of it; an unchanged object gives none, and one that is fetched gives its own later.
+    pub message_ids: Vec<MessageId>,
+    /// Events that had been taken in before.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub duplicates: usize,
+    /// Events that no rule of the hub file wants.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub ignored: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<ItemError>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+impl Receipt {
+    fn add(&mut self, stored: Stored, records: &mut Vec<MessageRecord>) {
+        self.accepted += stored.accepted;
+        self.message_ids.extend(stored.message_ids);
+        self.errors.extend(stored.errors);
+        records.extend(stored.records);
+    }
+
+    /// What is wrong, where nothing is right.
+    pub fn fault(&self) -> Option<&str> {
+        let any = self.accepted + self.duplicates + self.ignored > 0;
+        self.errors.first().filter(|_| !any).map(|error| error.error.as_str())
+    }
+}
+
+/// The answer to a request that asks for this webhook, and what was stored and is to be published.
+pub(crate) async fn accept<H: Home>(
+    incoming: &Incoming<'_, H>,
+    webhook: &Webhook,
+    request: &impl Request,
+    body: &[u8],
+) -> Result<(Answer, Vec<MessageRecord>), Answer> {
+    if webhook.provider.is_ping(body) {
+        return Ok((Answer::new(200, &json!({})), Vec::new()));
+    }
+    match prove(incoming.home, webhook, request, body).await {
+        Ok(Ok(())) => {}
+        Ok(Err(refused)) => {
+            tell_refused(incoming, webhook, &refused);
+            return Err(Answer::refused(401, "this is not proven to come from the webhook's provider"));
+        }
+        Err(error) => {
+            tracing::error!(webhook = %webhook.id, error = %error, "a webhook could not be checked");
+            return Err(Answer::refused(503, "the hub cannot check this now; send it again"));
+        }
+    }
+    match take(incoming, webhook, request, body).await {
+        Ok((receipt, records)) => match receipt.fault() {
+            None => Ok((Answer::new(202, &receipt), records)),
+            Some(fault) => {
+                tell_bad(incoming, webhook);
+                let answer = json!({ "error": fault, "accepted": 0, "message_ids": [], "errors": receipt.errors });
+                Ok((Answer::new(400, &answer), records))
+            }
+        },
+        Err(IngestError::Bad(error)) => {
+            tell_bad(incoming, webhook);
+            Err(Answer::refused(400, &error))
+        }
+        Err(error) => {
+            tracing::error!(webhook = %webhook.id, error = %error, "a webhook could not be stored");
+            Err(Answer::unavailable())
+        }
+    }
+}
+
+/// The outer error: what it is proven with could not be looked up.
+async fn prove<H: Home>(
+    home: &H,
+    webhook: &Webhook,
+    headers: &impl Headers,
+    body: &[u8],
+) -> Result<Result<(), Refused>, PortError> {
+    let mut keys: Vec<Key> = webhook.hashes.iter().copied().map(Key::Hash).collect();
+    let mut missing = None;
+    for name in &webhook.secrets {
+        match home.secrets().secret(name).await {
+            Ok(secret) => keys.push(Key::Secret(secret)),
+            // Another of them may do: one is taken away after a rotation.
+            Err(error) => missing = Some(error),
+        }
+    }
+    let proven = proof::verify(&webhook.proof, &keys, headers, body, home.clock().now());
+    match missing {
+        Some(error) if proven.is_err() => Err(error),
+        _ => Ok(proven),
+    }
+}
+
+/// Takes in what a webhook brought that is proven, or came through a queue or a bus of the account's own. Everything is
+/// durable when this returns; the records are still to be published.
+///
+/// # Errors
+/// The body cannot be read, or the store failed: part of it may be stored, and it is to come again.
+pub async fn take<H: Home>(
+    incoming: &Incoming<'_, H>,
+    webhook: &Webhook,
+    headers: &impl Headers,
+    body: &[u8],
+) -> Result<(Receipt, Vec<MessageRecord>), IngestError> {
+    let Incoming { home, hub, router, told } = *incoming;
+    let events = read(webhook, headers, body).map_err(IngestError::Bad)?;
+    let kinds = kinds(&events);
+    let mut receipt = Receipt::default();
+    let (events, known) = unknown(home, webhook, events).await?;
+    receipt.duplicates = known;
+
+    let ingest = Ingest::new(home, hub, router);
+    let Mapped { objects, messages, ids, ignored, unwanted, errors } =
+        mapping::map(&ingest, home, hub, webhook, events).await?;
+    receipt.ignored = ignored;
+    receipt.errors = errors;
+    for kind in unwanted {
+        if told.is_first(&webhook.id, kind.as_deref()) {
+            let kind = kind.as_deref().unwrap_or("one that does not say what happened");
+            tracing::warn!(webhook = %webhook.id, event = kind, "an event that no rule of the webhook wants was dropped");
+        }
+    }
+    let mut records = Vec::new();
+    let mut refused = receipt.errors.iter().map(|error| error.index).collect::<Vec<_>>();
+    for (collection, arrived) in objects {
+        let stored = ingest.objects(collection, arrived).await?;
+        refused.extend(&stored.refused);
+        receipt.add(stored, &mut records);
+    }
+    let stored = ingest.messages(messages).await?;
+    refused.extend(&stored.refused);
+    receipt.add(stored, &mut records);
+
+    let keys: Vec<EventKey> =
+        ids.into_iter().filter(|(index, _)| !refused.contains(index)).map(|(_, key)| key).collect();
+    if !keys.is_empty() {
+        home.store().note(&keys, home.clock().now()).await?;
+    }
+    if receipt.fault().is_none() {
+        tell_taken(incoming, webhook, &receipt, &kinds);
+    }
+    Ok((receipt, records))
+}
+
+/// The events of a body, each with its id and its kind where it has any.
+fn read(webhook: &Webhook, headers: &impl Headers, raw: &[u8]) -> Result<Vec<Event>, String> {
+    let body = parse_unique(raw)?;
+    let header = |name: &str| Some(std::str::from_utf8(headers.header(name)?).ok()?.trim().to_owned());
+    let unwrapped = envelope::unwrap(webhook.envelope, &header, body).map_err(|error| error.to_string())?;
+    let mut events: Vec<Event> = unwrapped.into_iter().flat_map(each).collect();
+    if events.len() > MOST_EVENTS {
+        return Err(format!("found {} events, expected at most {MOST_EVENTS} in one body", events.len()));
+    }
+    for event in &mut events {
+        let located = |locator: &Option<Locator>| match locator.as_ref()? {
+            Locator::Header(name) => header(name),
+            Locator::Path(path) => said(path.get(&event.body)?),
+        };
+        let (id, kind) = (located(&webhook.event_id), located(&webhook.event_kind));
+        let id = id.or_else(|| event.id.take()).or_else(|| webhook.provider.event_id(headers, raw, &event.body));
+        let kind = kind.or_else(|| event.kind.take()).or_else(|| webhook.provider.event_type(headers, &event.body));
+        event.id = id.filter(|id| !id.is_empty());
+        event.kind = kind;
+    }
+    Ok(events)
+}
+
+/// A list is a list of events.
+fn each(event: Event) -> Vec<Event> {
+    match event {
+        Event { body: Value::Array(items), subject: None, id, kind, test } => items
+            .into_iter()
+            .map(|body| Event { id: id.clone(), kind: kind.clone(), body, subject: None, test })
+            .collect(),
+        event => vec![event],
+    }
+}
+
+/// An id or a kind, which some send as a number.
+fn said(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// Those that have not been taken in before, each with its place in the body, and how many have.
+async fn unknown<H: Home>(
+    home: &H,
+    webhook: &Webhook,
+    events: Vec<Event>,
+) -> Result<(Vec<(usize, Event)>, usize), PortError> {
+    let mut keys: Vec<EventKey> = events.iter().filter_map(|event| key(webhook, event)).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let seen = if keys.is_empty() { Vec::new() } else { home.store().seen(&keys).await? };
+    let known: Vec<EventKey> = keys.into_iter().zip(seen).filter(|(_, seen)| *seen).map(|(key, _)| key).collect();
+    let count = events.len();
+    let is_new = |event: &Event| !key(webhook, event).is_some_and(|key| known.contains(&key));
+    let unknown: Vec<(usize, Event)> = events.into_iter().enumerate().filter(|(_, event)| is_new(event)).collect();
+    let known = count - unknown.len();
+    Ok((unknown, known))
+}
+
+fn key(webhook: &Webhook, event: &Event) -> Option<EventKey> {
+    Some(EventKey::of(&webhook.id, event.id.as_deref()?))
+}
+
+/// What happened, for people: a few of many.
+fn kinds(events: &[Event]) -> String {
+    let mut kinds: Vec<&str> = events.iter().filter_map(|event| event.kind.as_deref()).collect();
+    kinds.dedup();
+    let more = if kinds.len() > 3 { ", …" } else { "" };
+    kinds.truncate(3);
+    format!("{}{more}", kinds.join(", "))
+}
+
+fn reported<H: Home>(incoming: &Incoming<'_, H>, webhook: &Webhook, name: EventName) -> HubEvent {
+    let mut event = HubEvent::new(incoming.home.clock().now(), name);
+    event.webhook = Some(webhook.id.to_string());
+    event.source = Some(webhook.source.to_string());
+    event
+}
+
+fn tell_taken<H: Home>(incoming: &Incoming<'_, H>, webhook: &Webhook, receipt: &Receipt, kinds: &str) {
+    let event = reported(incoming, webhook, EventName::WebhookAccepted).counting(receipt.accepted as u64);
+    let remarks = [
+        (!kinds.is_empty()).then(|| kinds.to_owned()),
+        (receipt.duplicates > 0).then(|| format!("{} known already", receipt.duplicates)),
+        (receipt.ignored > 0).then(|| format!("{} not wanted", receipt.ignored)),
+        (!receipt.errors.is_empty()).then(|| format!("{} with errors", receipt.errors.len())),
+    ];
+    let remarks: Vec<String> = remarks.into_iter().flatten().collect();
+    incoming.home.observer().observe(if remarks.is_empty() { event } else { event.because(remarks.join("; ")) });
+}
+
+/// What the body said is the sender's to know, and is not repeated here.
+fn tell_bad<H: Home>(incoming: &Incoming<'_, H>, webhook: &Webhook) {
+    let event = reported(incoming, webhook, EventName::WebhookRefused).counting(1);
+    incoming.home.observer().observe(event.because("400: its sender was told what is wrong with the body"));
+}
+
+/// Anybody can be refused as often as he likes: that is said now and then, with how often it was.
+fn tell_refused<H: Home>(incoming: &Incoming<'_, H>, webhook: &Webhook, refused: &Refused) {
+    if let Some(count) = incoming.told.refused(&webhook.id, incoming.home.clock().now()) {
+        let event = reported(incoming, webhook, EventName::WebhookRefused).counting(count);
+        incoming.home.observer().observe(event.because(format!("401: {refused}")));
+    }
+}

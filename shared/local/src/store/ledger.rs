@@ -17,6 +17,7 @@ use super::{
     failure::{Failure, one},
     outbox::{MessageRow, store_message, store_pending},
     signing::read_generations,
+    switches::hub_off,
     timers::store_timer,
     versions::read_heads,
 };
@@ -37,6 +38,7 @@ impl Ledger for Database {
                     .collect::<Result<_, _>>()?,
                 heads: read_heads(connection, &objects)?,
                 control: read_control(connection, &endpoint)?,
+                hub_off: hub_off(connection)?,
             })
         })
         .await

@@ -33,6 +33,7 @@ mod readers;
 mod seen;
 mod signing;
 mod stats;
+mod switches;
 mod sync;
 mod timers;
 mod versions;
@@ -66,8 +67,8 @@ use self::{
 /// An open store: [`VersionStore`](crossdock_core::port::VersionStore),
 /// [`Collections`](crossdock_core::port::Collections), [`Outbox`](crossdock_core::port::Outbox),
 /// [`Ledger`](crossdock_core::port::Ledger), [`Claims`](crossdock_core::port::Claims),
-/// [`Signing`](crossdock_core::port::Signing), [`Timers`](crossdock_core::port::Timers) and
-/// [`SeenEvents`](crossdock_core::port::SeenEvents). Clones share it.
+/// [`Signing`](crossdock_core::port::Signing), [`Timers`](crossdock_core::port::Timers),
+/// [`SeenEvents`](crossdock_core::port::SeenEvents) and [`Switches`](crossdock_core::port::Switches). Clones share it.
 ///
 /// When the last clone goes, what was handed over is still written and the file is closed, but nobody waits for it;
 /// [`Database::close`] does.

@@ -14,6 +14,7 @@ pub mod outbox;
 pub mod queues;
 pub mod seen;
 pub mod signing;
+pub mod switches;
 pub mod timers;
 pub mod versions;
 pub mod wants;
@@ -25,7 +26,7 @@ use crossdock_core::{
     message::MessageRecord,
     port::{
         Bus, Claims, Collections, Jobs, Ledger, Outbox, PendingPage, PortError, QueueName, Queues, Received,
-        SeenEvents, Signing, Timers, VersionStore, Wants,
+        SeenEvents, Signing, Switches, Timers, VersionStore, Wants,
     },
 };
 
@@ -35,7 +36,17 @@ use crate::{build::endpoint, clock::TestClock};
 
 /// An empty store and the clock it was made with.
 pub trait StoreFixture: Sync {
-    type Store: VersionStore + Collections + Wants + Outbox + Ledger + Claims + Signing + Timers + Jobs + SeenEvents;
+    type Store: VersionStore
+        + Collections
+        + Wants
+        + Outbox
+        + Ledger
+        + Claims
+        + Signing
+        + Timers
+        + Jobs
+        + SeenEvents
+        + Switches;
 
     fn store(&self) -> &Self::Store;
     fn clock(&self) -> &TestClock;
@@ -160,6 +171,7 @@ mod tests {
             include_str!("queues.rs"),
             include_str!("seen.rs"),
             include_str!("signing.rs"),
+            include_str!("switches.rs"),
             include_str!("timers.rs"),
             include_str!("versions.rs"),
         ] {

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use crossdock_core::push::{Answer, Body, Request};
+use crossdock_core::{
+    incoming::{Answer, Body, Request},
+    webhook::proof::Headers,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -13,6 +16,7 @@ use crate::function::Failure;
 pub struct UrlRequest {
     method: String,
     path: String,
+    query: String,
     /// Names in lower case; AWS joins the values of one name by commas.
     headers: BTreeMap<String, String>,
     /// `None`: it was said to be Base64 and is not.
@@ -23,6 +27,8 @@ pub struct UrlRequest {
 #[serde(rename_all = "camelCase")]
 struct Shape {
     raw_path: String,
+    #[serde(default)]
+    raw_query_string: String,
     #[serde(default)]
     headers: BTreeMap<String, String>,
     request_context: Context,
@@ -52,6 +58,7 @@ pub fn read(event: Value) -> Result<UrlRequest, Failure> {
     Ok(UrlRequest {
         method: shape.request_context.http.method,
         path: shape.raw_path,
+        query: shape.raw_query_string,
         headers: shape.headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect(),
         body,
     })
@@ -70,8 +77,14 @@ impl Request for UrlRequest {
     fn path(&self) -> &str {
         &self.path
     }
+}
+
+impl Headers for UrlRequest {
     fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers.get(name).map(String::as_bytes)
+    }
+    fn query(&self) -> Option<&str> {
+        Some(&self.query).filter(|query| !query.is_empty()).map(String::as_str)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Metrics in the Embedded Metric Format: log lines that CloudWatch makes metrics of
 //! (`AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html`).
 //!
-//! Five metrics, because each costs by the month and by the value of its dimensions: `Deliveries` and `DeadLetters` of
-//! each endpoint, `SourceFailing`, `MissingDeliveries` and `RefusedMessages` of the hub. The dimension `hub` is the stack's name: it has one
+//! Seven metrics, because each costs by the month and by the value of its dimensions: `Deliveries` and `DeadLetters` of
+//! each endpoint, `SourceFailing`, `MissingDeliveries`, `RefusedMessages`, `Webhooks` and `RefusedWebhooks` of the hub. The dimension `hub` is the stack's name: it has one
 //! value per stack, so it costs nothing and keeps two stacks of an account apart. Routes, types and the invocation are
 //! properties of the line, which cost nothing and can be searched. Nothing is written where there is nothing to count.
 
@@ -31,6 +31,10 @@ enum Metric {
     MissingDeliveries,
     /// No dead-letter queue has them, so that no alarm of one tells.
     RefusedMessages,
+    /// Requests to webhooks that were taken.
+    Webhooks,
+    /// Requests to webhooks that were refused.
+    RefusedWebhooks,
 }
 
 impl Metric {
@@ -43,6 +47,8 @@ impl Metric {
             }
             EventName::DeliveryMissing => Some(Self::MissingDeliveries),
             EventName::MessageRefused => Some(Self::RefusedMessages),
+            EventName::WebhookAccepted => Some(Self::Webhooks),
+            EventName::WebhookRefused => Some(Self::RefusedWebhooks),
             _ => None,
         }
     }
@@ -54,6 +60,8 @@ impl Metric {
             Self::SourceFailing => "SourceFailing",
             Self::MissingDeliveries => "MissingDeliveries",
             Self::RefusedMessages => "RefusedMessages",
+            Self::Webhooks => "Webhooks",
+            Self::RefusedWebhooks => "RefusedWebhooks",
         }
     }
 
@@ -79,11 +87,14 @@ impl Counts {
         let endpoint = event.endpoint.clone().filter(|_| metric.is_of_an_endpoint());
         let mut groups = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let group = groups.entry(endpoint).or_default();
-        *group.metrics.entry(metric).or_default() += 1;
+        // Only refusals are told several at a time.
+        let count = event.count.filter(|_| metric == Metric::RefusedWebhooks).unwrap_or(1);
+        *group.metrics.entry(metric).or_default() += count;
         let properties = [
             ("routes", &event.route),
             ("types", &event.message),
             ("collections", &event.collection),
+            ("webhooks", &event.webhook),
             // A dimension elsewhere.
             ("endpoints", if metric.is_of_an_endpoint() { &None } else { &event.endpoint }),
         ];

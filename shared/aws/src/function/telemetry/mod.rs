@@ -60,7 +60,9 @@ impl Observer for Telemetry {
 /// What went well in passing is told at debug level: a delivery says so once, when it has ended.
 fn is_detail(event: &HubEvent) -> bool {
     match event.event {
-        EventName::MessageEmitted | EventName::VersionStored | EventName::PollFinished => true,
+        EventName::MessageEmitted | EventName::VersionStored | EventName::PollFinished | EventName::WebhookAccepted => {
+            true
+        }
         EventName::DeliveryAttempted => event.reason.is_none(),
         _ => false,
     }
@@ -81,6 +83,7 @@ fn tell(event: &HubEvent) {
                 trace_id = event.trace_id,
                 message_type = event.message,
                 source = event.source,
+                webhook = event.webhook,
                 collection = event.collection,
                 object = event.object,
                 route = event.route,
@@ -100,6 +103,7 @@ fn tell(event: &HubEvent) {
         | EventName::DeliveryMissing
         | EventName::EndpointPaused
         | EventName::SourceFailed
+        | EventName::WebhookRefused
         | EventName::RecordSetAside => line!(Level::WARN),
         _ => line!(Level::INFO),
     }

@@ -122,6 +122,9 @@ macro_rules! suites {
             mod signing {
                 crossdock_testkit::signing_suite!(super::super::Fixture::$home());
             }
+            mod switches {
+                crossdock_testkit::switches_suite!(super::super::Fixture::$home());
+            }
             mod timers {
                 crossdock_testkit::timers_suite!(super::super::Fixture::$home());
             }

@@ -29,6 +29,9 @@ mod seen {
 mod signing {
     crossdock_testkit::signing_suite!(crate::support::Fixture::new());
 }
+mod switches {
+    crossdock_testkit::switches_suite!(crate::support::Fixture::new());
+}
 mod timers {
     crossdock_testkit::timers_suite!(crate::support::Fixture::new());
 }

@@ -1,7 +1,7 @@
 //! What one thing takes: how many calls, and who of several processes is the first.
 
 use crossdock_core::port::{
-    Collections, DeliveryState, Generations, LeaseOwner, Ledger, Outbox, Signing, VersionStore, whole,
+    Collections, DeliveryState, Generations, LeaseOwner, Ledger, Outbox, Signing, Switch, Switches, VersionStore, whole,
 };
 use crossdock_core::version::ObjectCommit;
 use crossdock_testkit::build::{
@@ -62,6 +62,9 @@ async fn calls_are_as_few_as_can_be() {
     store.signing_key().await.unwrap();
     check("the key to sign with, twice", &["GetItem", "PutItem"]);
     let (first, second) = (Generations::default(), Generations { newest: 2, previous_until: None });
+    store.switch(&Switch::Hub, Some(at(0))).await.unwrap();
+    store.off().await.unwrap();
+    check("a switch thrown, and all of them", &["UpdateItem", "GetItem"]);
     store.rotate(&endpoint("alpha"), first, second).await.unwrap();
     check("a rotation", &["UpdateItem"]);
     store.heads(&[]).await.and_then(whole).unwrap();
