@@ -15,8 +15,8 @@ use crate::{
     args::{Backfill, On},
     context::{Environment, Opened},
     failure::Failure,
-    out,
-    poll::collection,
+    hub, out,
+    poll::{EVEN_SO, collection},
 };
 
 /// Objects that a dry run names one by one.
@@ -32,6 +32,9 @@ pub(crate) async fn run(args: Backfill, environment: Environment) -> Result<(), 
         On::Local => {
             let opened = Opened::open(&args.place.which, environment).await?;
             let key = collection(&opened.hub, &args.collection)?;
+            if !args.dry_run && !args.even_if_disabled {
+                hub::check_enabled(&opened, EVEN_SO).await?;
+            }
             let done = here(&opened, &key, &wanted).await;
             opened.close().await;
             done
@@ -43,12 +46,12 @@ pub(crate) async fn run(args: Backfill, environment: Environment) -> Result<(), 
         }
         #[cfg(feature = "aws")]
         On::Aws(stack) => {
-            let hub = remote::outline(&args.place.which, &environment)?;
-            let key = collection(&hub, &args.collection)?;
+            let described = remote::outline(&args.place.which, &environment)?;
+            let key = collection(&described, &args.collection)?;
             let mut told = Told::default();
             let mut wanted = wanted;
             loop {
-                let done = remote::backfill(stack, &key, &wanted).await?;
+                let done = remote::backfill(stack, &key, &wanted, args.even_if_disabled).await?;
                 told.add(&done);
                 match (done.cut_off, done.reached) {
                     (false, _) => break,

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use anstyle::{AnsiColor, Style};
 use crossdock_core::{
+    disabled::disabled,
     event::{EventName, HubEvent},
     hub::Hub,
-    port::{PortError, QueueName},
+    port::{PortError, QueueName, Switch},
 };
 use crossdock_local::LocalHome;
 use jiff::tz::TimeZone;
@@ -25,8 +26,12 @@ pub(crate) async fn summary(home: &LocalHome, hub: &Hub) -> Result<String, PortE
         dead += letters.visible + letters.hidden + letters.delayed;
     }
     let dlq = if dead > 0 { paint(AnsiColor::Red, &format!("{dead} in the DLQ")) } else { "DLQ empty".to_owned() };
+    let off = match disabled(home, hub, &[Switch::Hub]).await? {
+        Some(_) => paint(AnsiColor::Red, "switched off") + " · ",
+        None => String::new(),
+    };
     Ok(format!(
-        "{} · {} objects · {} messages · {} delivered · {waiting} waiting · {dlq}",
+        "{off}{} · {} objects · {} messages · {} delivered · {waiting} waiting · {dlq}",
         sources(hub),
         stats.objects,
         stats.messages,
@@ -69,6 +74,7 @@ pub(crate) fn line(event: &HubEvent) -> Option<String> {
     };
     let line = match event.event {
         EventName::PollFinished | EventName::VersionStored => return None,
+        EventName::VersionLate => format!("{} {collection} {}", dim("– late"), text(&event.object)),
         EventName::HubStarted => paint(AnsiColor::Green, &text(&event.reason)),
         EventName::HubStopped => paint(AnsiColor::Green, "stopped"),
         EventName::BaselineStored | EventName::Reconciled => {
@@ -118,6 +124,8 @@ pub(crate) fn line(event: &HubEvent) -> Option<String> {
         EventName::EndpointPaused => {
             format!("{} {}{reason}", paint(AnsiColor::Red, "‖ paused"), text(&event.endpoint))
         }
+        EventName::HubDisabled => paint(AnsiColor::Red, "‖ switched off").to_string() + &reason,
+        EventName::HubEnabled => paint(AnsiColor::Green, "● switched on").to_string(),
         EventName::RecordSetAside => format!("{} {collection}{reason}", paint(AnsiColor::Yellow, "! set aside")),
         EventName::SourceFailed => format!("{} {collection}{reason}", paint(AnsiColor::Red, "! poll failed")),
         EventName::SourceRecovered => format!("{} {collection}", paint(AnsiColor::Green, "● recovered")),

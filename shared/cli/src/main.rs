@@ -15,10 +15,12 @@ mod endpoint;
 mod failure;
 mod gc;
 mod hint;
+mod hub;
 mod init;
 mod listen;
 mod on_aws;
 mod out;
+mod patch;
 mod poll;
 mod polls;
 mod printer;
@@ -26,12 +28,14 @@ mod redact;
 #[cfg(feature = "aws")]
 mod remote;
 mod render;
+mod replay;
 mod sample;
 mod secret;
 mod send;
 mod show;
 mod since;
 mod unrouted;
+mod webhook;
 mod why;
 mod yaml;
 
@@ -79,7 +83,10 @@ async fn run(command: Command, environment: Environment) -> Result<ExitCode, Fai
         Command::Backfill(args) => Box::pin(backfill::run(args, environment)).await?,
         Command::Poll(args) => Box::pin(poll::run(args, environment)).await?,
         Command::Send(args) => send::run(args, environment).await?,
+        Command::Replay(args) => return Box::pin(replay::run(args, environment)).await,
         Command::Endpoint(args) => endpoint::run(args, environment).await?,
+        Command::Hub(args) => hub::run(args, environment).await?,
+        Command::Webhook(args) => webhook::run(args, environment).await?,
         Command::Secret(args) => secret::run(args, environment).await?,
         Command::Gc(args) => gc::run(args, environment).await?,
         Command::Sample(args) => sample::run(args).await?,

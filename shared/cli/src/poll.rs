@@ -15,9 +15,11 @@ use crate::{
     args::{On, Poll, Which},
     context::{Environment, Opened},
     failure::Failure,
-    out,
+    hub, out,
 };
 
+/// How a poll or a backfill is made of a hub that is switched off.
+pub(crate) const EVEN_SO: &str = ", or say --even-if-disabled";
 /// Objects that a preview names one by one.
 const NAMED: usize = 20;
 /// Places that are named of records set aside for one reason.
@@ -31,6 +33,9 @@ pub(crate) async fn run(args: Poll, environment: Environment) -> Result<(), Fail
             if args.dry_run {
                 preview(&opened, &key, args.way()).await?;
             } else {
+                if !args.even_if_disabled {
+                    hub::check_enabled(&opened, EVEN_SO).await?;
+                }
                 here(&opened, &args.place.which, &key, args.way()).await?;
             }
             opened.close().await;
@@ -44,8 +49,11 @@ pub(crate) async fn run(args: Poll, environment: Environment) -> Result<(), Fail
         // The stack polls by itself: what is stored must be what its own hub says.
         #[cfg(feature = "aws")]
         On::Aws(stack) => {
-            let hub = remote::outline(&args.place.which, &environment)?;
-            for line in remote::poll(stack, &collection(&hub, &args.collection)?, args.way()).await? {
+            let described = remote::outline(&args.place.which, &environment)?;
+            for line in
+                remote::poll(stack, &collection(&described, &args.collection)?, args.way(), args.even_if_disabled)
+                    .await?
+            {
                 out::line(&line);
             }
             Ok(())
@@ -153,13 +161,15 @@ fn show(preview: &Preview) {
     }
     let items = &preview.items;
     let baseline = items.iter().filter(|item| item.decision == Decision::Baseline).count();
+    let late = items.iter().filter(|item| item.decision == Decision::Late).count();
     let named = items.iter().filter(|item| item.decision != Decision::Baseline);
     let mut messages = 0;
     for (place, item) in named.enumerate() {
         let version = &item.commit.version;
         messages += item.commit.messages.len();
         if place < NAMED {
-            out::line(&format!("would store {} version {}", version.key, version.number));
+            let late = if version.late { ", late" } else { "" };
+            out::line(&format!("would store {} version {}{late}", version.key, version.number));
             for record in &item.commit.messages {
                 let routes: Vec<&str> = record.message.routes.iter().map(|route| route.as_str()).collect();
                 let routes = if routes.is_empty() { "no route".to_owned() } else { routes.join(", ") };
@@ -169,13 +179,14 @@ fn show(preview: &Preview) {
             out::line("…");
         }
     }
+    let changes = items.len() - baseline - late;
+    let late = if late == 0 { String::new() } else { format!("{late} late, ") };
     out::line(&format!(
-        "{} {} read, {} records: {} unchanged, {baseline} for the silent baseline, {} changes, {messages} messages; nothing was stored",
+        "{} {} read, {} records: {} unchanged, {baseline} for the silent baseline, {late}{changes} changes, {messages} messages; nothing was stored",
         preview.pages,
         if preview.pages == 1 { "page" } else { "pages" },
         preview.records,
         preview.unchanged,
-        items.len() - baseline,
     ));
 }
 

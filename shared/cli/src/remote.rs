@@ -3,7 +3,10 @@
 //!
 //! Every failed call is told in one sentence with what can be done about it; AWS's own words are in it where they help.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::error::CredentialsError;
@@ -22,13 +25,14 @@ use crossdock_core::{
     event::Unobserved,
     fault::Faults,
     hub::{self, Hub},
-    id::{CollectionKey, SourceName},
+    id::CollectionKey,
     poll::{Backfill, Backfilled, Way},
+    port::HeaderValue,
     route::Router,
 };
 use crossdock_http::AddressPolicy;
 use crossdock_stack::names::{Function, Names};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use crate::{
@@ -70,8 +74,13 @@ async fn opened(hub: Arc<Hub>, stack: &str) -> Result<Opened<AwsHome>, Failure> 
 }
 
 /// Has the stack's poller poll, and says what came of it.
-pub(crate) async fn poll(stack: &str, key: &CollectionKey, way: Way) -> Result<Vec<String>, Failure> {
-    let mut event = json!({"task": "poll", "collection": key.to_string()});
+pub(crate) async fn poll(
+    stack: &str,
+    key: &CollectionKey,
+    way: Way,
+    even_if_disabled: bool,
+) -> Result<Vec<String>, Failure> {
+    let mut event = json!({"task": "poll", "collection": key.to_string(), "even_if_disabled": even_if_disabled});
     if way == Way::Reconcile {
         event["way"] = "reconcile".into();
     }
@@ -79,20 +88,28 @@ pub(crate) async fn poll(stack: &str, key: &CollectionKey, way: Way) -> Result<V
     let answer = deployed.invoke(Function::Poller, &event).await?;
     match serde_json::from_value(answer) {
         Ok(Done::Polled(polled)) => spoken(&polled, &deployed.function(Function::Poller)),
+        Ok(Done::Disabled) => Err(deployed.disabled()),
         _ => Err(deployed.misunderstood(Function::Poller)),
     }
 }
 
 /// Has the stack's poller read a collection again, for as long as its time is.
-pub(crate) async fn backfill(stack: &str, key: &CollectionKey, wanted: &Backfill) -> Result<Backfilled, Failure> {
+pub(crate) async fn backfill(
+    stack: &str,
+    key: &CollectionKey,
+    wanted: &Backfill,
+    even_if_disabled: bool,
+) -> Result<Backfilled, Failure> {
     let Backfill { from, until, emit, rate, dry_run: _ } = wanted;
     let event = json!({
         "task": "backfill", "collection": key.to_string(), "from": from, "until": until, "emit": emit, "rate": rate,
+        "even_if_disabled": even_if_disabled,
     });
     let deployed = Deployed::find(stack).await?;
     let answer = deployed.invoke(Function::Poller, &event).await?;
     match serde_json::from_value(answer) {
         Ok(Done::Backfilled(done)) => Ok(done),
+        Ok(Done::Disabled) => Err(deployed.disabled()),
         _ => Err(deployed.misunderstood(Function::Poller)),
     }
 }
@@ -119,22 +136,24 @@ fn spoken(polled: &Polled, poller: &str) -> Result<Vec<String>, Failure> {
     Ok(lines)
 }
 
-/// Hands a push to the stack's ingest function, as its URL would: the status, and the body of the answer.
-pub(crate) async fn push(
+/// Hands a request to the stack's ingest function, as its URL would: the status, and the body of the answer. Names of
+/// headers are in lower case.
+pub(crate) async fn post(
     stack: &str,
-    source: &SourceName,
-    token: &SecretString,
+    path: &str,
+    headers: &[(String, HeaderValue)],
     body: &str,
 ) -> Result<(u16, Vec<u8>), Failure> {
-    let path = format!("/push/{source}");
+    let value = |value: &HeaderValue| match value {
+        HeaderValue::Plain(text) => text.clone(),
+        HeaderValue::Secret(secret) => secret.expose_secret().to_owned(),
+    };
+    let headers: BTreeMap<&str, String> = headers.iter().map(|(name, text)| (name.as_str(), value(text))).collect();
     let event = json!({
         "version": "2.0",
         "rawPath": path,
         "rawQueryString": "",
-        "headers": {
-            "authorization": format!("Bearer {}", token.expose_secret()),
-            "content-type": "application/json",
-        },
+        "headers": headers,
         "requestContext": {"http": {"method": "POST", "path": path}},
         "body": body,
         "isBase64Encoded": false,
@@ -222,6 +241,10 @@ impl Deployed {
                 Err(Failure::new(format!("{function} failed ({kind}): {why}")))
             }
         }
+    }
+
+    fn disabled(&self) -> Failure {
+        crate::hub::refused(&format_args!("the hub in {} is switched off", self.names.prefix()), crate::poll::EVEN_SO)
     }
 
     fn misunderstood(&self, function: Function) -> Failure {

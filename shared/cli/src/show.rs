@@ -185,12 +185,13 @@ async fn object<H: Home>(
 ) -> Result<Value, Failure> {
     let volatile = volatile(&opened.hub, &key.collection);
     let versions = history.iter().enumerate().map(|(place, version)| {
-        let parent = place.checked_sub(1).map(|before| &history[before]);
-        let parent = parent.filter(|parent| version.parent == Some(parent.number));
+        // Late ones may stand between.
+        let parent = history[..place].iter().rfind(|before| version.parent == Some(before.number));
         let changes = parent.map(|parent| changes(&parent.body, &version.body, volatile));
         json!({
             "version": version.number, "stored_at": version.stored_at, "baseline": version.baseline,
-            "deleted": version.deleted, "changes": changes, "body": version.body,
+            "deleted": version.deleted, "late": version.late, "order": version.order.map(|order| order.to_string()),
+            "changes": changes, "body": version.body,
         })
     });
     let mut emitted = Vec::new();
@@ -268,12 +269,14 @@ mod text {
             Some(last) => out::line(&format!("  versions 1 to {last} have expired")),
         }
         for version in list(object, "versions") {
-            let kind = match (version["baseline"] == true, version["deleted"] == true) {
-                (true, _) => " baseline",
-                (_, true) => " deleted",
-                _ => "",
+            let kinds = ["baseline", "deleted"].into_iter().filter(|kind| version[*kind] == true);
+            let kinds: String = kinds.map(|kind| format!(" {kind}")).collect();
+            let late = match version["late"] == true {
+                true => format!(" late, of {}", of(version, "order")),
+                false => String::new(),
             };
-            out::line(&format!("  version {} stored {}{kind}", of(version, "version"), of(version, "stored_at")));
+            let stored = of(version, "stored_at");
+            out::line(&format!("  version {} stored {stored}{kinds}{late}", of(version, "version")));
             changes(version, "    ");
         }
         for message in list(object, "messages") {

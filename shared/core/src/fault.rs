@@ -15,7 +15,7 @@ use crate::{
     id::{CollectionKey, DeliveryKey, EndpointName, Epoch, EventKey, MessageId, ObjectKey, SecretName},
     message::{Message, MessageRecord},
     port::*,
-    version::{Head, ObjectCommit, Version, VersionRef},
+    version::{Head, ObjectCommit, Raise, Version, VersionRef},
 };
 
 /// What is to happen at which point.
@@ -127,6 +127,9 @@ impl<P: VersionStore> VersionStore for Guarded<P> {
     }
     async fn commit(&self, commits: Vec<ObjectCommit>) -> Vec<Result<(), CommitError>> {
         self.guard_each("versions.commit", commits.len(), self.port.commit(commits)).await
+    }
+    async fn raise(&self, raises: Vec<Raise>) -> Vec<Result<(), CommitError>> {
+        self.guard_each("versions.raise", raises.len(), self.port.raise(raises)).await
     }
     async fn versions(&self, refs: &[VersionRef]) -> Result<Vec<Read<Option<Version>>>, PortError> {
         self.guard("versions.versions", self.port.versions(refs)).await

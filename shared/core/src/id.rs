@@ -476,7 +476,8 @@ impl Tuple {
     }
 }
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
+/// Two lower-case hex digits for each.
+pub fn hex(bytes: &[u8]) -> String {
     use fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

@@ -17,10 +17,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
+    disabled::{Disabled, disabled},
     hub::{Channel, Hub, Source, Webhook},
     id::{SecretName, hex},
     message::MessageRecord,
-    port::Home,
+    port::{Home, Switch},
     push,
     route::Router,
     webhook::{self, Told, proof::Headers},
@@ -141,6 +142,25 @@ impl<'a, H: Home> Incoming<'a, H> {
     /// The same whatever was asked for: an id that is unknown, no id at all, or one that is not asked over HTTP.
     fn no_webhook(&self) -> Answer {
         Answer::new(404, &json!({ "error": "there is no such webhook", "trace_id": hex(&self.home.random().bytes()) }))
+    }
+
+    /// What is switched off takes nothing; only those who have proven who they are learn of it.
+    pub(crate) async fn is_on(&self, any_of: &[Switch]) -> Result<(), Answer> {
+        match disabled(self.home, self.hub, any_of).await {
+            Ok(None) => Ok(()),
+            Ok(Some(Disabled { what, .. })) => {
+                let what = match what {
+                    Switch::Hub => "the hub",
+                    Switch::Webhook(_) => "this webhook",
+                };
+                let why = format!("{what} is switched off and takes nothing; send it again later");
+                Err(Answer::refused(403, &why))
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "whether the hub is on could not be read");
+                Err(Answer::unavailable())
+            }
+        }
     }
 
     /// The answer, and what was stored and is to be published.

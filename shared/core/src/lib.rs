@@ -10,6 +10,7 @@
 pub mod answer;
 pub mod audit;
 pub mod claim;
+pub mod disabled;
 pub mod dispatch;
 pub mod event;
 pub mod fault;

@@ -82,6 +82,8 @@ pub struct LocalHome {
     clock: SystemClock,
     random: OsRandom,
     observer: Arc<dyn Observer>,
+    /// The same home in the slow lane; of that one nothing.
+    slow: Option<Box<LocalHome>>,
 }
 
 impl fmt::Debug for LocalHome {
@@ -116,13 +118,31 @@ impl LocalHome {
             queues: Guarded::new(queues, faults.clone()),
             endpoint: Guarded::new(Telling::new(http.clone(), on_refused), faults.clone()),
             source: Guarded::new(http, faults.clone()),
-            secrets: Guarded::new(secrets, faults),
+            secrets: Guarded::new(secrets, faults.clone()),
             database,
             clock,
             random,
             observer,
+            slow: None,
         };
-        Ok((home, router))
+        Ok((home.with_slow_lane(faults), router))
+    }
+
+    fn with_slow_lane(self, faults: Faults) -> Self {
+        let slow = Self {
+            database: self.database.slow(),
+            store: Guarded::new(self.database.slow(), faults.clone()),
+            bus: Guarded::new(self.bus.inner().slow(), faults),
+            queues: self.queues.clone(),
+            source: self.source.clone(),
+            endpoint: self.endpoint.clone(),
+            secrets: self.secrets.clone(),
+            clock: self.clock,
+            random: self.random,
+            observer: self.observer.clone(),
+            slow: None,
+        };
+        Self { slow: Some(Box::new(slow)), ..self }
     }
 
     /// Whether there is a store in this folder, whatever its condition.
@@ -174,6 +194,9 @@ impl Home for LocalHome {
     }
     fn observer(&self) -> &dyn Observer {
         &*self.observer
+    }
+    fn slow(&self) -> &Self {
+        self.slow.as_deref().unwrap_or(self)
     }
 }
 

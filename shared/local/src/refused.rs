@@ -10,6 +10,7 @@ use crossdock_core::port::{EndpointClient, EndpointRequest, EndpointResponse, Ht
 pub type OnRefused = Arc<dyn Fn(&EndpointRequest) -> Option<Tell> + Send + Sync>;
 pub type Tell = Box<dyn FnOnce() + Send>;
 
+#[derive(Clone)]
 pub struct Telling<C> {
     client: C,
     on_refused: Option<OnRefused>,

@@ -100,11 +100,12 @@ impl Running {
         });
         for served in hub.endpoints.values().map(Served::of).chain(gone.map(Served::gone)) {
             let dispatcher = Dispatcher::new(home.clone(), hub.clone(), router.clone());
-            loops.spawn(workers::dispatch(home.clone(), dispatcher, served, GRACE, stopped.clone()));
+            loops.spawn(workers::dispatch(home.clone(), hub.clone(), dispatcher, served, GRACE, stopped.clone()));
         }
-        loops.spawn(workers::sweep(home.clone(), router.clone(), stopped.clone()));
+        loops.spawn(workers::sweep(home.clone(), hub.clone(), router.clone(), stopped.clone()));
         loops.spawn(workers::send_due(home.clone(), hub.clone(), stopped.clone()));
         loops.spawn(workers::audit(home.clone(), hub.clone(), stopped.clone()));
+        loops.spawn(workers::tell_of_switches(home.clone(), hub.clone(), stopped.clone()));
         loops.spawn(workers::expire(home.clone(), hub.retention, stopped.clone()));
         let (pushed, to_publish) = mpsc::channel(workers::MOST_UNPUBLISHED);
         loops.spawn(workers::publish_pushed(home.clone(), router.clone(), to_publish, stopped.clone()));

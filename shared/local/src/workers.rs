@@ -4,12 +4,14 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use crossdock_core::{
     Timestamp,
+    disabled::{disabled, until_disabled},
     dispatch::{Dispatcher, Disposition, Job},
+    event::{EventName, HubEvent},
     hub::{Endpoint, Hub, Retention},
     id::{CollectionKey, EndpointName},
     message::{Message, MessageRecord},
     poll::{Pause, PollError, Poller, Tokens, Way},
-    port::{Home, LeaseOwner, QueueName, Queues, Received},
+    port::{Home, LeaseOwner, QueueName, Queues, Received, Switch},
     publish::{STALE_AFTER, publish, publish_stale},
     route::Router,
     sweep::{self, Swept},
@@ -48,9 +50,20 @@ pub(crate) const MOST_UNPUBLISHED: usize = 1_000;
 const BATCH: usize = 10;
 
 /// Until the hub is to stop.
-async fn stopping(stopped: &mut watch::Receiver<bool>) {
+pub(crate) async fn stopping(stopped: &mut watch::Receiver<bool>) {
     // An error means that the hub itself is gone.
     let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+/// Whether a loop is to do nothing this time. So it does where nobody can tell, too.
+async fn is_resting(home: &LocalHome, hub: &Hub) -> bool {
+    match disabled(home, hub, &[Switch::Hub]).await {
+        Ok(found) => found.is_some(),
+        Err(error) => {
+            tracing::warn!(error = %error, "whether the hub is switched off could not be read; nothing is begun");
+            true
+        }
+    }
 }
 
 /// Polls one collection in one way, at its interval, or later where the source asks for it. A poll is cut off when the hub stops:
@@ -64,7 +77,8 @@ pub(crate) async fn poll(
     mut stopped: watch::Receiver<bool>,
 ) {
     let poller = Poller::new(&*home, &hub, &router, LeaseOwner(OWNER.to_owned())).sharing(tokens).by(way);
-    let poller = poller.pausing(pause());
+    let pause = pause();
+    let poller = poller.pausing(pause.clone());
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -72,9 +86,13 @@ pub(crate) async fn poll(
             () = stopping(&mut stopped) => return,
             _ = ticks.tick() => {}
         }
+        if is_resting(&home, &hub).await {
+            continue;
+        }
+        let polling = poller.poll_until(&key, until_disabled(&*home, &hub, &pause));
         tokio::select! {
             () = stopping(&mut stopped) => return,
-            result = AssertUnwindSafe(poller.poll(&key)).catch_unwind() => match result {
+            result = AssertUnwindSafe(polling).catch_unwind() => match result {
                 Ok(result) => {
                     let asked = result.as_ref().err().and_then(|error| left_alone(way, error));
                     report(&key, result);
@@ -142,7 +160,12 @@ fn is_ours(message: &Message, now: Timestamp) -> bool {
 }
 
 /// Publishes what was stored and not published.
-pub(crate) async fn sweep(home: Arc<LocalHome>, router: Arc<Router>, mut stopped: watch::Receiver<bool>) {
+pub(crate) async fn sweep(
+    home: Arc<LocalHome>,
+    hub: Arc<Hub>,
+    router: Arc<Router>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let mut ticks = tokio::time::interval(SWEEP);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -150,8 +173,11 @@ pub(crate) async fn sweep(home: Arc<LocalHome>, router: Arc<Router>, mut stopped
             () = stopping(&mut stopped) => return,
             _ = ticks.tick() => {}
         }
+        if is_resting(&home, &hub).await {
+            continue;
+        }
         let owner = LeaseOwner(OWNER.to_owned());
-        let published = publish_stale(&*home, &router, &owner, stopping(&mut stopped.clone())).await;
+        let published = publish_stale(home.slow(), &router, &owner, stopping(&mut stopped.clone())).await;
         if let Err(error) = published {
             tracing::warn!(error = %error, "pending messages could not be published");
         }
@@ -166,6 +192,9 @@ pub(crate) async fn send_due(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: w
         tokio::select! {
             () = stopping(&mut stopped) => return,
             _ = ticks.tick() => {}
+        }
+        if is_resting(&home, &hub).await {
+            continue;
         }
         if let Err(error) = timer::fire(&*home, &hub).await {
             tracing::warn!(error = %error, "what has waited for its time could not be sent; it is tried again");
@@ -182,6 +211,9 @@ pub(crate) async fn audit(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: watc
             () = stopping(&mut stopped) => return,
             _ = ticks.tick() => {}
         }
+        if is_resting(&home, &hub).await {
+            continue;
+        }
         let owner = LeaseOwner(OWNER.to_owned());
         match sweep::sweep(&*home, &hub, &owner, stopping(&mut stopped.clone())).await {
             Ok((Swept { messages, missing, unreadable, refused: None }, _)) => {
@@ -194,9 +226,34 @@ pub(crate) async fn audit(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: watc
     }
 }
 
+/// Tells when the hub is switched off or on, at the start too where it is off.
+pub(crate) async fn tell_of_switches(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
+    let mut was_off = false;
+    let mut ticks = tokio::time::interval(LOOK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stopping(&mut stopped) => return,
+            _ = ticks.tick() => {}
+        }
+        // One that cannot be asked is asked again.
+        let Ok(found) = disabled(&*home, &hub, &[Switch::Hub]).await else { continue };
+        let now = home.clock().now();
+        match &found {
+            Some(off) if !was_off => {
+                let event = HubEvent::new(now, EventName::HubDisabled);
+                home.observer().observe(event.because(format!("{off}; crossdock hub enable switches it on")));
+            }
+            None if was_off => home.observer().observe(HubEvent::new(now, EventName::HubEnabled)),
+            Some(_) | None => {}
+        }
+        was_off = found.is_some();
+    }
+}
+
 /// Removes what has expired. A run that is cut off goes on with the next one.
 pub(crate) async fn expire(home: Arc<LocalHome>, retention: Retention, mut stopped: watch::Receiver<bool>) {
-    let mut collector = Collector::new(home.database().clone(), retention);
+    let mut collector = Collector::new(home.database().slow(), retention);
     let mut ticks = tokio::time::interval(between_runs(&retention));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -248,10 +305,12 @@ impl Served {
     }
 }
 
-/// Empties one endpoint's queue, as many at a time as the endpoint allows. What one endpoint does never holds up
+/// Empties one endpoint's queue, as many at a time as the endpoint allows. Of a hub that is switched off the queue is left
+/// alone; what was received before that comes back from the dispatcher. What one endpoint does never holds up
 /// another: each has its own loop and its own permits.
 pub(crate) async fn dispatch(
     home: Arc<LocalHome>,
+    hub: Arc<Hub>,
     dispatcher: Dispatcher<LocalHome>,
     served: Served,
     grace: Duration,
@@ -273,6 +332,12 @@ pub(crate) async fn dispatch(
             () = stopping(&mut stopped) => break,
             permits = worker.free_permits() => permits,
         };
+        if is_resting(&worker.home, &hub).await {
+            tokio::select! {
+                () = stopping(&mut stopped) => break,
+                () = tokio::time::sleep(IDLE) => continue,
+            }
+        }
         let asked = permits.len();
         let received = worker.receive(asked).await;
         let drained = received.len() < asked;

@@ -85,7 +85,8 @@ impl Hanging {
         let (stop, stopped) = watch::channel(false);
         let dispatcher = Dispatcher::new(self.home.clone(), self.hub.clone(), self.router.clone());
         let served = Served::of(&self.hub.endpoints["books"]);
-        let working = tokio::spawn(dispatch(self.home.clone(), dispatcher, served, Duration::from_millis(20), stopped));
+        let (home, hub) = (self.home.clone(), self.hub.clone());
+        let working = tokio::spawn(dispatch(home, hub, dispatcher, served, Duration::from_millis(20), stopped));
         self.asked.notified().await;
         let known = self.known(name).await.map_or(0, |known| known.attempts.len());
         stop.send(true).unwrap();

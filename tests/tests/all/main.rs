@@ -33,6 +33,8 @@ mod kills;
 #[cfg(test)]
 mod layout;
 #[cfg(test)]
+mod marketplacer;
+#[cfg(test)]
 mod patterns;
 #[cfg(test)]
 mod presets;

@@ -4,13 +4,16 @@
 //! there. A source that cannot be read is that source's failure: it is counted (contract §3), seen in the metric
 //! `SourceFailing`, and no error of the function. An error of the function is what the hub itself could not do; Lambda
 //! tries it again, and then it lies in the queue for failed invocations.
+//!
+//! Of a hub that is switched off nothing is done, whatever the task, unless it says that it is meant all the same.
 
-use std::{pin::pin, sync::Arc};
+use std::{future::Future, pin::pin, sync::Arc};
 
 use crossdock_core::{
+    disabled::{disabled, until_disabled},
     id::CollectionKey,
     poll::{Backfilled, Pause, PollError, PollReport, Poller, Tokens},
-    port::{Home, LeaseError, LeaseOwner},
+    port::{Home, LeaseError, LeaseOwner, Switch},
     publish::{Published, publish_stale},
     sweep::{Swept, sweep},
     timer,
@@ -40,6 +43,8 @@ pub enum Done {
         messages: u64,
         missing: u64,
     },
+    /// The hub is switched off; nothing was done.
+    Disabled,
 }
 
 /// What another version of the command does not know or miss of it is no fault.
@@ -72,19 +77,28 @@ pub async fn handle<H: Home>(
     invocation: Invocation,
     event: Value,
 ) -> Result<Done, Failure> {
+    let (task, even_if_disabled) = task::read(event)?;
     let time_is_up = invocation.only_left(RESERVE, work.home.clock());
+    if !even_if_disabled && let Some(off) = disabled(&*work.home, &work.hub, &[Switch::Hub]).await? {
+        tracing::info!(task = ?task, "nothing is done: {off}");
+        return Ok(Done::Disabled);
+    }
+    let pause = pause();
     // Lambda may run an asynchronous event twice, and both have its id.
     let drawn = u128::from_be_bytes(work.home.random().bytes());
     let owner = LeaseOwner(format!("{} {drawn:032x}", invocation.request_id));
-    match task::read(event)? {
+    match task {
         Task::Poll(key, way) => {
             let poller = Poller::new(&*work.home, &work.hub, &work.router, owner).sharing(tokens).by(way);
-            let poller = poller.pausing(pause());
-            polled(&key, poller.poll_until(&key, time_is_up).await).map(Done::Polled)
+            let poller = poller.pausing(pause.clone());
+            let cut_off = cut_off(time_is_up, &work, &pause, even_if_disabled);
+            polled(&key, poller.poll_until(&key, cut_off).await).map(Done::Polled)
         }
         Task::Backfill(key, wanted) => {
-            let poller = Poller::new(&*work.home, &work.hub, &work.router, owner).sharing(tokens).pausing(pause());
-            let done = poller.backfill(&key, &wanted, &mut |_| {}, time_is_up).await;
+            let poller =
+                Poller::new(&*work.home, &work.hub, &work.router, owner).sharing(tokens).pausing(pause.clone());
+            let cut_off = cut_off(time_is_up, &work, &pause, even_if_disabled);
+            let done = poller.backfill(&key, &wanted, &mut |_| {}, cut_off).await;
             done.map(Done::Backfilled).map_err(|error| Failure::Trouble(format!("{key}: {error}")))
         }
         Task::Publish => {
@@ -108,6 +122,22 @@ pub async fn handle<H: Home>(
             tracing::info!(messages, missing, unreadable, ended = ?ended, "looked for missing deliveries");
             refused.map_or(Ok(Done::Swept { messages, missing }), |error| Err(error.into()))
         }
+    }
+}
+
+/// A poll that goes on for long ends when the hub is switched off.
+async fn cut_off<H: Home>(
+    time_is_up: impl Future<Output = ()> + Send,
+    work: &Work<H>,
+    pause: &Pause,
+    even_if_disabled: bool,
+) {
+    if even_if_disabled {
+        return time_is_up.await;
+    }
+    tokio::select! {
+        () = time_is_up => {}
+        () = until_disabled(&*work.home, &work.hub, pause) => {}
     }
 }
 

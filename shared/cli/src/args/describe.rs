@@ -10,7 +10,7 @@ use crossdock_core::{
 use ipnet::IpNet;
 use url::Url;
 
-use super::values::web_address;
+use super::values::{header, secret_header, web_address};
 use crate::redact;
 
 /// Write a hub file for a list that a store or service offers.
@@ -69,11 +69,6 @@ pub(crate) struct Init {
     pub(crate) force: bool,
 }
 
-fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once(':').ok_or("expected a name and a value with a colon between them")?;
-    Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
-}
-
 fn plain_header(text: &str) -> Result<(String, String), String> {
     let (name, value) = header(text)?;
     if redact::is_secret(&name) {
@@ -82,15 +77,6 @@ fn plain_header(text: &str) -> Result<(String, String), String> {
         return Err(format!("{name} {hint} --secret-header '{name}: NAME'"));
     }
     Ok((name, value))
-}
-
-fn secret_header(text: &str) -> Result<(String, SecretName), String> {
-    let (name, secret) = header(text)?;
-    // A value in place of the name is not repeated.
-    let secret = SecretName::new(&secret).map_err(|_| {
-        "expected the name of a secret after the colon (lower-case letters, digits, '-' or '_'), not the secret itself"
-    })?;
-    Ok((name, secret))
 }
 
 /// Find everything that is wrong with a hub file.

@@ -3,15 +3,17 @@
 
 mod deliver;
 mod describe;
+mod hub;
 mod look;
 mod place;
 mod play;
 mod read;
 mod values;
+mod webhook;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use self::{deliver::*, describe::*, look::*, place::*, play::*, read::*};
+pub(crate) use self::{deliver::*, describe::*, hub::*, look::*, place::*, play::*, read::*, webhook::*};
 
 /// A hub between shops, ERPs and whatever should hear of their changes.
 ///
@@ -40,7 +42,10 @@ pub(crate) enum Command {
     Poll(Poll),
     Backfill(Backfill),
     Send(Send),
+    Replay(Replay),
     Endpoint(Endpoint),
+    Hub(Hub),
+    Webhook(Webhook),
     Secret(Secret),
     Gc(Gc),
     Sample(Sample),

@@ -3,9 +3,14 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args as ClapArgs;
+use crossdock_core::id::{SecretName, WebhookId};
+use ipnet::IpNet;
 use url::Url;
 
-use super::{Which, values::web_address};
+use super::{
+    Which,
+    values::{secret_header, web_address},
+};
 
 /// Run the whole hub on this machine.
 ///
@@ -42,7 +47,10 @@ pub(crate) struct Dev {
   crossdock listen                  for a hub file from `crossdock init`
   crossdock listen --route ROUTE    in place of the endpoint of that route
   crossdock listen --status 503     an endpoint in trouble
-  crossdock listen --forward http://127.0.0.1:3000 --record deliveries")]
+  crossdock listen --forward http://127.0.0.1:3000 --record deliveries
+  crossdock listen --forward http://127.0.0.1:7420 --record webhooks    in front of `crossdock dev`
+
+`crossdock replay` sends again what was recorded, and compares the answers.")]
 pub(crate) struct Listen {
     /// Listen where this route's endpoint is, for what this route sends; other paths are answered 404
     #[arg(long, value_name = "ROUTE")]
@@ -72,6 +80,46 @@ pub(crate) struct Listen {
     /// Print JSON, one line for each delivery
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Send recorded requests again, and compare the answers.
+///
+/// Takes what `crossdock listen --record` kept: the endpoint's deliveries, or a provider's webhooks. Each request is sent
+/// again, in the order in which it came, and its answer must have the status that was recorded; where `listen` answered by
+/// itself, any 2xx is good. Exit code 1 where one differs. Recordings hold no credentials: signatures are made anew, and
+/// other credentials are named here.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  crossdock replay deliveries --to http://127.0.0.1:3000
+  crossdock replay deliveries --to http://127.0.0.1:3000 --sign hub-secret --secret-header 'X-Api-Key: books-key'
+  crossdock replay webhooks --webhook shop-orders")]
+pub(crate) struct Replay {
+    /// Recordings, or folders of them
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) recordings: Vec<PathBuf>,
+
+    /// The service, each request's path appended; with --webhook the hub [default: the one that runs on this state]
+    #[arg(long, value_name = "URL", required_unless_present = "webhook", value_parser = web_address)]
+    pub(crate) to: Option<Url>,
+
+    /// Send them to this webhook, signed as its provider would
+    #[arg(long, value_name = "WEBHOOK")]
+    pub(crate) webhook: Option<WebhookId>,
+
+    /// Sign them as a hub signs deliveries, with the secret of that name; its value is in CROSSDOCK_SECRET_NAME
+    #[arg(long, value_name = "SECRET", conflicts_with = "webhook")]
+    pub(crate) sign: Option<SecretName>,
+
+    /// Send a header that holds the secret of that name, such as 'X-Api-Key: books-key'; may be given more than once
+    #[arg(long = "secret-header", value_name = "NAME: SECRET", value_parser = secret_header)]
+    pub(crate) secret_headers: Vec<(String, SecretName)>,
+
+    /// Open a private network that the service is in, such as 10.20.0.0/16
+    #[arg(long = "network", value_name = "CIDR")]
+    pub(crate) networks: Vec<IpNet>,
+
+    #[command(flatten)]
+    pub(crate) which: Which,
 }
 
 /// Run the sample store and the sample endpoints alone.

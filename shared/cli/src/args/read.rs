@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use crossdock_core::{Timestamp, hub::TimeFormat, object::parse_time, poll::Way};
+use crossdock_core::{Timestamp, hub::TimeFormat, id::WebhookId, object::parse_time, poll::Way};
+use url::Url;
 
-use super::Where;
+use super::{Where, values::web_address};
 
 /// Poll one collection once.
 ///
@@ -22,6 +23,10 @@ pub(crate) struct Poll {
     /// Store and emit nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+
+    /// Also where the hub is switched off
+    #[arg(long)]
+    pub(crate) even_if_disabled: bool,
 
     #[command(flatten)]
     pub(crate) place: Where,
@@ -66,6 +71,10 @@ pub(crate) struct Backfill {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) rate: Option<u32>,
 
+    /// Also where the hub is switched off
+    #[arg(long)]
+    pub(crate) even_if_disabled: bool,
+
     #[command(flatten)]
     pub(crate) place: Where,
 }
@@ -74,18 +83,39 @@ fn time(text: &str) -> Result<Timestamp, String> {
     parse_time(TimeFormat::Rfc3339, &text.into()).map_err(|expected| format!("expected {expected} or a day"))
 }
 
-/// Push a JSON file into the hub.
+/// Send a JSON file to the hub: a push, or a webhook.
 ///
-/// The file holds objects, {"COLLECTION": [...]}, or a message, {"message": "TYPE", "payload": {...}}, or a list of
-/// messages. A running hub gets it over HTTP; where none runs it is stored, and published when one does.
+/// A push holds objects, {"COLLECTION": [...]}, or a message, {"message": "TYPE", "payload": {...}}, or a list of
+/// messages. A running hub gets it over HTTP; where none runs it is stored, and published when one does. A webhook is
+/// signed with the first secret of the webhook, as its provider would sign it, and sent to a hub that runs.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  crossdock send orders.json --source shop                              a push
+  crossdock send order.json --to shop-orders --event orders/create      a webhook
+  crossdock send order.json --to shop-orders --url https://hub.example  to a hub that runs elsewhere")]
 pub(crate) struct Send {
     /// The file; - for standard input
     pub(crate) file: PathBuf,
 
     /// The source it comes from
-    #[arg(long, value_name = "SOURCE")]
-    pub(crate) source: String,
+    #[arg(long, value_name = "SOURCE", required_unless_present = "to")]
+    pub(crate) source: Option<String>,
+
+    /// The webhook it goes to, in place of a push
+    #[arg(long, value_name = "WEBHOOK", conflicts_with = "source")]
+    pub(crate) to: Option<WebhookId>,
+
+    /// What happened, where the provider says it in a header
+    #[arg(long, value_name = "TYPE", requires = "to")]
+    pub(crate) event: Option<String>,
+
+    /// The event's id, where the provider says it in a header [default: another one each time]
+    #[arg(long, value_name = "ID", requires = "to")]
+    pub(crate) id: Option<String>,
+
+    /// Where the hub is reached [default: the one that runs on this state]
+    #[arg(long, value_name = "URL", requires = "to", value_parser = web_address)]
+    pub(crate) url: Option<Url>,
 
     #[command(flatten)]
     pub(crate) place: Where,

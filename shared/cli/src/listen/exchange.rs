@@ -30,15 +30,10 @@ const CHANGES_SHOWN: usize = 20;
 #[derive(Debug)]
 pub(super) enum Answered {
     Got(EndpointResponse),
+    /// An answer of ours, which says nothing of any service.
+    Own(StatusCode),
     /// Why nothing came back.
     Nothing(String),
-}
-
-impl Answered {
-    /// An answer of ours.
-    pub(super) fn of(status: StatusCode) -> Self {
-        Self::Got(EndpointResponse { status: status.as_u16(), headers: Vec::new(), body: Vec::new(), truncated: false })
-    }
 }
 
 #[derive(Debug)]
@@ -89,6 +84,7 @@ impl Exchange {
         self.body.put_into(&mut request);
         let answer = match &self.answered {
             Answered::Nothing(why) => json!({"error": why}),
+            Answered::Own(status) => json!({"status": status.as_u16(), "own": true}),
             Answered::Got(answer) => {
                 let headers = answer.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
                 let mut shown = json!({"status": answer.status, "headers": shown(headers)});
@@ -135,11 +131,12 @@ impl Exchange {
         self.message()?.get(name).filter(|value| !value.is_null())
     }
 
-    /// In the format of Wombat it is all that is neither id nor parameter.
+    /// In the format of Wombat it is all that is neither id nor parameter; all of it where no hub sent it.
     fn payload(&self) -> Option<Value> {
         let message = self.message()?.as_object()?;
         if !message.contains_key(WOMBAT_ID) {
-            return self.field("payload").cloned();
+            let is_message = ["message", "payload"].iter().any(|name| message.contains_key(*name));
+            return if is_message { self.field("payload").cloned() } else { self.message().cloned() };
         }
         let roots = message.iter().filter(|(name, _)| ![WOMBAT_ID, "parameters"].contains(&name.as_str()));
         Some(roots.map(|(name, root)| (name.clone(), root.clone())).collect())
@@ -170,6 +167,7 @@ impl fmt::Display for Exchange {
         let name = text(self.field("message")).unwrap_or_else(unnamed);
         let answer = match &self.answered {
             Answered::Got(answer) => answer.status.to_string(),
+            Answered::Own(status) => status.as_u16().to_string(),
             Answered::Nothing(why) => format!("502, for there was no answer: {}", plain(why)),
         };
         let object = self.field("object");
@@ -278,7 +276,7 @@ mod tests {
         }
         check(
             &updated(),
-            Answered::of(StatusCode::OK),
+            Answered::Own(StatusCode::OK),
             &expect![[r#"
                 order:updated R1  /book?x=1 → 200
                   object   order of orders, version 2
@@ -319,7 +317,7 @@ mod tests {
         }});
         check(
             &event.to_string(),
-            Answered::of(StatusCode::OK),
+            Answered::Own(StatusCode::OK),
             &expect![[r#"
                 order:updated R1  /book?x=1 → 200
                   object   order of orders, version 2
@@ -336,7 +334,7 @@ mod tests {
             json!({"request_id": "5f0c", "order": {"total": 1}, "parameters": {"token": "s3cr3t", "account": 7}});
         check(
             &wombat.to_string(),
-            Answered::of(StatusCode::OK),
+            Answered::Own(StatusCode::OK),
             &expect![[r#"
                 request  /book?x=1 → 200
                   with     account = 7
@@ -357,7 +355,7 @@ mod tests {
         let payload = json!({"order": {"actual": {"n": 1}, "current": {"n": 1}}, "line": {"actual": {"n": 1}, "current": {"n": 2}}});
         check(
             &json!({"message": "line:new", "payload": payload}).to_string(),
-            Answered::of(StatusCode::OK),
+            Answered::Own(StatusCode::OK),
             &expect![[r#"
                 line:new  /book?x=1 → 200
                   payload  {
@@ -377,7 +375,17 @@ mod tests {
                   }
                   current  of order: the same as actual"#]],
         );
-        check("[1]", Answered::of(StatusCode::SERVICE_UNAVAILABLE), &expect!["no message  /book?x=1 → 503"]);
+        check("[1]", Answered::Own(StatusCode::SERVICE_UNAVAILABLE), &expect!["no message  /book?x=1 → 503"]);
+        check(
+            &json!({"id": 820, "name": "#1001"}).to_string(),
+            Answered::Own(StatusCode::OK),
+            &expect![[r##"
+                no message  /book?x=1 → 200
+                  payload  {
+                    "id": 820,
+                    "name": "#1001"
+                  }"##]],
+        );
     }
 
     #[test]

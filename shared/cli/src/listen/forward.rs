@@ -95,7 +95,7 @@ impl Forward {
 }
 
 /// The headers that are about the message and not about the connection it came on.
-fn onward(headers: &HeaderMap) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+pub(crate) fn onward(headers: &HeaderMap) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
     let named: Vec<String> = headers
         .get_all(header::CONNECTION)
         .iter()

@@ -8,7 +8,7 @@
 //! Deliberately absent: retries, queues and checks of signatures, which are the business of those on either side of it.
 
 mod exchange;
-mod forward;
+pub(crate) mod forward;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -176,7 +176,7 @@ async fn take(
     let at = SystemClock.now();
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
     let (answered, response) = match &ear.answer {
-        Reply::Status(status) => (Answered::of(*status), status.into_response()),
+        Reply::Status(status) => (Answered::Own(*status), status.into_response()),
         Reply::Forward(forward) => forward.pass(target, &headers, &body).await,
     };
     let exchange = Exchange::new(at, target, &headers, &body, answered);

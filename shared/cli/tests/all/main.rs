@@ -56,6 +56,7 @@ fn every_help_page() {
         &["poll"],
         &["backfill"],
         &["send"],
+        &["replay"],
         &["endpoint"],
         &["endpoint", "list"],
         &["endpoint", "drained"],

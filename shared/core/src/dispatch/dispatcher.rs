@@ -56,8 +56,13 @@ pub struct Job {
     pub received: Received,
     /// This entry may be what kills the dispatcher: handle it alone, after the rest of its batch is settled.
     pub suspect: bool,
+    /// Since when the hub is switched off.
+    pub(super) hub_off: Option<Timestamp>,
     pub(super) work: Work,
 }
+
+/// What is known of an entry, and the newest version's body where that is newer than its message's.
+type Found = Read<(Option<Delivery>, Option<Value>)>;
 
 #[derive(Debug)]
 pub(super) enum Work {
@@ -122,9 +127,10 @@ impl<H: Home> Dispatcher<H> {
             .map(|received| serde_json::from_str(&received.body).map_err(|error| unreadable(&error)))
             .collect();
         let readable: Vec<&QueueBody> = bodies.iter().flatten().collect();
-        let found = self.open(endpoint, &readable).await;
+        let (mut hub_off, found) = (None, self.open(endpoint, &readable).await);
         let mut found = match found {
-            Ok((control, found)) => {
+            Ok((control, off, found)) => {
+                hub_off = off;
                 let known = found.into_iter().zip(&readable).map(|(one, body)| match one {
                     Ok(one) => Some((control.clone(), one)),
                     Err(error) => {
@@ -158,7 +164,7 @@ impl<H: Home> Dispatcher<H> {
                     Work::Deliver(open) => is_suspect(&received, open.known.as_ref()),
                     Work::Unreadable(_) | Work::Trouble => false,
                 };
-                Job { received, suspect, work }
+                Job { received, suspect, hub_off, work }
             })
             .collect();
         self.fetch(&mut jobs).await;
@@ -169,7 +175,7 @@ impl<H: Home> Dispatcher<H> {
         &self,
         endpoint: &EndpointName,
         bodies: &[&QueueBody],
-    ) -> Result<(Arc<EndpointControl>, Vec<Read<(Option<Delivery>, Option<Value>)>>), PortError> {
+    ) -> Result<(Arc<EndpointControl>, Option<Timestamp>, Vec<Found>), PortError> {
         let keys: Vec<DeliveryKey> = bodies.iter().map(|body| body.key()).collect();
         let objects: Vec<_> = bodies.iter().map(|body| body.message.envelope.object_key()).collect();
         let asked: Vec<_> = objects.iter().flatten().cloned().collect();
@@ -198,7 +204,7 @@ impl<H: Home> Dispatcher<H> {
             })
         });
         let found = opened.deliveries.into_iter().zip(currents).map(|(known, current)| Ok((known?, current?)));
-        Ok((Arc::new(opened.control), found.collect()))
+        Ok((Arc::new(opened.control), opened.hub_off, found.collect()))
     }
 
     /// One entry, from request to recorded outcome. A panic on the way is this entry's failure and nobody else's.
@@ -214,15 +220,17 @@ impl<H: Home> Dispatcher<H> {
         job: Job,
         cut_off: impl Future<Output = ()> + Send,
     ) -> Disposition {
-        let Job { received, suspect, work } = job;
+        let Job { received, suspect, hub_off, work } = job;
+        let resting = self.resting(&received, hub_off);
         let result = match work {
             Work::Trouble => return Disposition::RetryIn(TROUBLE_WAIT),
+            Work::Unreadable(_) if let Some(wait) = resting => return Disposition::RetryIn(wait),
             Work::Unreadable(why) => {
                 self.dead_letter_unreadable(endpoint, &received, &format!("unreadable: {why}")).await
             }
             Work::Deliver(open) => {
                 // On the heap, where it does not grow with every caller's future.
-                let delivery = Box::pin(self.deliver(endpoint, &received, &open, cut_off));
+                let delivery = Box::pin(self.deliver(endpoint, &received, &open, resting, cut_off));
                 let delivery = AssertUnwindSafe(delivery).catch_unwind().await;
                 let result = match delivery {
                     Ok(result) => result,
@@ -245,7 +253,7 @@ impl<H: Home> Dispatcher<H> {
     /// An entry that nobody got to, because whoever received it has to end: back to its queue at once. That this is no
     /// sign of poison is written down where one more receive would look like it, and only there. A suspect stays one.
     pub async fn give_back(&self, endpoint: &EndpointName, job: Job) -> Disposition {
-        let Job { received, suspect, work } = job;
+        let Job { received, suspect, work, .. } = job;
         match work {
             Work::Deliver(open) if !suspect && would_be_suspect(&received, open.known.as_ref()) => {
                 let now = self.home.clock().now();
@@ -263,12 +271,16 @@ impl<H: Home> Dispatcher<H> {
         name: &EndpointName,
         received: &Received,
         open: &Open,
+        resting: Option<Duration>,
         cut_off: impl Future<Output = ()> + Send,
     ) -> Result<Disposition, PortError> {
         let now = self.home.clock().now();
         let key = open.body.key();
         if let Some(known) = open.known.as_ref().filter(|known| known.state.ended()) {
             return self.clear(name, received, open, known).await;
+        }
+        if let Some(wait) = resting {
+            return self.rest(name, received, open, wait, now).await;
         }
         let (Some(route), Some(endpoint)) = (self.route(name, &key), self.hub.endpoints.get(name)) else {
             return self.unknown_route(name, received, open, now).await;
@@ -364,7 +376,7 @@ impl<H: Home> Dispatcher<H> {
     }
 
     /// Records that this receive is accounted for, so that waiting does not look like dying.
-    async fn put_off(
+    pub(super) async fn put_off(
         &self,
         endpoint: &EndpointName,
         received: &Received,

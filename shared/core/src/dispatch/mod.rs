@@ -25,6 +25,7 @@ mod once;
 mod outcome;
 mod outgoing;
 mod poison;
+mod resting;
 mod signing;
 mod waiting;
 

@@ -21,6 +21,7 @@ pub(super) const CALLS: &[&str] = &[
     "versions.epoch",
     "versions.heads",
     "versions.commit",
+    "versions.raise",
     "versions.versions",
     "versions.history",
     "versions.objects_with_id",

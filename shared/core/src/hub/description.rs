@@ -4,12 +4,12 @@
 use super::{
     address::{BaseUrl, Network, RequestPath, ServicePath},
     alternatives::{
-        AuthPart, BodyPart, CursorStyle, LinkStyle, NumberStyle, OffsetStyle, PagesPart, ParameterPart, PathOr,
-        Pattern, RetriesPart, Rule, Status206Style, TermPart,
+        AuthPart, BodyPart, CursorStyle, LinkStyle, NumberStyle, OffsetStyle, OrderPart, PagesPart, ParameterPart,
+        PathOr, Pattern, RetriesPart, Rule, Status206Style, TermPart,
     },
     coming_in::{ChannelPart, Digest, EventPart, LocatorPart, VerifyPart},
     decode::{At, AtLeastOne, Named, described},
-    model::{ClientAuth, Format, KeyKind, Schemes, Start, TimeFormat},
+    model::{ClientAuth, Format, KeyKind, OrderKind, Schemes, Start, TimeFormat},
     presets::{Preset, SourceOrPreset},
     values::{Count, Field, Flag, Json, Literal, Size, Span},
 };
@@ -30,6 +30,8 @@ described! {
     HubFile {
         /// The hub's name; prefix of every resource.
         required "hub" hub: HubName,
+        /// Whether the hub is at work; true by default. One that is not takes, polls and delivers nothing, and loses nothing.
+        optional "enabled" enabled: Flag,
         /// Bounds on what one request or message may cost.
         optional "limits" limits: LimitsPart,
         /// How long the hub remembers what is over.
@@ -150,6 +152,9 @@ described! {
         optional "fetch" fetch: FetchPart,
         /// Whose objects are news: those created from now on (default), all, or from a time on.
         optional "start" start: At<Start>,
+        /// Which field tells the newer of two versions, so that an older change that comes late is known as such. By default
+        /// the field of `since`; `none`: nothing tells, and what comes last is the newest.
+        optional "order" order: OrderPart,
         /// Fields whose change is no change.
         optional "volatile" volatile: Vec<Field>,
         /// Named values of an object, for search and filters.
@@ -199,6 +204,15 @@ described! {
         required "field" field: Field,
         /// How it is written; rfc3339 by default.
         optional "format" format: TimeFormat,
+    }
+
+    /// A field that tells the newer of two versions of an object.
+    OrderFieldPart {
+        /// Where it is.
+        required "field" field: Field,
+        /// number: a version or sequence number, another one for every change. Or the time of the last change, as it is
+        /// written: rfc3339, epoch or epoch_ms.
+        required "as" kind: OrderKind,
     }
 
     /// A filter by time that the source understands: changed at or after, oldest first.

@@ -82,8 +82,6 @@ pub enum EventAction {
     Thin { collection: CollectionKey, id: FieldPath },
     /// It is no object: it, or a part of it, is a message's payload.
     Message { message: MessageType, item: FieldPath },
-    /// The envelope says which object it is about: one of the collection of its type.
-    Subject,
     /// It is taken and dropped.
     Ignore,
 }

@@ -137,32 +137,32 @@ impl<H: Home> Poller<'_, H> {
         planned: &mut (dyn FnMut(&Planned) + Send),
         done: &mut Backfilled,
     ) -> Result<(), PollError> {
-        let tracker = Tracker::new(self.home, self.hub, self.router);
+        let tracker = Tracker::new(self.home.slow(), self.hub, self.router);
         if dry_run {
             let mut plan = tracker.plan(run.collection, &records, news).await?;
             run.report.set_aside.append(&mut plan.set_aside);
             for item in plan.into_items() {
-                done.count(item.decision == Decision::Baseline, item.commit.messages.len());
+                done.count(item.decision, item.commit.messages.len());
                 planned(&item);
             }
             return Ok(());
         }
         let tracked = tracker.track(run.collection, records, news).await?;
         run.report.set_aside.extend(tracked.set_aside);
-        done.baseline += tracked.stored - tracked.told;
+        done.baseline += tracked.stored - tracked.told - tracked.late;
         done.told += tracked.told;
         done.messages += tracked.messages.len() as u64;
-        self.publish(&tracked.messages).await;
+        self.publish(self.home.slow(), &tracked.messages).await;
         Ok(())
     }
 }
 
 impl Backfilled {
-    fn count(&mut self, is_baseline: bool, messages: usize) {
-        if is_baseline {
-            self.baseline += 1;
-        } else {
-            self.told += 1;
+    fn count(&mut self, decision: Decision, messages: usize) {
+        match decision {
+            Decision::Baseline => self.baseline += 1,
+            Decision::Late => {}
+            _ => self.told += 1,
         }
         self.messages += messages as u64;
     }

@@ -150,7 +150,7 @@ impl<'a, H: Home> Poller<'a, H> {
                 run.report.set_aside.extend(tracked.set_aside);
                 run.report.stored += tracked.stored;
                 run.report.emitted += tracked.messages.len() as u64;
-                self.publish(&tracked.messages).await;
+                self.publish(self.home, &tracked.messages).await;
             }
             Ok(other) => run.report.set_aside.push(aside(format!("the source answered with {:?}", other.key.id))),
             Err(unreadable) => run.report.set_aside.push(unreadable),

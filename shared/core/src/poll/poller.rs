@@ -25,15 +25,19 @@ use super::{
 };
 use crate::{
     Timestamp,
+    disabled::disabled,
     event::{EventName, HubEvent},
     hub::{Collection, Hub, Source, Start},
     id::CollectionKey,
     message::{Message, MessageRecord},
     object::{News, SetAside, Tracker},
-    port::{Collections, Home, LeaseError, LeaseOwner, VersionStore},
+    port::{Collections, Home, LeaseError, LeaseOwner, Switch, VersionStore},
     publish::publish,
     route::Router,
 };
+
+/// Records that a poll may have read and still be a small one.
+const SMALL: u64 = 100;
 
 /// What one poll came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -102,7 +106,8 @@ impl<'a, H: Home> Poller<'a, H> {
 
     /// The same, reading only until `cut_off`. What is stored by then stays, the bookmark is where everything before it
     /// is stored, and the lease is let go: the next poll goes on from there. One after which the bookmark is where it was
-    /// is counted as a failure, though it is no error: where each is cut off there, the collection is never read.
+    /// is counted as a failure, though it is no error, unless the hub was switched off: where each is cut off there, the
+    /// collection is never read.
     pub async fn poll_until(
         &self,
         key: &CollectionKey,
@@ -141,9 +146,12 @@ impl<'a, H: Home> Poller<'a, H> {
                 Ok(run.report)
             }
             Ok(false) => {
-                match run.state.bookmark == began_at {
-                    true => self.fail(&mut run, &PollError::CutOff).await,
-                    false => self.succeed(&mut run).await?,
+                if run.state.bookmark != began_at {
+                    self.succeed(&mut run).await?;
+                } else if self.is_disabled().await {
+                    self.save(&run, self.now(), None).await?;
+                } else {
+                    self.fail(&mut run, &PollError::CutOff).await;
                 }
                 Ok(PollReport { cut_off: true, ..run.report })
             }
@@ -154,6 +162,11 @@ impl<'a, H: Home> Poller<'a, H> {
                 Err(error)
             }
         }
+    }
+
+    /// What was cut off because the hub was switched off has neither failed nor come to anything.
+    async fn is_disabled(&self) -> bool {
+        matches!(disabled(self.home, self.hub, &[Switch::Hub]).await, Ok(Some(_)))
     }
 
     pub(super) fn collection(&self, key: &CollectionKey) -> Result<(&'a Source, &'a Collection), PollError> {
@@ -175,6 +188,13 @@ impl<'a, H: Home> Poller<'a, H> {
             (Way::Reconcile, None) => Err(PollError::NotReconciled(collection.key.clone())),
             (Way::Fetch, _) => Err(PollError::NotFetched(collection.key.clone())),
         }
+    }
+
+    /// A small poll is as quick as a push, also beside a large one: what a run stores goes into the slow lane from the page
+    /// on with which it has read much.
+    fn home_for(&self, run: &Run<'_>) -> &'a H {
+        let is_small = self.way == Way::Poll && run.report.records <= SMALL;
+        if is_small { self.home } else { self.home.slow() }
     }
 
     pub(super) fn reader(&self) -> Reader<'_, H> {
@@ -208,7 +228,8 @@ impl<'a, H: Home> Poller<'a, H> {
             let onward = page.onward.clone();
             let read = run.records(page);
             let news = News::of(run.collection, &run.state, self.now());
-            let tracker = Tracker::new(self.home, self.hub, self.router);
+            let home = self.home_for(run);
+            let tracker = Tracker::new(home, self.hub, self.router);
             let times = run.missed.as_ref().map(|_| Missed::times(&read.records)).unwrap_or_default();
             let tracked = tracker.track(run.collection, read.records, &news).await?;
 
@@ -219,7 +240,7 @@ impl<'a, H: Home> Poller<'a, H> {
             run.report.stored += tracked.stored;
             run.report.emitted += tracked.messages.len() as u64;
             run.state.baseline_objects += tracked.baseline;
-            self.publish(&tracked.messages).await;
+            self.publish(home, &tracked.messages).await;
 
             reached = reached.max(read.times.iter().filter(|time| **time <= run.now).max().copied());
             walk.after(&PageFacts { times: read.times, rows: read.rows, onward })?;
@@ -254,8 +275,8 @@ impl<'a, H: Home> Poller<'a, H> {
     }
 
     /// What is not accepted now stays pending, and a later run publishes it.
-    pub(super) async fn publish(&self, records: &[MessageRecord]) {
-        if let Err(error) = publish(self.home, self.router, records).await {
+    pub(super) async fn publish(&self, home: &H, records: &[MessageRecord]) {
+        if let Err(error) = publish(home, self.router, records).await {
             tracing::warn!(error = %error, "messages stay pending");
         }
     }
@@ -347,7 +368,7 @@ impl<'a, H: Home> Poller<'a, H> {
             .store()
             .save(&self.way.record_of(&run.collection.key), &self.owner, until, &run.state, records.clone())
             .await?;
-        self.publish(&records).await;
+        self.publish(self.home, &records).await;
         Ok(())
     }
 

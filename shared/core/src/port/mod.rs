@@ -103,4 +103,11 @@ pub trait Home: Send + Sync + 'static {
     fn clock(&self) -> &dyn Clock;
     fn random(&self) -> &dyn Random;
     fn observer(&self) -> &dyn crate::event::Observer;
+
+    /// This home for work of which there is much and for which nobody waits (`docs/adr/0031-lanes.md`): the same ports, and
+    /// what is asked of them gives way to what others ask. All else that they promise holds, durability and order first of
+    /// all. A home in which nobody stands in another's way has nothing to tell apart.
+    fn slow(&self) -> &Self {
+        self
+    }
 }

@@ -11,7 +11,7 @@ use crate::{
     answer::Answer,
     id::{CollectionKey, DeliveryKey, EndpointName, Epoch, MessageId, ObjectKey},
     message::MessageRecord,
-    version::{Head, ObjectCommit, Version, VersionRef},
+    version::{Head, ObjectCommit, Raise, Version, VersionRef},
 };
 
 pub trait VersionStore: Send + Sync {
@@ -21,9 +21,12 @@ pub trait VersionStore: Send + Sync {
     /// In the order asked; one batch read.
     fn heads(&self, keys: &[ObjectKey]) -> impl Future<Output = Result<Vec<Read<Option<Head>>>, PortError>> + Send;
 
-    /// Each commit is a transaction of its own: the head, if it is still the expected one, the version and its pending
-    /// messages, or none of them. One answer per commit, in order.
+    /// Each commit is a transaction of its own: the head ([`ObjectCommit::head`]), if it is still the expected one, the
+    /// version and its pending messages, or none of them. One answer per commit, in order.
     fn commit(&self, commits: Vec<ObjectCommit>) -> impl Future<Output = Vec<Result<(), CommitError>>> + Send;
+
+    /// Each is a write of its own: the head's order, if the head is still the expected one. One answer per raise, in order.
+    fn raise(&self, raises: Vec<Raise>) -> impl Future<Output = Vec<Result<(), CommitError>>> + Send;
 
     /// In the order asked.
     fn versions(
@@ -44,8 +47,8 @@ pub trait VersionStore: Send + Sync {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommitError {
-    /// Someone else stored a version first: read the head again and decide anew.
-    #[error("the object's head is no longer the expected version")]
+    /// Someone else was faster: read the head again and decide anew.
+    #[error("the object's head is no longer the expected one")]
     Conflict,
     /// What the commit holds is more than the store ever takes in one transaction: to try again is of no use.
     #[error("{0}")]

@@ -118,15 +118,6 @@ fn meant<'h>(hub: &'h Hub, webhook: &'h Webhook, event: Event) -> Result<Meant<'
             };
             Ok(Meant::Objects(collection, objects))
         }
-        EventAction::Subject => {
-            let subject = event.subject.ok_or("the envelope does not say what this is about")?;
-            let source = hub.sources.get(&webhook.source);
-            let mut collections = source.iter().flat_map(|source| &source.collections);
-            match collections.find(|collection| collection.object_type.as_str() == subject.resource) {
-                Some(collection) => Ok(Meant::Objects(collection, vec![of_subject(collection, subject, false)?])),
-                None => Ok(Meant::Unwanted),
-            }
-        }
     }
 }
 

@@ -12,6 +12,7 @@
 //! fetched later.
 
 pub mod envelope;
+pub mod imitate;
 mod mapping;
 pub mod proof;
 pub mod provider;
@@ -40,7 +41,7 @@ use crate::{
     ingest::{Ingest, IngestError, ItemError, Stored},
     json::parse_unique,
     message::MessageRecord,
-    port::{Home, PortError, Secrets, SeenEvents},
+    port::{Home, PortError, Secrets, SeenEvents, Switch},
 };
 
 /// Events in one body.
@@ -104,6 +105,7 @@ pub(crate) async fn accept<H: Home>(
             return Err(Answer::refused(503, "the hub cannot check this now; send it again"));
         }
     }
+    incoming.is_on(&[Switch::Hub, Switch::Webhook(webhook.id.clone())]).await?;
     match take(incoming, webhook, request, None, body).await {
         Ok((receipt, records)) => match receipt.fault() {
             None => Ok((Answer::new(202, &receipt), records)),

@@ -16,6 +16,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::{
     codec::to_json,
     failure::Failure,
+    lanes::Lane,
     queues::{Content, EntryRow, LocalQueues, copy_body, store_entry, stored_name},
 };
 
@@ -26,6 +27,7 @@ pub type Targets = dyn Fn(&Message) -> Result<Vec<(RouteName, EndpointName)>, St
 pub struct LocalBus {
     queues: LocalQueues,
     targets: Arc<Targets>,
+    lane: Lane,
 }
 
 impl fmt::Debug for LocalBus {
@@ -53,7 +55,13 @@ impl Routed {
 
 impl LocalBus {
     pub fn new(queues: LocalQueues, targets: Arc<Targets>) -> Self {
-        Self { queues, targets }
+        Self { queues, targets, lane: Lane::Fast }
+    }
+
+    /// The same bus for much that nobody waits for, as [`Database::slow`](super::Database::slow).
+    #[must_use]
+    pub fn slow(&self) -> Self {
+        Self { lane: Lane::Slow, ..self.clone() }
     }
 
     fn route(&self, message: &Message) -> Result<Routed, PortError> {
@@ -70,7 +78,7 @@ impl LocalBus {
 
 impl Bus for LocalBus {
     async fn publish(&self, messages: &[Message]) -> Vec<Result<(), PublishError>> {
-        let writer = self.queues.database().writer();
+        let writer = self.queues.database().writer_in(self.lane);
         let routed: Vec<_> = messages.iter().map(|message| self.route(message)).collect();
         let unroutable: Vec<bool> = routed.iter().map(Result::is_err).collect();
         let woken: BTreeSet<EndpointName> =

@@ -6,7 +6,7 @@ use crossdock_core::port::PortError;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::failure::Failure;
+use super::{failure::Failure, lanes::Lane};
 
 /// Run first, answered later: between the two lies the commit.
 pub(super) trait Job: Send {
@@ -18,7 +18,7 @@ pub(super) trait Job: Send {
 }
 
 pub(super) enum Order {
-    Do(Box<dyn Job>),
+    Do(Lane, Box<dyn Job>),
     Stop,
 }
 
@@ -51,15 +51,24 @@ where
     }
 }
 
-/// Hands the work over and waits for its answer. What was handed over is done even if nobody waits any more.
-pub(super) async fn hand_over<T: Send + 'static>(
+/// Hands the work over at once; what is awaited is its answer. What was handed over is done even if nobody waits any more.
+pub(super) fn hand_over<T, W>(
     orders: &mpsc::Sender<Order>,
+    lane: Lane,
     durable: bool,
-    work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
-) -> Result<T, PortError> {
+    work: W,
+) -> impl Future<Output = Result<T, PortError>> + Send + use<T, W>
+where
+    T: Send + 'static,
+    W: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+{
     let (reply, answer) = oneshot::channel();
-    orders.send(Order::Do(Box::new(Work { durable, work: Some(work), outcome: None, reply }))).map_err(|_| closed())?;
-    answer.await.map_err(|_| closed())?
+    let work = Box::new(Work { durable, work: Some(work), outcome: None, reply });
+    let handed = orders.send(Order::Do(lane, work)).map_err(|_| closed());
+    async move {
+        handed?;
+        answer.await.map_err(|_| closed())?
+    }
 }
 
 pub(super) fn closed() -> PortError {

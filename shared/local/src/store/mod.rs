@@ -6,7 +6,8 @@
 //! Several processes may have the same file open; one that looks never stops the one that works. Once damage to the file
 //! has shown, or the disk did not keep what was written, every call fails ([`damage`]).
 //!
-//! Who works: one thread that writes, committing for all callers at once ([`writer`]); one that waits for the disk
+//! Who works: one thread that writes, committing for all callers at once ([`writer`]), some of them before others
+//! ([`lanes`]); one that waits for the disk
 //! ([`sync`]); a few that read ([`readers`]). Callers turn typed values into rows before they hand work over, so that the
 //! writer does nothing but SQL.
 //!
@@ -25,6 +26,7 @@ mod failure;
 mod gc;
 mod job;
 mod jobs;
+mod lanes;
 mod ledger;
 mod open;
 mod outbox;
@@ -59,9 +61,10 @@ pub use self::{
 use self::{
     damage::Damage,
     failure::{Failure, is_damage},
+    lanes::Lane,
     open::Made,
     readers::Readers,
-    writer::Writer,
+    writer::{InLane, Writer},
 };
 
 /// An open store: [`VersionStore`](crossdock_core::port::VersionStore),
@@ -73,7 +76,11 @@ use self::{
 /// When the last clone goes, what was handed over is still written and the file is closed, but nobody waits for it;
 /// [`Database::close`] does.
 #[derive(Clone)]
-pub struct Database(Arc<Inner>);
+pub struct Database {
+    inner: Arc<Inner>,
+    /// In which this clone writes.
+    lane: Lane,
+}
 
 struct Inner {
     writer: Writer,
@@ -106,7 +113,7 @@ impl Database {
             let damage = Damage::none();
             let readers = Some(Readers::start(connections, damage.clone())?);
             let writer = Writer::start(connection, damage.clone(), flush)?;
-            Ok(Self(Arc::new(Inner { writer, readers, damage, clock, made })))
+            Ok(Self::new(Inner { writer, readers, damage, clock, made }))
         })
         .await
     }
@@ -116,13 +123,24 @@ impl Database {
         let (connection, made) = open::open_in_memory(Made::by(random))?;
         let damage = Damage::none();
         let writer = Writer::start(connection, damage.clone(), File::sync_data)?;
-        Ok(Self(Arc::new(Inner { writer, readers: None, damage, clock, made })))
+        Ok(Self::new(Inner { writer, readers: None, damage, clock, made }))
+    }
+
+    fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner), lane: Lane::Fast }
+    }
+
+    /// The same store for work of which there is much and for which nobody waits: what it writes gives way to what others
+    /// write, and a batch is stored piece by piece. All else that is promised of a write holds.
+    #[must_use]
+    pub fn slow(&self) -> Self {
+        Self { lane: Lane::Slow, ..self.clone() }
     }
 
     /// Finishes what was handed over, moves the write-ahead log into the file and closes it. Every later call on a
     /// clone fails.
     pub async fn close(self) {
-        let inner = self.0;
+        let inner = self.inner;
         let stopped = tokio::task::spawn_blocking(move || {
             // The last connection to close is the writer's: it leaves no log behind.
             if let Some(readers) = &inner.readers {
@@ -147,35 +165,39 @@ impl Database {
 
     /// Waits until the file turns out to be damaged, or the disk to fail. From then on every call on every clone fails.
     pub async fn damaged(&self) -> PortError {
-        self.0.damage.found().await
+        self.inner.damage.found().await
     }
 
     /// How well group commit works.
     pub fn write_counts(&self) -> WriteCounts {
-        self.0.writer.counts()
+        self.inner.writer.counts()
     }
 
     fn clock(&self) -> &dyn Clock {
-        &*self.0.clock
+        &*self.inner.clock
     }
 
     fn epoch(&self) -> Epoch {
-        self.0.made.epoch
+        self.inner.made.epoch
     }
 
     fn signing_key(&self) -> &SigningKey {
-        &self.0.made.signing_key
+        &self.inner.made.signing_key
     }
 
-    fn writer(&self) -> &Writer {
-        &self.0.writer
+    fn writer(&self) -> InLane<'_> {
+        self.writer_in(self.lane)
+    }
+
+    fn writer_in(&self, lane: Lane) -> InLane<'_> {
+        self.inner.writer.in_lane(lane)
     }
 
     async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, PortError> {
-        match &self.0.readers {
+        match &self.inner.readers {
             Some(readers) => readers.read(work).await,
             None => self.writer().write(work).await,
         }
@@ -184,7 +206,7 @@ impl Database {
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Database").field("epoch", &self.0.made.epoch).finish_non_exhaustive()
+        f.debug_struct("Database").field("epoch", &self.inner.made.epoch).finish_non_exhaustive()
     }
 }
 

@@ -32,8 +32,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("cursors.sql"),
     include_str!("timers.sql"),
     include_str!("wanted.sql"),
-    include_str!("seen.sql"),
     include_str!("switches.sql"),
+    include_str!("seen.sql"),
+    include_str!("order.sql"),
 ];
 
 /// "xdoc", in the header of the file at byte 68 (<https://www.sqlite.org/fileformat2.html>).

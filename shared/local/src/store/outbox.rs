@@ -15,6 +15,9 @@ use super::{
     failure::{Failure, one},
 };
 
+/// How many pending marks are cleared as one item of a batch.
+const CLEARED_TOGETHER: usize = 8;
+
 impl Outbox for Database {
     async fn put(&self, messages: Vec<MessageRecord>) -> Vec<Result<bool, PortError>> {
         let now = micros(self.clock().now());
@@ -43,17 +46,17 @@ impl Outbox for Database {
         if ids.is_empty() {
             return Ok(());
         }
-        let ids = ids.to_vec();
-        self.writer()
-            .write_relaxed(move |connection| {
-                let mut statement = connection
-                    .prepare_cached("DELETE FROM pending WHERE message = (SELECT seq FROM messages WHERE id = ?1)")?;
-                for id in ids {
-                    statement.execute([id.as_bytes()])?;
-                }
-                Ok(())
-            })
-            .await
+        // A few at a time cost little each, and do not make one long piece of work of many.
+        let some = ids.chunks(CLEARED_TOGETHER).map(|ids| Ok(ids.to_vec())).collect();
+        let clearing = self.writer().write_each_relaxed(some, |connection, ids: Vec<MessageId>| {
+            let mut statement = connection
+                .prepare_cached("DELETE FROM pending WHERE message = (SELECT seq FROM messages WHERE id = ?1)")?;
+            for id in ids {
+                statement.execute([id.as_bytes()])?;
+            }
+            Ok(())
+        });
+        clearing.await.into_iter().collect()
     }
 
     async fn messages(&self, ids: &[MessageId]) -> Result<Vec<Read<Option<MessageRecord>>>, PortError> {

@@ -16,6 +16,7 @@ use super::{
     damage::Damage,
     failure::Failure,
     job::{Order, hand_over},
+    lanes::Lane,
 };
 
 pub(super) struct Readers {
@@ -45,7 +46,7 @@ impl Readers {
         work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, PortError> {
         self.damage.check()?;
-        let outcome = hand_over(&self.orders, false, move |connection| {
+        let outcome = hand_over(&self.orders, Lane::Fast, false, move |connection| {
             let transaction = connection.unchecked_transaction()?;
             let outcome = work(&transaction)?;
             transaction.commit()?;
@@ -73,7 +74,7 @@ fn read_until_stopped(connection: Connection, orders: &Mutex<mpsc::Receiver<Orde
         // Whoever holds the lock waits for the next order, the others for the lock.
         let order = orders.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match order {
-            Ok(Order::Do(mut job)) => {
+            Ok(Order::Do(_, mut job)) => {
                 // Whoever asked hears of it.
                 let _ = job.run(&connection);
                 job.answer(Ok(()));

@@ -2,7 +2,8 @@
 //!
 //! A transaction has its price, however little is in it. So the thread takes everything that waits for it, runs it in one
 //! transaction, commits, and only then answers everybody; those who asked for durability when the disk has it too, for
-//! which [`sync`](super::sync) waits and the writer does not. An idle store commits a single piece of work at once.
+//! which [`sync`](super::sync) waits and the writer does not. An idle store commits a single piece of work at once. What
+//! nobody waits for gives way to what somebody waits for ([`lanes`](super::lanes)).
 //!
 //! Each item runs in a savepoint of its own: one that fails is undone alone. A commit that fails fails all of its
 //! group, and nothing of it was stored. A commit that the disk does not keep closes the store.
@@ -21,17 +22,16 @@ use std::{
 };
 
 use crossdock_core::port::PortError;
+use futures_util::future::join_all;
 use rusqlite::{Connection, config::DbConfig};
 
 use super::{
     damage::Damage,
     failure::{Failure, port_error},
     job::{Job, Order, hand_over},
+    lanes::{LARGEST_PIECE, Lane, Lanes},
     sync::Syncer,
 };
-
-/// Bounds how long the first of a group waits for the last, and how many pages one commit holds back.
-const LARGEST_GROUP: usize = 512;
 
 /// How many transactions were committed for how many pieces of work since the store was opened by this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,83 +71,8 @@ impl Writer {
         Ok(Self { orders, thread: Mutex::new(Some(thread)), counters, damage })
     }
 
-    /// One piece of work: all of it, or nothing. Durable when this returns.
-    pub(super) async fn write<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
-    ) -> Result<T, PortError> {
-        self.one(true, work).await
-    }
-
-    /// The same, committed and not yet durable when this returns: a power cut may undo it, with all that came after it.
-    pub(super) async fn write_relaxed<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
-    ) -> Result<T, PortError> {
-        self.one(false, work).await
-    }
-
-    async fn one<T: Send + 'static>(
-        &self,
-        durable: bool,
-        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
-    ) -> Result<T, PortError> {
-        self.damage.check()?;
-        let outcome = hand_over(&self.orders, durable, move |connection| in_savepoint(connection, work)).await;
-        self.damage.note(&outcome);
-        outcome
-    }
-
-    /// One piece of work per item, each all or nothing; one answer per item, in order. An item that was found bad
-    /// before is its own answer. Durable when this returns.
-    pub(super) async fn write_each<I: Send + 'static, T: Send + 'static>(
-        &self,
-        items: Vec<Result<I, PortError>>,
-        work: impl Fn(&Connection, I) -> Result<T, Failure> + Send + 'static,
-    ) -> Vec<Result<T, PortError>> {
-        self.each(true, items, work).await
-    }
-
-    /// The same, committed and not yet durable when this returns.
-    pub(super) async fn write_each_relaxed<I: Send + 'static, T: Send + 'static>(
-        &self,
-        items: Vec<Result<I, PortError>>,
-        work: impl Fn(&Connection, I) -> Result<T, Failure> + Send + 'static,
-    ) -> Vec<Result<T, PortError>> {
-        self.each(false, items, work).await
-    }
-
-    async fn each<I: Send + 'static, T: Send + 'static>(
-        &self,
-        durable: bool,
-        items: Vec<Result<I, PortError>>,
-        work: impl Fn(&Connection, I) -> Result<T, Failure> + Send + 'static,
-    ) -> Vec<Result<T, PortError>> {
-        let count = items.len();
-        if count == 0 {
-            return Vec::new();
-        }
-        if let Err(error) = self.damage.check() {
-            return all_failed(count, &error);
-        }
-        let all = move |connection: &Connection| {
-            let mut outcomes = Vec::with_capacity(count);
-            for item in items {
-                let outcome = match item {
-                    Ok(item) => in_savepoint(connection, |connection| work(connection, item)),
-                    Err(error) => Err(Failure::Port(error)),
-                };
-                if connection.is_autocommit() {
-                    // Nothing of the batch is left.
-                    return outcome.map(|_| Vec::new());
-                }
-                outcomes.push(outcome.map_err(PortError::from));
-            }
-            Ok(outcomes)
-        };
-        let outcomes = hand_over(&self.orders, durable, all).await.unwrap_or_else(|error| all_failed(count, &error));
-        outcomes.iter().for_each(|outcome| self.damage.note(outcome));
-        outcomes
+    pub(super) fn in_lane(&self, lane: Lane) -> InLane<'_> {
+        InLane { writer: self, lane }
     }
 
     pub(super) fn counts(&self) -> WriteCounts {
@@ -163,6 +88,118 @@ impl Writer {
         let thread = self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(thread) = thread {
             let _ = thread.join();
+        }
+    }
+}
+
+/// The writer as it is asked by those of one lane.
+#[derive(Clone, Copy)]
+pub(super) struct InLane<'a> {
+    writer: &'a Writer,
+    lane: Lane,
+}
+
+impl InLane<'_> {
+    /// One piece of work: all of it, or nothing. Durable when this returns.
+    pub(super) async fn write<T: Send + 'static>(
+        self,
+        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, PortError> {
+        self.one(true, work).await
+    }
+
+    /// The same, committed and not yet durable when this returns: a power cut may undo it, with all that came after it.
+    pub(super) async fn write_relaxed<T: Send + 'static>(
+        self,
+        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, PortError> {
+        self.one(false, work).await
+    }
+
+    async fn one<T: Send + 'static>(
+        self,
+        durable: bool,
+        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, PortError> {
+        self.writer.damage.check()?;
+        let outcome =
+            hand_over(&self.writer.orders, self.lane, durable, move |connection| in_savepoint(connection, work)).await;
+        self.writer.damage.note(&outcome);
+        outcome
+    }
+
+    /// One piece of work per item, each all or nothing; one answer per item, in order. An item that was found bad
+    /// before is its own answer. Durable when this returns.
+    pub(super) async fn write_each<I: Send + 'static, T: Send + 'static>(
+        self,
+        items: Vec<Result<I, PortError>>,
+        work: impl Fn(&Connection, I) -> Result<T, Failure> + Send + Sync + 'static,
+    ) -> Vec<Result<T, PortError>> {
+        self.each(true, items, work).await
+    }
+
+    /// The same, committed and not yet durable when this returns.
+    pub(super) async fn write_each_relaxed<I: Send + 'static, T: Send + 'static>(
+        self,
+        items: Vec<Result<I, PortError>>,
+        work: impl Fn(&Connection, I) -> Result<T, Failure> + Send + Sync + 'static,
+    ) -> Vec<Result<T, PortError>> {
+        self.each(false, items, work).await
+    }
+
+    async fn each<I: Send + 'static, T: Send + 'static>(
+        self,
+        durable: bool,
+        items: Vec<Result<I, PortError>>,
+        work: impl Fn(&Connection, I) -> Result<T, Failure> + Send + Sync + 'static,
+    ) -> Vec<Result<T, PortError>> {
+        let largest = match self.lane {
+            Lane::Fast => items.len(),
+            Lane::Slow => LARGEST_PIECE,
+        };
+        let work = Arc::new(work);
+        let mut items = items.into_iter();
+        let pieces = std::iter::from_fn(|| {
+            let piece: Vec<_> = items.by_ref().take(largest).collect();
+            if piece.is_empty() { None } else { Some(self.piece(durable, piece, work.clone())) }
+        });
+        // All are handed over, in their order, before an answer is waited for.
+        let pieces: Vec<_> = pieces.collect();
+        join_all(pieces).await.into_iter().flatten().collect()
+    }
+
+    /// Handed over at once; what is awaited are the answers.
+    fn piece<I: Send + 'static, T: Send + 'static>(
+        self,
+        durable: bool,
+        items: Vec<Result<I, PortError>>,
+        work: Arc<impl Fn(&Connection, I) -> Result<T, Failure> + Send + Sync + 'static>,
+    ) -> impl Future<Output = Vec<Result<T, PortError>>> + Send {
+        let count = items.len();
+        let all = move |connection: &Connection| {
+            let mut outcomes = Vec::with_capacity(count);
+            for item in items {
+                let outcome = match item {
+                    Ok(item) => in_savepoint(connection, |connection| work(connection, item)),
+                    Err(error) => Err(Failure::Port(error)),
+                };
+                if connection.is_autocommit() {
+                    // Nothing of the batch is left.
+                    return outcome.map(|_| Vec::new());
+                }
+                outcomes.push(outcome.map_err(PortError::from));
+            }
+            Ok(outcomes)
+        };
+        let handed = self.writer.damage.check().map(|()| hand_over(&self.writer.orders, self.lane, durable, all));
+        async move {
+            let outcomes = match handed {
+                Ok(answer) => answer.await,
+                Err(error) => Err(error),
+            };
+            let outcomes = outcomes.unwrap_or_else(|error| all_failed(count, &error));
+            outcomes.iter().for_each(|outcome| self.writer.damage.note(outcome));
+            outcomes
         }
     }
 }
@@ -201,18 +238,11 @@ fn write_until_stopped(
     syncer: Option<Syncer>,
     damage: &Damage,
 ) {
-    let mut stopping = false;
-    while !stopping && let Ok(Order::Do(first)) = orders.recv() {
-        let mut group = vec![first];
-        while group.len() < LARGEST_GROUP {
-            match orders.try_recv() {
-                Ok(Order::Do(job)) => group.push(job),
-                Ok(Order::Stop) => {
-                    stopping = true;
-                    break;
-                }
-                Err(_) => break,
-            }
+    let mut lanes = Lanes::default();
+    loop {
+        let mut group = lanes.next_group(orders);
+        if group.is_empty() {
+            break;
         }
         let operations = group.len() as u64;
         // What was handed over before the store was closed is not done after.

@@ -5,7 +5,10 @@ use rusqlite::{Connection, params};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use super::*;
+use super::{
+    super::lanes::{self, LARGEST_GROUP},
+    *,
+};
 
 struct Fixture {
     writer: Writer,
@@ -37,7 +40,7 @@ impl Fixture {
     async fn in_one_group<T>(&self, work: impl Future<Output = T>) -> T {
         let (started, has_started) = oneshot::channel();
         let (release, released) = mpsc::channel();
-        let busy = self.writer.write(move |_| {
+        let busy = self.fast().write(move |_| {
             let _ = started.send(());
             let _ = released.recv();
             Ok(())
@@ -51,8 +54,16 @@ impl Fixture {
         outcome
     }
 
+    fn fast(&self) -> InLane<'_> {
+        self.writer.in_lane(Lane::Fast)
+    }
+
+    fn slow(&self) -> InLane<'_> {
+        self.writer.in_lane(Lane::Slow)
+    }
+
     fn insert(&self, n: i64) -> impl Future<Output = Result<(), PortError>> {
-        self.writer.write(move |connection| insert(connection, n))
+        self.fast().write(move |connection| insert(connection, n))
     }
 }
 
@@ -93,7 +104,7 @@ async fn alone_it_is_committed_at_once() {
 async fn what_fails_is_undone_alone() {
     let fixture = Fixture::new();
     // The bad one fails half-way.
-    let bad = fixture.writer.write(|connection| {
+    let bad = fixture.fast().write(|connection| {
         insert(connection, 50)?;
         insert(connection, 1)
     });
@@ -110,25 +121,25 @@ async fn each_item_of_a_batch_fails_alone() {
     let fixture = Fixture::new();
     let refused = PortError::permanent("refused before");
     let items = vec![Ok(1), Err(refused.clone()), Ok(-1), Ok(2), Ok(1)];
-    let outcomes = fixture.writer.write_each(items, insert).await;
+    let outcomes = fixture.fast().write_each(items, insert).await;
     assert_eq!(outcomes[0], Ok(()));
     assert_eq!(outcomes[1], Err(refused));
     assert!(outcomes[2].as_ref().unwrap_err().what.contains("CHECK constraint failed"));
     assert_eq!(outcomes[3], Ok(()));
     assert!(outcomes[4].as_ref().unwrap_err().what.contains("UNIQUE constraint failed"));
     assert_eq!(fixture.stored(), [1, 2]);
-    assert_eq!(fixture.writer.write_each(Vec::new(), insert).await, []);
+    assert_eq!(fixture.fast().write_each(Vec::new(), insert).await, []);
 }
 
 #[tokio::test]
 async fn a_commit_that_fails_fails_its_group() {
     let fixture = Fixture::new();
     // A deferred foreign key is looked at by COMMIT itself.
-    let debt = fixture.writer.write(|connection| {
+    let debt = fixture.fast().write(|connection| {
         connection.execute("INSERT INTO debt (item) VALUES (77)", [])?;
         Ok(())
     });
-    let batch = fixture.writer.write_each(vec![Ok(2), Ok(3)], insert);
+    let batch = fixture.fast().write_each(vec![Ok(2), Ok(3)], insert);
     let (one, debt, batch) = fixture.in_one_group(async { tokio::join!(fixture.insert(1), debt, batch) }).await;
     for outcome in [one, debt].into_iter().chain(batch) {
         assert!(outcome.unwrap_err().what.contains("FOREIGN KEY constraint failed"));
@@ -143,12 +154,12 @@ async fn a_commit_that_fails_fails_its_group() {
 async fn a_full_disk_acknowledges_nothing_that_is_not_stored() {
     let fixture = Fixture::new();
     let limit = |pages: i64| {
-        fixture.writer.write(move |connection| {
+        fixture.fast().write(move |connection| {
             Ok(connection.pragma_update_and_check(None, "max_page_count", pages, |row| row.get::<_, i64>(0))?)
         })
     };
     let pages = limit(1).await.unwrap();
-    let big = fixture.writer.write(|connection| {
+    let big = fixture.fast().write(|connection| {
         connection.execute("INSERT INTO item (n, body) VALUES (?1, ?2)", params![2, "x".repeat(1_000_000)])?;
         Ok(())
     });
@@ -170,7 +181,7 @@ async fn a_full_disk_acknowledges_nothing_that_is_not_stored() {
 async fn a_transaction_that_was_rolled_back_fails_its_group() {
     let fixture = Fixture::new();
     let items = vec![Ok(5), Ok(-5), Ok(6)];
-    let batch = fixture.writer.write_each(items, |connection, n: i64| {
+    let batch = fixture.fast().write_each(items, |connection, n: i64| {
         if n < 0 {
             connection.execute_batch("ROLLBACK")?;
             return Err(Failure::unreadable("disk"));
@@ -199,4 +210,86 @@ async fn what_was_handed_over_before_the_end_is_done() {
     assert!(outcomes.iter().all(Result::is_ok));
     assert_eq!(fixture.stored().len(), 50);
     assert_eq!(fixture.insert(99).await.unwrap_err().what, "the store is closed");
+}
+
+/// What was done in which order, by those who were waiting when the writer became free.
+#[derive(Clone, Default)]
+struct Diary(Arc<Mutex<Vec<String>>>);
+
+impl Diary {
+    fn work(&self, name: impl Into<String>) -> impl FnOnce(&Connection) -> Result<(), Failure> + Send + use<> {
+        let (diary, name) = (self.clone(), name.into());
+        move |_| {
+            diary.0.lock().unwrap().push(name);
+            Ok(())
+        }
+    }
+
+    fn read(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+#[tokio::test]
+async fn the_fast_lane_is_served_first() {
+    let (fixture, diary) = (Fixture::new(), Diary::default());
+    let slow = join_all((0..3).map(|n| fixture.slow().write(diary.work(format!("slow {n}")))));
+    let fast = join_all((0..3).map(|n| fixture.fast().write(diary.work(format!("fast {n}")))));
+    let (slow, fast) = fixture.in_one_group(async { tokio::join!(slow, fast) }).await;
+    assert!(slow.into_iter().chain(fast).all(|outcome| outcome.is_ok()));
+    assert_eq!(diary.read(), ["fast 0", "fast 1", "fast 2", "slow 0", "slow 1", "slow 2"]);
+    // What kept the writer busy, the fast lane's together, the slow lane's one by one.
+    assert_eq!(fixture.writer.counts(), WriteCounts { commits: 1 + 1 + 3, operations: 1 + 3 + 3 });
+}
+
+#[tokio::test]
+async fn the_slow_lane_is_served_however_much_there_is_in_the_fast_one() {
+    let (fixture, diary) = (Fixture::new(), Diary::default());
+    let slow = join_all((0..2).map(|n| fixture.slow().write(diary.work(format!("slow {n}")))));
+    // More than the slow lane waits for, twice.
+    let groups = 2 * lanes::PATIENCE + 1;
+    let fast = join_all((0..groups * LARGEST_GROUP).map(|_| fixture.fast().write(diary.work("fast"))));
+    let (slow, fast) = fixture.in_one_group(async { tokio::join!(slow, fast) }).await;
+    assert!(slow.into_iter().chain(fast).all(|outcome| outcome.is_ok()));
+    let diary = diary.read();
+    let places: Vec<usize> =
+        diary.iter().enumerate().filter(|(_, name)| name.starts_with("slow")).map(|(place, _)| place).collect();
+    let before_each = lanes::PATIENCE * LARGEST_GROUP;
+    assert_eq!(places, [before_each, 2 * before_each + 1]);
+}
+
+#[tokio::test]
+async fn a_batch_in_the_slow_lane_is_done_piece_by_piece_in_its_order() {
+    let (fixture, diary) = (Fixture::new(), Diary::default());
+    let count = 5 * LARGEST_PIECE as i64 + 1;
+    // Two items that fail, each by itself.
+    let items = (0..count).map(|n| if n == 3 { Err(PortError::permanent("refused before")) } else { Ok(n) }).collect();
+    let noting = diary.clone();
+    let batch = fixture.slow().write_each(items, move |connection, n| {
+        noting.work(n.to_string())(connection)?;
+        insert(connection, if n == 20 { 0 } else { n })
+    });
+    let fast = fixture.fast().write(diary.work("fast"));
+    let (outcomes, fast) = fixture.in_one_group(async { tokio::join!(batch, fast) }).await;
+    fast.unwrap();
+    let failed: Vec<usize> = (0..outcomes.len()).filter(|place| outcomes[*place].is_err()).collect();
+    assert_eq!((outcomes.len() as i64, failed), (count, vec![3, 20]));
+    let mut done = diary.read();
+    assert_eq!(done.remove(0), "fast");
+    assert_eq!(done, (0..count).filter(|n| *n != 3).map(|n| n.to_string()).collect::<Vec<_>>());
+    assert_eq!(fixture.stored(), (0..count).filter(|n| ![3, 20].contains(n)).collect::<Vec<_>>());
+    assert_eq!(fixture.writer.counts().commits, 1 + 1 + 6);
+}
+
+#[tokio::test]
+async fn what_waits_in_the_slow_lane_is_done_before_the_end() {
+    let fixture = Fixture::new();
+    let items = (0..10 * LARGEST_PIECE as i64).map(Ok).collect();
+    let writing = fixture.slow().write_each(items, insert);
+    let stopping = async {
+        fixture.writer.stop();
+    };
+    let (outcomes, ()) = tokio::join!(writing, stopping);
+    assert!(outcomes.iter().all(Result::is_ok));
+    assert_eq!(fixture.stored().len(), 10 * LARGEST_PIECE);
 }

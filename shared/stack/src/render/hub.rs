@@ -52,7 +52,11 @@ pub(super) fn stack(hub: &Hub, shards: &BTreeMap<u8, Vec<Member<'_>>>) -> (Strin
                 Way::Reconcile => (format!("collection {key}, reconciled"), "ReconcileSchedule"),
                 Way::Fetch => (format!("collection {key}, thin events"), "FetchSchedule"),
             };
-            resources.put(Some(about), format!("{}{resource}", logical(&key.to_string())), schedule(key, way, every));
+            resources.put(
+                Some(about),
+                format!("{}{resource}", logical(&key.to_string())),
+                schedule(key, way, every, hub.enabled),
+            );
         }
     }
     let count = resources.len();
@@ -145,7 +149,7 @@ fn longest(timeouts: impl IntoIterator<Item = Duration>) -> Duration {
     timeouts.into_iter().max().unwrap_or_default()
 }
 
-fn schedule(key: &CollectionKey, way: Way, every: Duration) -> Map {
+fn schedule(key: &CollectionKey, way: Way, every: Duration, enabled: bool) -> Map {
     let (name, what, way) = match way {
         Way::Poll => (names::schedule(key), "polls", ""),
         Way::Reconcile => (names::reconcile_schedule(key), "reconciles", r#","way":"reconcile""#),
@@ -168,7 +172,7 @@ fn schedule(key: &CollectionKey, way: Way, every: Duration) -> Map {
         .with("Description", format!("Crossdock {what} {key}"))
         .with("ScheduleExpression", rate(every))
         .with("FlexibleTimeWindow", Map::default().with("Mode", "OFF"))
-        .with("State", "ENABLED")
+        .with("State", if enabled { "ENABLED" } else { "DISABLED" })
         .with("Target", target);
     Map::default().with("Type", "AWS::Scheduler::Schedule").with("Properties", properties)
 }

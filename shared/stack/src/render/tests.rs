@@ -13,7 +13,7 @@ fn load(text: &str) -> LoadedHub {
 }
 
 /// Hubs for which every file is compared: each shows what the others do not.
-const HUBS: [(&str, &str); 4] = [
+const HUBS: [(&str, &str); 5] = [
     (
         "whole",
         r#"
@@ -53,6 +53,19 @@ routes:
 hub: only-polled
 sources:
   s: {url: "https://s.example", collections: {c: {type: t, request: {path: /}, id: id, every: 2d}}}
+"#,
+    ),
+    (
+        "switched-off",
+        r#"
+hub: switched-off
+enabled: false
+sources:
+  s: {url: "https://s.example", collections: {c: {type: t, request: {path: /}, id: id, every: 2d, reconcile: {every: 3d}}}}
+endpoints:
+  e: {url: "https://e.example"}
+routes:
+  - {name: r, messages: ["t:*"], to: e}
 "#,
     ),
     (

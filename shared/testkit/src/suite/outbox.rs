@@ -11,7 +11,9 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{StoreFixture, by_id};
-use crate::build::{at, delicate, large, message, message_about, message_id, object, order, record, version};
+use crate::build::{
+    at, delicate, following, large, message, message_about, message_id, object, order, record, version,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -152,7 +154,7 @@ pub async fn messages_of_an_object_are_those_of_all_its_versions<F: StoreFixture
         let version = version(&key, number, json!({ "number": number }));
         let messages = vec![record(message_about(&version))];
         expected.extend(messages.clone());
-        assert_eq!(store.commit(vec![ObjectCommit { expected: version.parent, version, messages }]).await, [Ok(())]);
+        assert_eq!(store.commit(vec![following(version, messages)]).await, [Ok(())]);
         fixture.clock().advance(SECOND);
     }
     // One that was put by itself belongs to the object too; others do not.

@@ -39,15 +39,25 @@ struct Shape {
     emit: bool,
     #[serde(default)]
     rate: Option<u32>,
+    #[serde(default)]
+    even_if_disabled: bool,
 }
 
 const EXPECTED: &str = r#"expected {"task": "poll", "collection": "<source>/<collection>"} (and "way": "reconcile" or "fetch"), {"task": "backfill", "collection": "<source>/<collection>", "from": "<time>"}, {"task": "publish"} or {"task": "sweep"}"#;
 
+/// The task, and whether it is meant even where the hub is switched off (`"even_if_disabled": true`), as only those ask who
+/// were told so.
+///
 /// # Errors
 /// This is none of the tasks.
-pub fn read(event: Value) -> Result<Task, Failure> {
+pub fn read(event: Value) -> Result<(Task, bool), Failure> {
     let wrong = |found: &str| Failure::Event(format!("found {found}, {EXPECTED}"));
     let shape: Shape = serde_json::from_value(event).map_err(|_| wrong("no task"))?;
+    let even_if_disabled = shape.even_if_disabled;
+    task(shape, &wrong).map(|task| (task, even_if_disabled))
+}
+
+fn task(shape: Shape, wrong: &dyn Fn(&str) -> Failure) -> Result<Task, Failure> {
     let way = match shape.way.as_deref() {
         None => Way::Poll,
         Some("reconcile") if shape.task == "poll" => Way::Reconcile,
@@ -84,36 +94,42 @@ mod tests {
 
     use super::*;
 
+    fn task_of(event: Value) -> Result<Task, Failure> {
+        read(event).map(|(task, _)| task)
+    }
+
     #[test]
     fn each_task() {
         let orders = collection("my-store/orders").unwrap();
         assert_eq!(
-            read(json!({"task": "poll", "collection": "my-store/orders"})),
+            task_of(json!({"task": "poll", "collection": "my-store/orders"})),
             Ok(Task::Poll(orders.clone(), Way::Poll))
         );
         assert_eq!(
-            read(json!({"task": "poll", "collection": "my-store/orders", "way": "reconcile"})),
+            task_of(json!({"task": "poll", "collection": "my-store/orders", "way": "reconcile"})),
             Ok(Task::Poll(orders.clone(), Way::Reconcile))
         );
         assert_eq!(
-            read(json!({"task": "poll", "collection": "my-store/orders", "way": "fetch"})),
+            task_of(json!({"task": "poll", "collection": "my-store/orders", "way": "fetch"})),
             Ok(Task::Poll(orders, Way::Fetch))
         );
         let from = "2026-01-01T00:00:00Z".parse().unwrap();
         let all = Backfill { from, until: None, emit: false, rate: None, dry_run: false };
         let key = collection("my-store/orders").unwrap();
         assert_eq!(
-            read(json!({"task": "backfill", "collection": "my-store/orders", "from": "2026-01-01T00:00:00Z"})),
+            task_of(json!({"task": "backfill", "collection": "my-store/orders", "from": "2026-01-01T00:00:00Z"})),
             Ok(Task::Backfill(key.clone(), all.clone()))
         );
         assert_eq!(
-            read(json!({
+            task_of(json!({
                 "task": "backfill", "collection": "my-store/orders", "from": from, "until": from, "emit": true, "rate": 5
             })),
             Ok(Task::Backfill(key, Backfill { until: Some(from), emit: true, rate: Some(5), ..all }))
         );
-        assert_eq!(read(json!({"task": "publish"})), Ok(Task::Publish));
-        assert_eq!(read(json!({"task": "sweep"})), Ok(Task::Sweep));
+        assert_eq!(task_of(json!({"task": "publish"})), Ok(Task::Publish));
+        assert_eq!(task_of(json!({"task": "sweep"})), Ok(Task::Sweep));
+        assert_eq!(read(json!({"task": "sweep"})), Ok((Task::Sweep, false)));
+        assert_eq!(read(json!({"task": "sweep", "even_if_disabled": true})), Ok((Task::Sweep, true)));
     }
 
     #[test]

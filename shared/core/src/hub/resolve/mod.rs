@@ -58,6 +58,7 @@ pub(super) fn resolve(root: &Node, file: &HubFile, report: &mut Report) -> Optio
     Some(Hub {
         name: file.hub.clone()?,
         hash: crate::id::hex(&hash.0),
+        enabled: file.enabled.is_none_or(|flag| flag.0),
         limits,
         retention,
         networks,

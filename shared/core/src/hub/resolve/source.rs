@@ -13,11 +13,14 @@ use super::{
 use crate::{
     hub::{
         address::RequestPath,
-        alternatives::{AuthPart, PathOr},
+        alternatives::{AuthPart, OrderPart, PathOr},
         decode::At,
         description::{ChildPart, CollectionPart, CreatedPart, FetchPart, OAuth2Part, ReconcilePart, SourcePart},
         fault::Report,
-        model::{Auth, Child, ClientAuth, Collection, Fetch, OAuth2, Reconcile, Source, Start, TimeField, TimeFormat},
+        model::{
+            Auth, Child, ClientAuth, Collection, Fetch, OAuth2, OrderField, OrderKind, Reconcile, Since, Source, Start,
+            TimeField, TimeFormat,
+        },
         tree::{self, quote},
         values::{Field, Span, slug},
     },
@@ -119,6 +122,10 @@ fn collection(
         })
         .collect();
     let Request { path, query, method, body, since, pages } = request?;
+    let order = match &part.order {
+        Some(order) => order_field(order)?,
+        None => since.as_ref().map(order_of_since),
+    };
     Some(Collection {
         key: CollectionKey { source: source?.clone(), collection: name? },
         object_type: part.object_type.clone()?,
@@ -141,10 +148,23 @@ fn collection(
             None => None,
         },
         start: part.start.as_ref().map_or(Start::Now, |start| start.value),
+        order,
         rules,
         deleted: part.deleted.clone().map(|field| field.0),
         children,
     })
+}
+
+/// `None`: what it says cannot be read.
+fn order_field(part: &OrderPart) -> Option<Option<OrderField>> {
+    match part {
+        OrderPart::None => Some(None),
+        OrderPart::Field(part) => Some(Some(OrderField { path: part.field.clone()?.0, kind: part.kind? })),
+    }
+}
+
+fn order_of_since(since: &Since) -> OrderField {
+    OrderField { path: since.field.clone(), kind: OrderKind::Time(since.format) }
 }
 
 fn interval(part: Option<&At<Span>>, report: &mut Report) -> Option<Duration> {

@@ -221,10 +221,8 @@ fn locator(part: &LocatorPart, report: &mut Report) -> Option<Locator> {
 /// What becomes of events, the most specific first.
 fn events(key: &Key, part: &WebhookPart, source: &Target<'_>, report: &mut Report) -> Option<Vec<EventRule>> {
     let Some(events) = &part.events else {
-        let is_commercetools = part.provider.as_ref().is_some_and(|provider| provider.value == Provider::Commercetools);
-        if is_commercetools && !source.known.is_empty() {
-            need_fetch(key, source, report);
-            return Some(vec![EventRule { kinds: Kinds::Beginning(String::new()), action: EventAction::Subject }]);
+        if names_resources(part) && !source.known.is_empty() {
+            return Some(by_resource(key, source, report));
         }
         if let [collection] = source.of.collections.as_slice() {
             let action = object(collection, FieldPath::root(), false);
@@ -246,8 +244,14 @@ fn events(key: &Key, part: &WebhookPart, source: &Target<'_>, report: &mut Repor
     Some(rules)
 }
 
-/// Most notifications of commercetools only name what they are about.
-fn need_fetch(key: &Key, source: &Target<'_>, report: &mut Report) {
+/// Notifications of commercetools say themselves which resource they are about, by the name of its type.
+fn names_resources(part: &WebhookPart) -> bool {
+    part.provider.as_ref().is_some_and(|provider| provider.value == Provider::Commercetools)
+}
+
+/// Each collection gets what is about the resources of its `type`. Most notifications only name one, so it has to be
+/// fetched.
+fn by_resource(key: &Key, source: &Target<'_>, report: &mut Report) -> Vec<EventRule> {
     for collection in source.of.collections.iter().filter(|collection| collection.fetch.is_none()) {
         let message = format!(
             "most notifications only name what they are about, and {} has no `fetch`: expected one, or `events` here",
@@ -255,6 +259,13 @@ fn need_fetch(key: &Key, source: &Target<'_>, report: &mut Report) {
         );
         report.fault(&key.place, message);
     }
+    let rule = |collection: &Collection| EventRule {
+        kinds: Kinds::Beginning(format!("{}.", collection.object_type)),
+        action: object(collection, FieldPath::root(), false),
+    };
+    let mut rules: Vec<EventRule> = source.of.collections.iter().map(rule).collect();
+    rules.sort_by(|a, b| b.kinds.cmp(&a.kinds));
+    rules
 }
 
 fn rule(key: &Key, part: &EventPart, source: &Target<'_>, report: &mut Report) -> Option<EventRule> {

@@ -20,6 +20,7 @@ mod stripe;
 mod tests;
 
 use secrecy::SecretString;
+use sha2::{Digest, Sha256};
 
 use crate::{Timestamp, signature::NoSecret};
 
@@ -93,6 +94,13 @@ pub enum Key {
     Hash([u8; 32]),
 }
 
+impl Key {
+    /// What the hub knows of a bearer token: its SHA-256.
+    pub fn hash(token: &str) -> [u8; 32] {
+        Sha256::digest(token).into()
+    }
+}
+
 /// What of a request a proof looks at, beside the body.
 pub trait Headers {
     /// The first header of that lower-case name.
@@ -101,6 +109,13 @@ pub trait Headers {
     /// What stands behind the `?` of the URL.
     fn query(&self) -> Option<&str> {
         None
+    }
+}
+
+/// Names in lower case.
+impl Headers for Vec<(String, String)> {
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        self.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_bytes())
     }
 }
 

@@ -2,16 +2,8 @@ use serde_json::json;
 
 use super::*;
 
-struct Sent(Vec<(String, String)>);
-
-impl Headers for Sent {
-    fn header(&self, name: &str) -> Option<&[u8]> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_bytes())
-    }
-}
-
-fn sent(headers: &[(&str, &str)]) -> Sent {
-    Sent(headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+fn sent(headers: &[(&str, &str)]) -> Vec<(String, String)> {
+    headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 #[test]
@@ -93,12 +85,31 @@ fn what_is_announced_is_read_again() {
         (Provider::Shopify, "orders/create", json!({})),
         (Provider::WooCommerce, "order.created", json!({})),
     ] {
-        let headers = Sent(provider.announced("id-1", Some(event), at));
+        let headers = provider.announced("id-1", Some(event), at);
         assert_eq!(provider.event_type(&headers, &body).as_deref(), Some(event), "{provider:?}");
         assert!(provider.event_id(&headers, b"", &body).unwrap().starts_with("id-1"), "{provider:?}");
-        assert!(provider.event_type(&Sent(provider.announced("id-1", None, at)), &body).is_none(), "{provider:?}");
+        assert!(provider.event_type(&provider.announced("id-1", None, at), &body).is_none(), "{provider:?}");
     }
-    let marketplacer = Sent(Provider::Marketplacer.announced("id-1", None, at));
+    let marketplacer = Provider::Marketplacer.announced("id-1", None, at);
     assert_eq!(Provider::Marketplacer.event_id(&marketplacer, b"", &json!({})).as_deref(), Some("id-1"));
     assert!(Provider::Stripe.announced("id-1", Some("charge.refunded"), at).is_empty());
+}
+
+/// What somebody copies from the docs must be a hub; each page has one, and is about the provider that it is called after.
+#[test]
+fn the_hub_files_of_the_docs_are_hubs() {
+    let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/webhooks"));
+    for provider in Provider::ALL.into_iter().filter(|provider| *provider != Provider::Commercetools) {
+        let file = folder.join(format!("{}.md", provider.as_str()));
+        let page = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let (_, rest) = page.split_once("```yaml\n").unwrap();
+        let (yaml, _) = rest.split_once("```").unwrap();
+        let loaded = crate::hub::load(&file.display().to_string(), yaml, &|_| None);
+        let hub = loaded.unwrap_or_else(|faults| panic!("{faults}")).hub;
+        assert!(hub.webhooks.values().all(|webhook| webhook.provider == provider), "{}", file.display());
+        // What is typed to try it out names a webhook of this page.
+        let tried = page.split("--to ").skip(1).map(|rest| rest.split_whitespace().next().unwrap());
+        let tried: Vec<&str> = tried.collect();
+        assert!(!tried.is_empty() && tried.iter().all(|id| hub.webhooks.contains_key(*id)), "{tried:?}");
+    }
 }

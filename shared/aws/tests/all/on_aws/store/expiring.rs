@@ -6,10 +6,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crossdock_core::{
     hub::Retention,
     port::{Clock, DeliveryState, Ledger, Outbox, Settled, VersionStore, whole},
-    version::{ObjectCommit, Version, VersionRef},
+    version::{Version, VersionRef},
 };
 use crossdock_testkit::build::{
-    at, delivery, delivery_key, endpoint, message, message_about, message_id, order, record, settlement, version,
+    at, delivery, delivery_key, endpoint, following, message, message_about, message_id, order, record, settlement,
+    version,
 };
 use crossdock_testkit::suite::pending;
 use serde_json::json;
@@ -22,7 +23,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 async fn commit(fixture: &Fixture, version: &Version) {
     let messages = vec![record(message_about(version))];
-    let commit = ObjectCommit { expected: version.parent, version: version.clone(), messages };
+    let commit = following(version.clone(), messages);
     assert_eq!(fixture.store.commit(vec![commit]).await, [Ok(())]);
 }
 

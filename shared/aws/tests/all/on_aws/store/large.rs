@@ -13,7 +13,8 @@ use crossdock_core::{
 };
 use crossdock_testkit::{
     build::{
-        at, collection, delivery, delivery_key, endpoint, message, message_about, order, record, settlement, version,
+        at, collection, delivery, delivery_key, endpoint, following, message, message_about, order, record, settlement,
+        version,
     },
     clock::SeededRandom,
 };
@@ -54,10 +55,7 @@ async fn a_body_goes_on_in_further_items() {
     // Another body than the version's, so that the message has to be kept whole.
     message.message.previous = Some(json!(noise(500_000)));
     let messages = vec![message.clone()];
-    let commits = [
-        ObjectCommit { expected: None, version: first.clone(), messages },
-        ObjectCommit { expected: Some(1), version: second.clone(), messages: Vec::new() },
-    ];
+    let commits = [following(first.clone(), messages), following(second.clone(), Vec::new())];
     for commit in commits {
         assert_eq!(store.commit(vec![commit]).await, [Ok(())]);
     }

@@ -5,11 +5,12 @@ use crossdock_core::{
     id::MessageId,
     message::MessageRecord,
     port::{DeliveryState, Ledger, Outbox, Read, VersionStore, whole},
-    version::{ObjectCommit, VersionRef},
+    version::VersionRef,
 };
 use crossdock_testkit::{
     build::{
-        at, delivery, delivery_key, endpoint, message, message_about, message_id, order, record, settlement, version,
+        at, delivery, delivery_key, endpoint, following, message, message_about, message_id, order, record, settlement,
+        version,
     },
     suite::by_id,
 };
@@ -44,7 +45,7 @@ fn readable<T: std::fmt::Debug>(read: &[Read<T>], what: &str) -> Vec<bool> {
 async fn commit(fixture: &Fixture, id: &str, number: u64) -> MessageRecord {
     let version = version(&order(id), number, json!({ "n": number }));
     let message = record(message_about(&version));
-    let commit = ObjectCommit { expected: version.parent, version, messages: vec![message.clone()] };
+    let commit = following(version, vec![message.clone()]);
     assert_eq!(fixture.store.commit(vec![commit]).await, [Ok(())]);
     message
 }

@@ -1,4 +1,6 @@
-//! `crossdock send`: a push, as the source would make it.
+//! `crossdock send`: a push, as the source would make it, or a webhook, as its provider would.
+
+pub(crate) mod webhook;
 
 use std::{
     io::Read,
@@ -15,7 +17,7 @@ use crossdock_core::{
     publish::publish,
 };
 use crossdock_local::{LocalHome, Running};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use url::{Host, Url};
@@ -26,21 +28,25 @@ use crate::{
     args::{On, Send},
     context::{Environment, Opened, unknown},
     failure::Failure,
-    out,
+    hub, out,
 };
 
 pub(crate) async fn run(args: Send, environment: Environment) -> Result<(), Failure> {
     let body = read(&args.file)?;
+    let Some(from) = &args.source else { return webhook::run(args, body, environment).await };
     if let Err(error) = serde_json::from_slice::<IgnoredAny>(&body) {
         return Err(Failure::of(format!("{} is not JSON", named(&args.file)), &error));
     }
     match &args.place.on {
         On::Local => {
             let opened = Opened::open(&args.place.which, environment).await?;
-            let source = source(&opened.hub, &args.source)?;
+            let source = source(&opened.hub, from)?;
             match Running::url(&args.place.which.folder(&opened.hub.name)) {
                 Some(url) => over_http(&opened, source, &url, body).await?,
-                None => into_store(&opened, source, &body).await?,
+                None => {
+                    hub::check_enabled(&opened, "").await?;
+                    into_store(&opened, source, &body).await?;
+                }
             }
             opened.close().await;
             Ok(())
@@ -48,9 +54,10 @@ pub(crate) async fn run(args: Send, environment: Environment) -> Result<(), Fail
         #[cfg(feature = "aws")]
         On::Aws(stack) => {
             let opened = remote::open(&args.place.which, stack, &environment).await?;
-            let source = source(&opened.hub, &args.source)?;
+            let source = source(&opened.hub, from)?;
             let token = opened.home.secrets().secret(push_secret(source)?).await?;
-            let (status, answer) = remote::push(stack, &source.name, &token, &String::from_utf8(body)?).await?;
+            let path = format!("/push/{}", source.name);
+            let (status, answer) = remote::post(stack, &path, &of_push(&token), &String::from_utf8(body)?).await?;
             answered(&format!("the hub in {stack}"), status, &answer)
         }
     }
@@ -77,18 +84,22 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(file).map_err(|error| Failure::of(format!("{} cannot be read", named(file)), &error))
 }
 
-fn named(file: &Path) -> String {
+pub(crate) fn named(file: &Path) -> String {
     if file == Path::new("-") { "the standard input".to_owned() } else { file.display().to_string() }
+}
+
+fn of_push(token: &SecretString) -> Vec<(String, HeaderValue)> {
+    vec![
+        ("authorization".to_owned(), HeaderValue::Secret(format!("Bearer {}", token.expose_secret()).into())),
+        ("content-type".to_owned(), HeaderValue::Plain("application/json".to_owned())),
+    ]
 }
 
 async fn over_http(opened: &Opened<LocalHome>, source: &Source, url: &str, body: Vec<u8>) -> Result<(), Failure> {
     let token = opened.home.secrets().secret(push_secret(source)?).await?;
     let request = EndpointRequest {
         url: here(format!("{url}/push/{}", source.name).parse()?),
-        headers: vec![
-            ("authorization".to_owned(), HeaderValue::Secret(format!("Bearer {}", token.expose_secret()).into())),
-            ("content-type".to_owned(), HeaderValue::Plain("application/json".to_owned())),
-        ],
+        headers: of_push(&token),
         body: String::from_utf8(body)?,
         timeout: Duration::from_secs(30),
         max_body: 1024 * 1024,
@@ -116,7 +127,7 @@ fn answered(hub: &str, status: u16, body: &[u8]) -> Result<(), Failure> {
 async fn into_store(opened: &Opened<LocalHome>, source: &Source, body: &[u8]) -> Result<(), Failure> {
     let ingest = Ingest::new(&opened.home, &opened.hub, &opened.router);
     let (receipt, records) = ingest.push(source, body, None).await?;
-    let Receipt { accepted, message_ids, errors } = receipt;
+    let Receipt { accepted, message_ids, errors, statuses: _ } = receipt;
     for ItemError { collection, index, error } in &errors {
         out::note(&format!("not taken: {} item {index}: {error}", collection.clone().unwrap_or_default()));
     }
@@ -128,7 +139,7 @@ async fn into_store(opened: &Opened<LocalHome>, source: &Source, body: &[u8]) ->
 }
 
 /// A hub that was told to listen on every address is reached at the one of this machine itself.
-fn here(mut url: Url) -> Url {
+pub(crate) fn here(mut url: Url) -> Url {
     let ip: IpAddr = match url.host() {
         Some(Host::Ipv4(ip)) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         Some(Host::Ipv6(ip)) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

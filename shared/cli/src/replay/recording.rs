@@ -1,0 +1,211 @@
+//! A recording as `crossdock listen --record` writes it, and whether an answer is the one that was recorded.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+use similar::TextDiff;
+
+use crate::{failure::Failure, redact};
+
+/// Lines of a difference that are shown.
+const LINES_SHOWN: usize = 40;
+
+#[derive(Debug)]
+pub(super) struct Recording {
+    /// Of its file, for those who read what differs.
+    pub(super) name: String,
+    /// With its query.
+    pub(super) path: String,
+    /// By names in lower case.
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) body: String,
+    pub(super) answer: Answer,
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) enum Answer {
+    Got {
+        status: u16,
+        /// As it is shown.
+        body: String,
+    },
+    /// `listen` answered by itself, which says nothing of any service.
+    Own,
+    /// Why nothing came back.
+    Nothing(String),
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Got { status, .. } => status.fmt(f),
+            Self::Own => f.write_str("2xx"),
+            Self::Nothing(why) => write!(f, "no answer ({why})"),
+        }
+    }
+}
+
+impl Answer {
+    pub(super) fn got(status: u16, body: &[u8]) -> Self {
+        let body = match serde_json::from_slice::<Value>(body) {
+            Ok(mut value) => {
+                redact::parameters(&mut value, &|_| false);
+                format!("{value:#}")
+            }
+            Err(_) => String::from_utf8_lossy(body).into_owned(),
+        };
+        Self::Got { status, body }
+    }
+
+    /// `None`: it is as was recorded. Otherwise how it is not, in lines.
+    pub(super) fn differs(&self, found: &Self) -> Option<String> {
+        let said = |answer: &Self| match answer {
+            Self::Got { body, .. } => format!("{body}\n"),
+            _ => String::new(),
+        };
+        match (self, found) {
+            (Self::Nothing(_), Self::Nothing(_)) => return None,
+            (Self::Own, Self::Got { status, .. }) if (200..300).contains(status) => return None,
+            (Self::Got { status: recorded, .. }, Self::Got { status, .. }) if recorded == status => return None,
+            _ => {}
+        }
+        let (recorded, now) = (format!("{self}\n{}", said(self)), format!("{found}\n{}", said(found)));
+        let diff = TextDiff::from_lines(&recorded, &now);
+        let diff = diff.unified_diff().context_radius(3).header("recorded", "now").to_string();
+        let mut lines: Vec<String> = diff.lines().take(LINES_SHOWN).map(|line| format!("  {line}")).collect();
+        if diff.lines().count() > LINES_SHOWN {
+            lines.push("  …".to_owned());
+        }
+        Some(lines.join("\n"))
+    }
+}
+
+impl Recording {
+    fn read(file: &Path) -> Result<Self, Failure> {
+        let name = file.display().to_string();
+        let text = std::fs::read(file).map_err(|error| Failure::of(format!("{name} cannot be read"), &error))?;
+        let value: Value =
+            serde_json::from_slice(&text).map_err(|error| Failure::of(format!("{name} is no recording"), &error))?;
+        let missing = |what: &str| {
+            Failure::new(format!("{name} is no recording: expected {what}, as crossdock listen --record writes it"))
+        };
+        let request = value.get("request").ok_or_else(|| missing("request"))?;
+        let path = request["path"].as_str().ok_or_else(|| missing("request.path"))?.to_owned();
+        let headers = request["headers"].as_object().ok_or_else(|| missing("request.headers"))?;
+        let header = |(name, value): (&String, &Value)| Some((name.to_ascii_lowercase(), value.as_str()?.to_owned()));
+        let answer = value.get("answer").ok_or_else(|| missing("answer"))?;
+        let answer = match (answer["own"].as_bool(), answer["status"].as_u64(), answer["error"].as_str()) {
+            (Some(true), ..) => Answer::Own,
+            (_, Some(status), _) => {
+                let status = u16::try_from(status).map_err(|_| missing("an HTTP status as answer.status"))?;
+                Answer::got(status, body(answer).as_bytes())
+            }
+            (_, None, Some(why)) => Answer::Nothing(why.to_owned()),
+            (_, None, None) => return Err(missing("answer.status or answer.error")),
+        };
+        let headers = headers.iter().filter_map(header).collect();
+        Ok(Self { path, headers, body: body(request), answer, name })
+    }
+}
+
+/// JSON in `body`, or whatever else it was in `text`.
+fn body(of: &Value) -> String {
+    match (of.get("body"), of.get("text").and_then(Value::as_str)) {
+        (Some(body), _) => body.to_string(),
+        (None, Some(text)) => text.to_owned(),
+        (None, None) => String::new(),
+    }
+}
+
+/// Those of a folder by their names, which is in the order in which they came.
+pub(super) fn all(places: &[PathBuf]) -> Result<Vec<Recording>, Failure> {
+    let mut recordings = Vec::new();
+    for place in places {
+        let failed = |error: std::io::Error| Failure::of(format!("{} cannot be read", place.display()), &error);
+        if !place.is_dir() {
+            recordings.push(Recording::read(place)?);
+            continue;
+        }
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(place).map_err(failed)? {
+            let file = entry.map_err(failed)?.path();
+            if file.extension().is_some_and(|extension| extension == "json") {
+                files.push(file);
+            }
+        }
+        if files.is_empty() {
+            return Err(Failure::new(format!("there is no recording in {}: expected .json files", place.display())));
+        }
+        files.sort();
+        for file in files {
+            recordings.push(Recording::read(&file)?);
+        }
+    }
+    Ok(recordings)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn answers_are_compared_by_their_status() {
+        let got = |status: u16, body: &str| Answer::got(status, body.as_bytes());
+        let nothing = |why: &str| Answer::Nothing(why.to_owned());
+        let check = |recorded: &Answer, found: &Answer, expected: Option<&str>| {
+            assert_eq!(recorded.differs(found).as_deref(), expected, "{recorded:?} {found:?}");
+        };
+        check(&got(200, "{\"n\": 1}"), &got(200, "{\"n\": 2}"), None);
+        check(&Answer::Own, &got(202, ""), None);
+        check(&nothing("refused"), &nothing("no whole answer within 1s"), None);
+        check(
+            &got(200, "{\"n\": 1}"),
+            &got(500, "{\"n\": 1, \"parameters\": {\"token\": \"s3cr3t\"}}"),
+            Some(
+                "  --- recorded\n  +++ now\n  @@ -1,4 +1,7 @@\n  -200\n  +500\n   {\n  -  \"n\": 1\n  +  \"n\": 1,\n  \
+                 +  \"parameters\": {\n  +    \"token\": \"(redacted)\"\n  +  }\n   }",
+            ),
+        );
+        assert!(Answer::Own.differs(&got(404, "no")).unwrap().contains("-2xx\n  +404\n  +no"));
+        assert!(got(200, "").differs(&nothing("refused")).unwrap().contains("+no answer (refused)"));
+        assert!(nothing("refused").differs(&got(200, "")).is_some());
+        let long = "line\n".repeat(LINES_SHOWN * 2);
+        let shown = got(200, &long).differs(&got(500, "")).unwrap();
+        assert_eq!((shown.lines().count(), shown.lines().last()), (LINES_SHOWN + 1, Some("  …")));
+    }
+
+    #[test]
+    fn what_is_no_recording_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("1.json");
+        let check = |content: &str, expected: &str| {
+            std::fs::write(&file, content).unwrap();
+            let said = all(&[folder.path().to_owned()]).unwrap_err().to_string();
+            assert!(said.contains("1.json is no recording") && said.contains(expected), "{said}");
+        };
+        check("x", "expected value");
+        check("{}", "expected request");
+        check(&json!({"request": {"path": "/", "headers": {}}}).to_string(), "expected answer");
+        check(&json!({"request": {"path": "/", "headers": {}}, "answer": {}}).to_string(), "answer.status");
+        std::fs::remove_file(&file).unwrap();
+        let said = all(&[folder.path().to_owned()]).unwrap_err().to_string();
+        assert!(said.contains("there is no recording in"), "{said}");
+        let said = all(&[file]).unwrap_err().to_string();
+        assert!(said.contains("cannot be read"), "{said}");
+    }
+
+    #[test]
+    fn bodies_keep_their_digits() {
+        let check = |of: Value, expected: &str| assert_eq!(body(&of), expected);
+        check(serde_json::from_str(r#"{"body": {"total": 199.9900}}"#).unwrap(), r#"{"total":199.9900}"#);
+        check(json!({"body": null}), "null");
+        check(json!({"text": "so what"}), "so what");
+        check(json!({}), "");
+    }
+}

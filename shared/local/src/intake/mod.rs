@@ -1,0 +1,131 @@
+//! Pushes and webhooks come in over HTTP (contract §6). 202 is answered once everything accepted is stored.
+//!
+//! A body is read only for a request that somebody takes, no further than it may be long, and not for ever.
+
+mod server;
+
+use std::sync::Arc;
+
+use axum::{
+    Router as Routes,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use crossdock_core::{
+    hub::Hub,
+    incoming::{self, Answer, Incoming, MOST_BYTES},
+    message::MessageRecord,
+    route::Router,
+    webhook::{Told, proof::Headers},
+};
+use futures_util::StreamExt;
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
+
+use self::server::Limits;
+use crate::home::LocalHome;
+
+#[derive(Clone)]
+struct Intake {
+    home: Arc<LocalHome>,
+    hub: Arc<Hub>,
+    router: Arc<Router>,
+    told: Arc<Told>,
+    /// To whoever publishes.
+    pushed: mpsc::Sender<MessageRecord>,
+    limits: Limits,
+}
+
+pub(crate) fn serve(
+    listener: TcpListener,
+    home: Arc<LocalHome>,
+    hub: Arc<Hub>,
+    router: Arc<Router>,
+    pushed: mpsc::Sender<MessageRecord>,
+    stopped: watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    let limits = Limits::default();
+    let routes = Routes::new().route("/health", get(|| async { "ok" })).fallback(answer).with_state(Intake {
+        home,
+        hub,
+        router,
+        told: Arc::default(),
+        pushed,
+        limits,
+    });
+    tokio::spawn(server::serve(listener, routes, limits, stopped))
+}
+
+async fn answer(State(intake): State<Intake>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let request = Asked(head);
+    let incoming = Incoming { home: &*intake.home, hub: &intake.hub, router: &intake.router, told: &intake.told };
+    let way = match incoming.way(&request) {
+        Ok(way) => way,
+        Err(nobody) => return response(nobody),
+    };
+    let Ok(body) = tokio::time::timeout(intake.limits.body, read(body)).await else {
+        // The connection ends with it: the rest of the body is in the way of another request.
+        let late = r#"{"error":"the body did not come in time"}"#.to_owned();
+        return response(Answer { status: 408, headers: &[("connection", "close")], body: late });
+    };
+    let body = match &body {
+        Ok(body) => incoming::Body::of(body),
+        Err(unread) => *unread,
+    };
+    let (answer, records) = incoming.answer(way, &request, body).await;
+    for record in records {
+        // Stored is accepted; what is not published now, for want of room too, is published by the sweep.
+        let _ = intake.pushed.try_send(record);
+    }
+    response(answer)
+}
+
+/// As much as may be taken.
+async fn read(body: Body) -> Result<Vec<u8>, incoming::Body<'static>> {
+    let mut chunks = body.into_data_stream();
+    let mut whole = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| incoming::Body::Broken)?;
+        if whole.len() + chunk.len() > MOST_BYTES {
+            return Err(incoming::Body::TooLong);
+        }
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(whole)
+}
+
+fn response(answer: Answer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let json = [(header::CONTENT_TYPE.as_str(), "application/json")];
+    let headers = json.into_iter().chain(answer.headers.iter().copied());
+    let headers: HeaderMap =
+        headers.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect();
+    (status, headers, answer.body).into_response()
+}
+
+struct Asked(Parts);
+
+impl incoming::Request for Asked {
+    fn method(&self) -> &str {
+        self.0.method.as_str()
+    }
+    fn path(&self) -> &str {
+        self.0.uri.path()
+    }
+}
+
+impl Headers for Asked {
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        self.0.headers.get(name).map(HeaderValue::as_bytes)
+    }
+    fn query(&self) -> Option<&str> {
+        self.0.uri.query()
+    }
+}

@@ -1,0 +1,81 @@
+//! The hub under load, measured beside something that a machine's moods trouble as much. Two measurements, each of which
+//! alternates short windows within one run and gives ratios (docs/performance.md):
+//!
+//!     load lanes CROSSDOCK FOLDER
+//!     load incoming CROSSDOCK FOLDER
+//!
+//! CROSSDOCK is the release binary, FOLDER where its state goes: on a disk, since a file system in memory makes durability
+//! free. Everything is on loopback, ends with the run, and that one after ten minutes at the latest. `just lanes` and
+//! `just incoming` build what is needed.
+//!
+//! Not a test: nothing here fails because it was slow. A run fails where something was not delivered or not accepted.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a bench"
+)]
+
+mod arrivals;
+mod figures;
+mod hub;
+mod lanes;
+mod shop;
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use tokio::net::TcpListener;
+
+/// For all of it.
+const LONGEST: Duration = Duration::from_secs(600);
+/// For one thing to come about.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Of every secret of the measured hubs.
+const SECRET: &str = "a-secret-of-the-bench-and-of-nobody-else";
+
+#[tokio::main]
+async fn main() {
+    // `cargo bench` adds an argument of its own.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let [what, crossdock, folder] = &arguments[..] else {
+        panic!("found {arguments:?}, expected: lanes|incoming CROSSDOCK FOLDER");
+    };
+    let crossdock = PathBuf::from(crossdock).canonicalize().expect("CROSSDOCK is a program");
+    // The client asks for one, though nothing here is encrypted.
+    rustls::crypto::ring::default_provider().install_default().unwrap();
+    let folder = PathBuf::from(folder).join(format!("{what}-{}", std::process::id()));
+    let measured = async {
+        match what.as_str() {
+            "lanes" => lanes::measure(&crossdock, &folder).await,
+            other => panic!("found {other:?}, expected lanes or incoming"),
+        }
+    };
+    assert!(tokio::time::timeout(LONGEST, measured).await.is_ok(), "not done after {LONGEST:?}");
+}
+
+/// Serves on a port of loopback until the process ends.
+async fn listen(routes: axum::Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+    url
+}
+
+#[expect(clippy::disallowed_methods, reason = "measures; nothing depends on it")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+async fn wait_until(longest: Duration, what: &str, is_so: impl Fn() -> bool) {
+    let begun = now();
+    while !is_so() {
+        assert!(begun.elapsed() < longest, "not after {longest:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
