@@ -25,6 +25,8 @@ mod first_minutes;
 #[cfg(test)]
 mod functions;
 #[cfg(test)]
+mod incoming;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod json_server;

@@ -50,6 +50,8 @@ pub(super) const CALLS: &[&str] = &[
     "claims.claim",
     "signing.signing_key",
     "signing.rotate",
+    "events.seen",
+    "events.note",
     "timers.take",
     "timers.remove",
     "switches.off",

@@ -23,3 +23,4 @@ mod sweeping;
 mod thin;
 mod too_large;
 mod waiting;
+mod webhooks;
