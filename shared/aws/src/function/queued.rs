@@ -58,15 +58,21 @@ async fn take<H: Home>(work: &Work<H>, record: Record) -> Result<Vec<MessageReco
     let incoming = Incoming { home: &*work.home, hub: &work.hub, router: &work.router, told: &work.told };
     let attributes = Attributes::of(content.received.attributes);
     let queued = Queued { id: &record.id, attributes: &attributes, body: &content.received.body };
-    let taken = incoming.take_queued(webhook, queued).instrument(span.clone()).await;
-    taken.map_err(|why| match why {
-        NotTaken::Unread(part) => part,
-        NotTaken::Trouble(error) => {
-            let _span = span.entered();
-            tracing::error!(error = %error, "an event could not be stored, and goes back to its queue");
-            Vec::new()
-        }
-    })
+    async {
+        incoming.take_queued(webhook, queued).await.map_err(|why| match why {
+            NotTaken::Unread(part) => part,
+            NotTaken::Off(off) => {
+                tracing::warn!(why = %off, "an event waits in its queue");
+                Vec::new()
+            }
+            NotTaken::Trouble(error) => {
+                tracing::error!(error = %error, "an event could not be stored, and goes back to its queue");
+                Vec::new()
+            }
+        })
+    }
+    .instrument(span)
+    .await
 }
 
 /// Whose queue it is.

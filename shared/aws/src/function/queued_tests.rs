@@ -1,4 +1,4 @@
-use crossdock_core::{event::EventName, port::VersionStore};
+use crossdock_core::{event::EventName, port::{Switch, Switches, VersionStore}};
 use crossdock_testkit::{build, suite};
 use serde_json::json;
 
@@ -112,6 +112,22 @@ async fn a_test_is_taken_and_nothing_is_stored() {
     });
     assert_eq!(left(&stage, &[("m1", QUEUED, test)]).await, [""; 0]);
     assert_eq!(delivered(&stage).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn what_is_switched_off_leaves_its_events_in_the_queue() {
+    let stage = Stage::new().await;
+    let store = stage.work.home.database();
+    let records = [("m1", WORDS, json!({"text": "later"})), ("m2", QUEUED, created("R1"))];
+    store.switch(&Switch::Webhook("words".parse().unwrap()), Some(build::at(0))).await.unwrap();
+    assert_eq!(left(&stage, &records).await, ["m1"]);
+    store.switch(&Switch::Hub, Some(build::at(0))).await.unwrap();
+    assert_eq!(left(&stage, &records).await, ["m1", "m2"]);
+    store.switch(&Switch::Webhook("words".parse().unwrap()), None).await.unwrap();
+    store.switch(&Switch::Hub, None).await.unwrap();
+    assert_eq!(left(&stage, &records).await, [""; 0]);
+    let unread = stage.events().into_iter().filter(|event| event.event == EventName::WebhookUnread);
+    assert_eq!(unread.count(), 0, "waiting is no fault");
 }
 
 /// Nothing is deleted that may not be stored.

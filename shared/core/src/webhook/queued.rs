@@ -5,12 +5,13 @@
 //! once, so an event that has no id of its own is known by the queue's id of it.
 
 use crate::{
+    disabled::{Disabled, disabled},
     event::EventName,
     hub::Webhook,
     incoming::Incoming,
     ingest::IngestError,
     message::MessageRecord,
-    port::Home,
+    port::{Home, Switch},
     webhook::{envelope, proof::Headers, reported, take},
 };
 
@@ -30,7 +31,9 @@ pub struct Queued<'a, A> {
 pub enum NotTaken {
     /// It can never be taken in, or only a part of it could. What was stored all the same is to be published.
     Unread(Vec<MessageRecord>),
-    /// It can be, later.
+    /// The hub or the webhook is switched off: it waits.
+    Off(Disabled),
+    /// It can be taken in later.
     Trouble(IngestError),
 }
 
@@ -44,6 +47,11 @@ impl<H: Home> Incoming<'_, H> {
         webhook: &Webhook,
         queued: Queued<'_, impl Headers>,
     ) -> Result<Vec<MessageRecord>, NotTaken> {
+        let switches = [Switch::Hub, Switch::Webhook(webhook.id.clone())];
+        let off = disabled(self.home, self.hub, &switches).await;
+        if let Some(off) = off.map_err(|error| NotTaken::Trouble(error.into()))? {
+            return Err(NotTaken::Off(off));
+        }
         let unread = |why: String, records| {
             let event = reported(self, webhook, EventName::WebhookUnread).counting(1);
             self.home.observer().observe(event.because(why));
