@@ -47,7 +47,7 @@ pub(super) async fn run(args: Send, body: Vec<u8>, environment: Environment) -> 
             };
             let answer = opened.home.endpoint().post(request).await?;
             opened.close().await;
-            answered(&format!("the hub at {}", shown(&hub)), answer.status, &answer.body)
+            answered(&format!("the hub at {}", shown(&hub).trim_end_matches('/')), answer.status, &answer.body)
         }
         #[cfg(feature = "aws")]
         On::Aws(stack) => {
