@@ -1,4 +1,7 @@
-use crossdock_core::{event::EventName, port::{Switch, Switches, VersionStore}};
+use crossdock_core::{
+    event::EventName,
+    port::{Switch, Switches, VersionStore},
+};
 use crossdock_testkit::{build, suite};
 use serde_json::json;
 

@@ -5,6 +5,8 @@
 
 use std::fs;
 
+use crossdock_core::hub::load_outline;
+use crossdock_stack::render::render;
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use serde_json::{Map, Value, json};
 
@@ -46,7 +48,16 @@ impl Template {
         let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
         let mut names: Vec<String> = names.filter(|name| name.ends_with(".yaml")).collect();
         names.sort();
-        names.iter().map(|name| Self::read(&format!("infra/generated/{name}"))).collect()
+        let committed = names.iter().map(|name| Self::read(&format!("infra/generated/{name}")));
+        committed.chain([Self::incoming()]).collect()
+    }
+
+    /// Of the example whose webhooks come through a queue and a bus; the hub file's own may come over HTTP alone.
+    pub(crate) fn incoming() -> Self {
+        let file = "infra/examples/commercetools.yaml";
+        let loaded = load_outline(file, &repository_file(file), &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
+        let text = &render(&loaded.hub).files["incoming.yaml"];
+        Self { path: format!("{file}: incoming.yaml"), value: parse(file, text) }
     }
 
     pub(crate) fn all() -> Vec<Self> {
