@@ -48,8 +48,7 @@ impl Template {
         let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
         let mut names: Vec<String> = names.filter(|name| name.ends_with(".yaml")).collect();
         names.sort();
-        let committed = names.iter().map(|name| Self::read(&format!("infra/generated/{name}")));
-        committed.chain([Self::incoming()]).collect()
+        names.iter().map(|name| Self::read(&format!("infra/generated/{name}"))).collect()
     }
 
     /// Of the example whose webhooks come through a queue and a bus; the hub file's own may come over HTTP alone.
@@ -61,9 +60,7 @@ impl Template {
     }
 
     pub(crate) fn all() -> Vec<Self> {
-        let mut all = Self::rendered();
-        all.insert(0, Self::main());
-        all
+        [Self::main(), Self::incoming()].into_iter().chain(Self::rendered()).collect()
     }
 
     fn read(path: &str) -> Self {

@@ -54,7 +54,7 @@ fn queues_hide_a_message_for_six_timeouts() {
         assert_eq!(main.resource(nested).property("Parameters")[parameter], json!({"Ref": parameter}));
     }
 
-    for template in Template::rendered() {
+    for template in Template::all() {
         let parameter = if template.path.ends_with("incoming.yaml") { "WebhookVisibility" } else { "QueueVisibility" };
         let mapped: Vec<Value> = template
             .of_kind("AWS::Lambda::EventSourceMapping")
@@ -72,7 +72,7 @@ fn queues_hide_a_message_for_six_timeouts() {
 #[test]
 fn mappings_take_answers_by_record_and_keep_to_a_concurrency() {
     let mut seen = 0;
-    for template in Template::rendered() {
+    for template in Template::all() {
         for mapping in template.of_kind("AWS::Lambda::EventSourceMapping") {
             let answers = mapping.property("FunctionResponseTypes");
             assert_eq!(answers, &json!(["ReportBatchItemFailures"]), "{}", mapping.place);
