@@ -17,3 +17,4 @@ mod schedules;
 mod town;
 mod trouble;
 mod waiting;
+mod webhooks;
