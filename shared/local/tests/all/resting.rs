@@ -179,12 +179,6 @@ async fn nor_is_it_a_success() {
 
 struct Pushed(&'static str);
 
-impl Headers for Pushed {
-    fn header(&self, name: &str) -> Option<&[u8]> {
-        (name == "authorization").then_some(self.0.as_bytes())
-    }
-}
-
 impl Request for Pushed {
     fn method(&self) -> &str {
         "POST"
@@ -194,14 +188,20 @@ impl Request for Pushed {
     }
 }
 
+impl Headers for Pushed {
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        (name == "authorization").then_some(self.0.as_bytes())
+    }
+}
+
 /// Those who have not proven who they are learn nothing of it.
 #[tokio::test]
 async fn pushes_are_refused() {
     let order = json!({"orders": [{"number": "R1"}]}).to_string();
     let pushed = async |stage: &Stage, token| {
-        let (told, request) = (Told::default(), Pushed(token));
-        let incoming = Incoming { home: &*stage.home, hub: &stage.hub, router: &stage.router, told: &told };
-        incoming.answer(incoming.way(&request).unwrap(), &request, Body::of(order.as_bytes())).await
+        let body = Body::of(order.as_bytes());
+        let incoming = Incoming { home: &*stage.home, hub: &stage.hub, router: &stage.router, told: &Told::default() };
+        incoming.answer(incoming.way(&Pushed(token)).unwrap(), &Pushed(token), body).await
     };
     let (on, by_file) = (Stage::new().await, Stage::with_hub(&format!("enabled: false\n{HUB}")).await);
     switch(&on, true).await;
