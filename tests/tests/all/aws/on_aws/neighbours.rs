@@ -13,7 +13,7 @@ use crate::{
         client::{Response, call},
         random::Random,
     },
-    two_hubs::{World, file},
+    two_hubs::{LAST_WORDS, World, file},
 };
 
 const STEPS: u64 = 40;
@@ -90,6 +90,9 @@ async fn nothing_crosses_between_two_hubs_in_one_account() {
     for this in &both {
         this.says(&["hub", "enable"]).await;
         this.world.books_answer(200);
+        for number in 0..LAST_WORDS {
+            assert_eq!(this.push(&this.world.token(), &this.world.word(STEPS + number)).await.status, 202);
+        }
         let last = json!({"message": "echo:last", "payload": {"of": this.world.mark}});
         let last = this.push(&this.world.token(), &last).await;
         assert_eq!(last.status, 202, "{last:?}");
