@@ -55,6 +55,8 @@ sources:
         since: {{param: updated_at_gte, field: updated_at}}
         pages: {{style: page, param: page, total: pages}}
         every: 1s
+webhooks:
+  erp: {{source: shop, provider: generic, secrets: [shop-token], verify: {{bearer: {{}}}}, events: {{"*": {{message: "word:hooked"}}}}}}
 endpoints:
   steady: {{url: "{url}/steady"}}
   shaky: {{url: "{url}/shaky", retries: [1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s]}}
@@ -71,6 +73,11 @@ impl Scenery {
     async fn push(&self, hub: &Hub, word: &str) -> u16 {
         let push = call("POST", format!("{}/push/shop", hub.url().await)).bearer(TOKEN);
         push.json(&json!({"message": format!("word:{word}"), "payload": {}})).send().await.status
+    }
+
+    async fn hook(&self, hub: &Hub, token: &str) -> u16 {
+        let event = call("POST", format!("{}/webhooks/erp", hub.url().await)).bearer(token);
+        event.json(&json!({"stock": 7})).send().await.status
     }
 
     fn sell(&self, number: &str) {
@@ -118,6 +125,7 @@ async fn everything_waits_and_then_arrives_once() {
     assert_eq!(town.push(&hub, "during").await, 403);
     let bad = call("POST", format!("{}/push/shop", hub.url().await)).bearer("wrong").json(&json!({})).send().await;
     assert_eq!(bad.status, 401, "who has not proven who they are learns nothing");
+    assert_eq!((town.hook(&hub, TOKEN).await, town.hook(&hub, "wrong").await), (403, 401));
     hub.stop().await;
 
     // It stays off when it is started again, and now nothing is left that was under way before.
@@ -189,5 +197,20 @@ async fn the_hub_file_says_so_too() {
     let hub = town.bench.start().await;
     assert_eq!(town.push(&hub, "after").await, 202);
     town.endpoints.until("what is new", |_| (town.taken("/steady").len() == 1).then_some(())).await;
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_is_off_by_itself() {
+    let town = scenery().await;
+    let hub = town.bench.start().await;
+    assert_eq!(town.hook(&hub, TOKEN).await, 202);
+    assert!(town.says(&["webhook", "disable", "erp"]).await.contains("erp is switched off"));
+    assert_eq!((town.hook(&hub, TOKEN).await, town.hook(&hub, "wrong").await), (403, 401));
+    assert_eq!(town.push(&hub, "meanwhile").await, 202, "nothing else is off");
+    assert!(town.says(&["hub", "status"]).await.contains("its webhook erp is switched off since"));
+    town.says(&["webhook", "enable", "erp"]).await;
+    assert_eq!(town.hook(&hub, TOKEN).await, 202);
+    town.endpoints.until("all three", |_| (town.taken("/steady").len() == 3).then_some(())).await;
     hub.stop().await;
 }
