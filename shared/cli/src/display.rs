@@ -118,6 +118,9 @@ pub(crate) fn line(event: &HubEvent) -> Option<String> {
             let times = times.unwrap_or_default();
             format!("{} {}{times}{reason}", paint(AnsiColor::Yellow, "! webhook refused"), text(&event.webhook))
         }
+        EventName::WebhookUnread => {
+            format!("{} {}{reason}", paint(AnsiColor::Red, "! webhook not read"), text(&event.webhook))
+        }
         EventName::EndpointPaused => {
             format!("{} {}{reason}", paint(AnsiColor::Red, "‖ paused"), text(&event.endpoint))
         }

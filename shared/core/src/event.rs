@@ -61,6 +61,9 @@ pub enum EventName {
     /// Requests to a webhook were refused; how many since that was last said.
     #[serde(rename = "webhook.refused")]
     WebhookRefused,
+    /// An event came through a queue and cannot be taken in, ever: it goes back, and in the end to the dead-letter queue.
+    #[serde(rename = "webhook.unread")]
+    WebhookUnread,
     /// It takes, polls and delivers nothing from now on.
     #[serde(rename = "hub.disabled")]
     HubDisabled,
