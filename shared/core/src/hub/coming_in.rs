@@ -93,7 +93,7 @@ either! {
 #[derive(Debug, Clone)]
 pub(crate) enum EventPart {
     Ignore,
-    Action(At<ActionPart>),
+    Action(Box<At<ActionPart>>),
 }
 
 impl Decode for EventPart {
@@ -105,7 +105,7 @@ impl Decode for EventPart {
                 did_you_mean(text, ["ignore"]),
                 report,
             ),
-            None => At::decode(node, report).map(Self::Action),
+            None => At::decode(node, report).map(|part| Self::Action(Box::new(part))),
         }
     }
 }

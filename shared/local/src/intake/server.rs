@@ -70,3 +70,49 @@ pub(super) async fn serve(listener: TcpListener, routes: Routes, limits: Limits,
     }
     connections.shutdown().await;
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::post;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+    };
+
+    use super::*;
+
+    const LIMITS: Limits =
+        Limits { connections: 2, headers: Duration::from_millis(100), body: Duration::from_millis(100) };
+
+    async fn connect(address: std::net::SocketAddr, begins: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(begins.as_bytes()).await.unwrap();
+        stream
+    }
+
+    async fn answer(mut stream: TcpStream) -> String {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn who_never_ends_his_headers_is_cut_off_and_leaves_his_place_to_others() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let routes = Routes::new().route("/", post(|| async { "taken" }));
+        let server = tokio::spawn(serve(listener, routes, LIMITS, stopped));
+        // Every place is taken, by one who says nothing and one who says too little.
+        let slow = [connect(address, "").await, connect(address, "POST / HTTP/1.1\r\nhost: x\r\nx-a: ").await];
+        let good = connect(address, "POST / HTTP/1.0\r\nhost: x\r\ncontent-length: 0\r\n\r\n").await;
+        let answered = answer(good).await;
+        assert!(answered.contains(" 200 ") && answered.ends_with("taken"), "{answered}");
+        for slow in slow {
+            let answered = answer(slow).await;
+            assert!(!answered.contains(" 200 "), "{answered}");
+        }
+        stop.send(true).unwrap();
+        server.await.unwrap();
+    }
+}
