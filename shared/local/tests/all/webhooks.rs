@@ -141,9 +141,9 @@ async fn each_rule_does_what_it_says() {
         let (status, receipt) = send(&stage, &event("shop-events", id), &json!({ "type": kind })).await;
         assert_eq!((status, receipt), (202, json!({"accepted": 0, "message_ids": [], "ignored": 1})), "{kind}");
     }
-    let erased =
-        stage.home.store().heads(&[crossdock_core::id::ObjectKey { collection: stage.orders(), id: "R2".into() }]);
-    assert!(erased.await.unwrap()[0].as_ref().unwrap().as_ref().unwrap().deleted);
+    let erased = crossdock_core::id::ObjectKey { collection: stage.orders(), id: "R2".into() };
+    let heads = stage.home.store().heads(&[erased]).await.unwrap();
+    assert!(heads[0].as_ref().unwrap().as_ref().unwrap().deleted);
 }
 
 #[tokio::test]
