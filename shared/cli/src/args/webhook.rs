@@ -17,8 +17,8 @@ use super::Where;
 /// answered 403 until it is switched on again.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
-  crossdock webhook add shop-orders --source my-store --provider shopify
-  crossdock webhook add erp-stock --source erp --provider generic --bearer
+  crossdock webhook add shop-orders --source SOURCE --provider shopify
+  crossdock webhook add erp-stock --source SOURCE --provider generic --bearer
   crossdock webhook rotate erp-stock             a second token beside the first
   crossdock webhook rotate erp-stock --finish    once the sender uses the second
   crossdock webhook disable shop-orders --on aws:STACK")]

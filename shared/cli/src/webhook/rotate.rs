@@ -1,7 +1,9 @@
 //! `crossdock webhook rotate`: a second secret beside the first, and later the first one out.
 
-use crossdock_core::hub::{Compiled, Webhook, edit};
-use crossdock_core::webhook::proof::Proof;
+use crossdock_core::{
+    hub::{Compiled, Hub, Webhook, edit},
+    webhook::proof::Proof,
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -31,7 +33,7 @@ fn list(of: &Webhook, hashes: bool) -> Vec<&str> {
     }
 }
 
-fn begin(patch: Patch<'_>, of: &Webhook, yes: bool, hub: &crossdock_core::hub::Hub) -> Result<(), Failure> {
+fn begin(patch: Patch<'_>, of: &Webhook, yes: bool, hub: &Hub) -> Result<(), Failure> {
     let id = &of.id;
     if matches!(of.proof, Proof::None) {
         return Err(Failure::new(format!(

@@ -54,10 +54,10 @@ pub fn read(event: Value) -> Result<(Task, bool), Failure> {
     let wrong = |found: &str| Failure::Event(format!("found {found}, {EXPECTED}"));
     let shape: Shape = serde_json::from_value(event).map_err(|_| wrong("no task"))?;
     let even_if_disabled = shape.even_if_disabled;
-    task(shape, &wrong).map(|task| (task, even_if_disabled))
+    task(&shape, &wrong).map(|task| (task, even_if_disabled))
 }
 
-fn task(shape: Shape, wrong: &dyn Fn(&str) -> Failure) -> Result<Task, Failure> {
+fn task(shape: &Shape, wrong: &dyn Fn(&str) -> Failure) -> Result<Task, Failure> {
     let way = match shape.way.as_deref() {
         None => Way::Poll,
         Some("reconcile") if shape.task == "poll" => Way::Reconcile,
@@ -72,7 +72,7 @@ fn task(shape: Shape, wrong: &dyn Fn(&str) -> Failure) -> Result<Task, Failure> 
         ("backfill", Some(text)) => {
             let key = collection(&text).ok_or_else(|| wrong(&format!("the collection {text:?}")))?;
             let from = shape.from.ok_or_else(|| wrong("no time to begin from"))?;
-            let Shape { until, emit, rate, .. } = shape;
+            let Shape { until, emit, rate, .. } = *shape;
             Ok(Task::Backfill(key, Backfill { from, until, emit, rate, dry_run: false }))
         }
         ("poll" | "backfill", None) => Err(wrong("no collection")),
