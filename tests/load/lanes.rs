@@ -17,7 +17,7 @@ use crate::{
     arrivals::{Clocked, endpoints},
     figures::{Spread, Times},
     hub::Hub,
-    now,
+    load_average, now,
     shop::{DESCRIPTION, PRODUCTS, Shop},
     wait_until,
 };
@@ -105,11 +105,6 @@ pub(crate) async fn measure(crossdock: &Path, folder: &Path) {
         println!("most memory: {memory} MiB; load average {}", load_average());
     }
     bench.hub.stop().await;
-}
-
-fn load_average() -> String {
-    let told = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    told.split_whitespace().next().unwrap_or("unknown").to_owned()
 }
 
 impl Bench {
