@@ -57,7 +57,7 @@ routes:
 pub(crate) async fn serve_bare() {
     let taken = |_: Bytes| async { StatusCode::ACCEPTED };
     println!("{}", listen(Router::new().route("/bare", post(taken))).await);
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// The bare server in a process of its own.

@@ -55,6 +55,15 @@ pub(crate) fn run(args: &Check, environment: &Environment) -> Result<ExitCode, F
         counted(hub.endpoints.len(), "endpoint"),
         counted(hub.routes.len(), "route"),
     ));
+    for webhook in hub.webhooks.values() {
+        let way = match &webhook.from {
+            Channel::Http => format!("POST /webhooks/{}", webhook.id),
+            Channel::Queue(arn) => format!("the queue {arn}"),
+            Channel::Bus(name) => format!("the bus {name}"),
+        };
+        let (id, provider, source) = (&webhook.id, webhook.provider.as_str(), &webhook.source);
+        out::line(&format!("webhook {id}: {way}, {provider}, for {source}"));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -66,7 +75,7 @@ fn only_on_aws(loaded: &LoadedHub) -> Vec<Fault> {
             Channel::Queue(_) => ("queue", "a queue is read on AWS only; here nothing comes through it"),
             Channel::Bus(_) => ("bus", "a bus is listened to on AWS only; here nothing comes through it"),
         };
-        let try_it = format!("try it with crossdock send FILE --to {id}");
+        let try_it = "try it out on a webhook without `from`, with crossdock send FILE --to ID".to_owned();
         Some(loaded.places.fault(&format!("webhooks.{id}.from.{key}"), message.to_owned(), Some(try_it)))
     });
     ways.collect()

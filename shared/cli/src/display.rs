@@ -74,6 +74,7 @@ pub(crate) fn line(event: &HubEvent) -> Option<String> {
     };
     let line = match event.event {
         EventName::PollFinished | EventName::VersionStored => return None,
+        EventName::VersionLate => format!("{} {collection} {}", dim("– late"), text(&event.object)),
         EventName::HubStarted => paint(AnsiColor::Green, &text(&event.reason)),
         EventName::HubStopped => paint(AnsiColor::Green, "stopped"),
         EventName::BaselineStored | EventName::Reconciled => {
@@ -116,6 +117,9 @@ pub(crate) fn line(event: &HubEvent) -> Option<String> {
             let times = event.count.filter(|count| *count > 1).map(|count| format!(" ({count} times)"));
             let times = times.unwrap_or_default();
             format!("{} {}{times}{reason}", paint(AnsiColor::Yellow, "! webhook refused"), text(&event.webhook))
+        }
+        EventName::WebhookUnread => {
+            format!("{} {}{reason}", paint(AnsiColor::Red, "! webhook not read"), text(&event.webhook))
         }
         EventName::EndpointPaused => {
             format!("{} {}{reason}", paint(AnsiColor::Red, "‖ paused"), text(&event.endpoint))

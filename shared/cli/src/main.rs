@@ -20,6 +20,7 @@ mod init;
 mod listen;
 mod on_aws;
 mod out;
+mod patch;
 mod poll;
 mod polls;
 mod printer;
@@ -34,6 +35,7 @@ mod send;
 mod show;
 mod since;
 mod unrouted;
+mod webhook;
 mod why;
 mod yaml;
 
@@ -80,10 +82,11 @@ async fn run(command: Command, environment: Environment) -> Result<ExitCode, Fai
         Command::Dlq(args) => Box::pin(dlq::run(args, environment)).await?,
         Command::Backfill(args) => Box::pin(backfill::run(args, environment)).await?,
         Command::Poll(args) => Box::pin(poll::run(args, environment)).await?,
-        Command::Send(args) => send::run(args, environment).await?,
+        Command::Send(args) => Box::pin(send::run(args, environment)).await?,
         Command::Replay(args) => return Box::pin(replay::run(args, environment)).await,
         Command::Endpoint(args) => endpoint::run(args, environment).await?,
         Command::Hub(args) => hub::run(args, environment).await?,
+        Command::Webhook(args) => webhook::run(args, environment).await?,
         Command::Secret(args) => secret::run(args, environment).await?,
         Command::Gc(args) => gc::run(args, environment).await?,
         Command::Sample(args) => sample::run(args).await?,

@@ -161,13 +161,15 @@ fn show(preview: &Preview) {
     }
     let items = &preview.items;
     let baseline = items.iter().filter(|item| item.decision == Decision::Baseline).count();
+    let late = items.iter().filter(|item| item.decision == Decision::Late).count();
     let named = items.iter().filter(|item| item.decision != Decision::Baseline);
     let mut messages = 0;
     for (place, item) in named.enumerate() {
         let version = &item.commit.version;
         messages += item.commit.messages.len();
         if place < NAMED {
-            out::line(&format!("would store {} version {}", version.key, version.number));
+            let late = if version.late { ", late" } else { "" };
+            out::line(&format!("would store {} version {}{late}", version.key, version.number));
             for record in &item.commit.messages {
                 let routes: Vec<&str> = record.message.routes.iter().map(|route| route.as_str()).collect();
                 let routes = if routes.is_empty() { "no route".to_owned() } else { routes.join(", ") };
@@ -177,13 +179,14 @@ fn show(preview: &Preview) {
             out::line("…");
         }
     }
+    let changes = items.len() - baseline - late;
+    let late = if late == 0 { String::new() } else { format!("{late} late, ") };
     out::line(&format!(
-        "{} {} read, {} records: {} unchanged, {baseline} for the silent baseline, {} changes, {messages} messages; nothing was stored",
+        "{} {} read, {} records: {} unchanged, {baseline} for the silent baseline, {late}{changes} changes, {messages} messages; nothing was stored",
         preview.pages,
         if preview.pages == 1 { "page" } else { "pages" },
         preview.records,
         preview.unchanged,
-        items.len() - baseline,
     ));
 }
 

@@ -63,7 +63,7 @@ async fn message<H: Home>(opened: &Opened<H>, id: MessageId, only: Option<&str>)
         }
         None => None,
     };
-    let mut deliveries = opened.home.store().deliveries_of(id).await?;
+    let mut deliveries = readable(id, opened.home.store().deliveries_of(id).await?);
     deliveries.sort_by(|a, b| a.key.cmp(&b.key));
     if let Some(only) = only {
         deliveries
@@ -163,8 +163,8 @@ async fn objects<H: Home>(opened: &Opened<H>, id: &str) -> Result<Value, Failure
 }
 
 /// What can be shown; what cannot is told of.
-fn readable<T>(key: &ObjectKey, found: Vec<Read<T>>) -> Vec<T> {
-    let tell = |error| tracing::error!(object = %key, error = %error, "something of it cannot be shown");
+pub(crate) fn readable<T>(of: impl std::fmt::Display, found: Vec<Read<T>>) -> Vec<T> {
+    let tell = |error| tracing::error!(of = %of, error = %error, "something of it cannot be shown");
     found.into_iter().filter_map(|one| one.map_err(tell).ok()).collect()
 }
 
@@ -185,17 +185,19 @@ async fn object<H: Home>(
 ) -> Result<Value, Failure> {
     let volatile = volatile(&opened.hub, &key.collection);
     let versions = history.iter().enumerate().map(|(place, version)| {
-        let parent = place.checked_sub(1).map(|before| &history[before]);
-        let parent = parent.filter(|parent| version.parent == Some(parent.number));
+        // Late ones may stand between.
+        let parent = history[..place].iter().rfind(|before| version.parent == Some(before.number));
         let changes = parent.map(|parent| changes(&parent.body, &version.body, volatile));
         json!({
             "version": version.number, "stored_at": version.stored_at, "baseline": version.baseline,
-            "deleted": version.deleted, "changes": changes, "body": version.body,
+            "deleted": version.deleted, "late": version.late, "order": version.order.map(|order| order.to_string()),
+            "changes": changes, "body": version.body,
         })
     });
     let mut emitted = Vec::new();
     for record in messages {
-        let deliveries = opened.home.store().deliveries_of(record.message.message_id).await?;
+        let id = record.message.message_id;
+        let deliveries = readable(id, opened.home.store().deliveries_of(id).await?);
         emitted.push(json!({
             "message_id": record.message.message_id,
             "message": record.message.message,
@@ -268,12 +270,14 @@ mod text {
             Some(last) => out::line(&format!("  versions 1 to {last} have expired")),
         }
         for version in list(object, "versions") {
-            let kind = match (version["baseline"] == true, version["deleted"] == true) {
-                (true, _) => " baseline",
-                (_, true) => " deleted",
-                _ => "",
+            let kinds = ["baseline", "deleted"].into_iter().filter(|kind| version[*kind] == true);
+            let kinds: String = kinds.map(|kind| format!(" {kind}")).collect();
+            let late = match version["late"] == true {
+                true => format!(" late, of {}", of(version, "order")),
+                false => String::new(),
             };
-            out::line(&format!("  version {} stored {}{kind}", of(version, "version"), of(version, "stored_at")));
+            let stored = of(version, "stored_at");
+            out::line(&format!("  version {} stored {stored}{kinds}{late}", of(version, "version")));
             changes(version, "    ");
         }
         for message in list(object, "messages") {

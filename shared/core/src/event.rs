@@ -26,6 +26,9 @@ pub enum EventName {
     RecordSetAside,
     #[serde(rename = "version.stored")]
     VersionStored,
+    /// A change came after a newer one of its object: it is recorded, and nobody is told of it.
+    #[serde(rename = "version.late")]
+    VersionLate,
     #[serde(rename = "message.emitted")]
     MessageEmitted,
     /// No bus will ever take it: its deliveries are dead-lettered, and no dead-letter queue has a copy.
@@ -58,6 +61,9 @@ pub enum EventName {
     /// Requests to a webhook were refused; how many since that was last said.
     #[serde(rename = "webhook.refused")]
     WebhookRefused,
+    /// An event came through a queue and cannot be taken in, ever: it goes back, and in the end to the dead-letter queue.
+    #[serde(rename = "webhook.unread")]
+    WebhookUnread,
     /// It takes, polls and delivers nothing from now on.
     #[serde(rename = "hub.disabled")]
     HubDisabled,

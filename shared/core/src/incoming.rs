@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    disabled::disabled,
+    disabled::{Disabled, disabled},
     hub::{Channel, Hub, Source, Webhook},
     id::{SecretName, hex},
     message::MessageRecord,
@@ -144,16 +144,17 @@ impl<'a, H: Home> Incoming<'a, H> {
         Answer::new(404, &json!({ "error": "there is no such webhook", "trace_id": hex(&self.home.random().bytes()) }))
     }
 
-    /// Only those who have proven who they are learn what is switched off.
-    pub(crate) async fn check_on(&self, any_of: &[Switch]) -> Result<(), Answer> {
+    /// What is switched off takes nothing; only those who have proven who they are learn of it.
+    pub(crate) async fn is_on(&self, any_of: &[Switch]) -> Result<(), Answer> {
         match disabled(self.home, self.hub, any_of).await {
             Ok(None) => Ok(()),
-            Ok(Some(off)) => {
-                let what = match off.what {
-                    Switch::Hub => "hub",
-                    Switch::Webhook(_) => "webhook",
+            Ok(Some(Disabled { what, .. })) => {
+                let what = match what {
+                    Switch::Hub => "the hub",
+                    Switch::Webhook(_) => "this webhook",
                 };
-                Err(Answer::refused(403, &format!("the {what} is switched off and takes nothing; send it again later")))
+                let why = format!("{what} is switched off and takes nothing; send it again later");
+                Err(Answer::refused(403, &why))
             }
             Err(error) => {
                 tracing::error!(error = %error, "whether the hub is on could not be read");

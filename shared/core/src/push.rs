@@ -29,7 +29,7 @@ pub(crate) async fn accept<H: Home>(
     if !is_proven(hub, request, expected, home.clock().now()) {
         return Err(Answer::refused(401, "the push needs its source's token: Authorization: Bearer <token>"));
     }
-    incoming.check_on(&[Switch::Hub]).await?;
+    incoming.is_on(&[Switch::Hub]).await?;
     let key = request.header("idempotency-key").filter(|key| !key.is_empty());
     match Ingest::new(home, hub, router).push(source, body, key).await {
         Ok((receipt, records)) => {

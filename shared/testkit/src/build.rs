@@ -51,6 +51,8 @@ pub fn version(key: &ObjectKey, number: u64, body: Value) -> Version {
         stored_at: at(0),
         baseline: false,
         deleted: false,
+        order: None,
+        late: false,
         body,
     }
 }
@@ -58,7 +60,13 @@ pub fn version(key: &ObjectKey, number: u64, body: Value) -> Version {
 /// The version of that number, expected to follow the one before; without messages.
 pub fn commit(key: &ObjectKey, number: u64) -> ObjectCommit {
     let version = version(key, number, json!({ "id": key.id, "number": number }));
-    ObjectCommit { expected: version.parent, version, messages: Vec::new() }
+    following(version, Vec::new())
+}
+
+/// The version, expected to follow its parent, of which nothing is known but its number.
+pub fn following(version: Version, messages: Vec<MessageRecord>) -> ObjectCommit {
+    let expected = version.parent.map(|parent| self::version(&version.key, parent, Value::Null).head());
+    ObjectCommit { expected, version, messages }
 }
 
 /// The id of `message(name)`.

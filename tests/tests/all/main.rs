@@ -25,6 +25,8 @@ mod first_minutes;
 #[cfg(test)]
 mod functions;
 #[cfg(test)]
+mod incoming;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod json_server;
@@ -33,7 +35,11 @@ mod kills;
 #[cfg(test)]
 mod layout;
 #[cfg(test)]
+mod marketplacer;
+#[cfg(test)]
 mod patterns;
+#[cfg(test)]
+mod paused;
 #[cfg(test)]
 mod presets;
 #[cfg(test)]
@@ -58,6 +64,8 @@ mod support;
 mod template;
 #[cfg(test)]
 mod told;
+#[cfg(test)]
+mod two_hubs;
 #[cfg(test)]
 mod waiting;
 #[cfg(test)]

@@ -50,7 +50,7 @@ async fn a_stale_rendering_is_told_and_an_endpoint_leaves_only_when_told_to() {
     assert_eq!(stale.status.code(), Some(1), "{stale}");
     assert!(stale.stdout.contains("found State: ENABLED, expected State: DISABLED"), "{stale}");
     let written = render(&[]).await.ok();
-    assert!(written.stdout.contains("1 of 4 files written"), "{written}");
+    assert!(written.stdout.contains("1 of 5 files written"), "{written}");
 
     let gone = HUB.lines().filter(|line| !line.contains("book")).map(|line| format!("{line}\n")).collect::<String>();
     for arguments in [&[][..], &["--check"], &["--drop", "mail"], &["--drop", "nobody"]] {

@@ -14,10 +14,11 @@
 pub mod batch;
 pub mod event;
 mod failure;
+pub mod ingest;
 mod invocation;
-pub mod push;
+mod push;
+mod queued;
 pub mod start;
-
 pub mod task;
 pub mod telemetry;
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crossdock_core::{
     incoming::{Answer, Incoming},
+    message::MessageRecord,
     port::Home,
     publish::publish,
 };
@@ -19,11 +20,11 @@ use super::{
 };
 
 /// Time that is kept for the answer.
-const ANSWERING: Duration = Duration::from_secs(2);
+pub(super) const ANSWERING: Duration = Duration::from_secs(2);
 
 /// # Errors
 /// The event is no request.
-pub async fn handle<H: Home>(work: Work<H>, invocation: Invocation, event: Value) -> Result<UrlAnswer, Failure> {
+pub(super) async fn handle<H: Home>(work: Work<H>, invocation: Invocation, event: Value) -> Result<UrlAnswer, Failure> {
     let request = url::read(event)?;
     let left = || invocation.left(work.home.clock()).saturating_sub(ANSWERING);
     let incoming = Incoming { home: &*work.home, hub: &work.hub, router: &work.router, told: &work.told };
@@ -36,12 +37,17 @@ pub async fn handle<H: Home>(work: Work<H>, invocation: Invocation, event: Value
         tracing::error!("the time was up before what came in was stored");
         return Ok(Answer::unavailable().into());
     };
-    match tokio::time::timeout(left(), publish(&*work.home, &work.router, &records)).await {
+    publish_within(left(), &work, &records).await;
+    Ok(answer.into())
+}
+
+/// What the bus does not take by then stays pending.
+pub(super) async fn publish_within<H: Home>(time: Duration, work: &Work<H>, records: &[MessageRecord]) {
+    match tokio::time::timeout(time, publish(&*work.home, &work.router, records)).await {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => tracing::warn!(error = %error, "messages that came in stay pending"),
         Err(_) => tracing::warn!("the time was up; messages that came in stay pending"),
     }
-    Ok(answer.into())
 }
 
 #[cfg(test)]

@@ -35,11 +35,19 @@ sources:
     url: http://shop.test
     push: {secret: push-token}
     collections:
-      orders: {type: order, request: {path: /orders}, id: number, every: 1m}
+      orders: {type: order, request: {path: /orders}, id: number, every: 1m, fetch: {path: "/orders/{id}"}}
+webhooks:
+  queued: {source: my-store, provider: commercetools, from: {queue: "arn:aws:sqs:eu-west-1:123456789012:ct"}}
+  words:
+    source: my-store
+    provider: generic
+    from: {queue: "arn:aws:sqs:eu-west-1:123456789012:words"}
+    events: {"*": {message: "word:said"}}
+  partner: {source: my-store, provider: commercetools, from: {bus: aws.partner/commercetools.com/p/s}}
 endpoints:
   mail: {url: "http://mail.test", retries: [1500ms], concurrency: 4, timeout: 15s}
 routes:
-  - {name: confirm, messages: ["order:*"], to: mail}
+  - {name: confirm, messages: ["order:*", "word:*"], to: mail}
 "#;
 
 type Answer = Result<EndpointResponse, HttpError>;
@@ -262,6 +270,11 @@ impl Stage {
 
     pub(super) fn source_answers(&self, answer: Result<SourceResponse, HttpError>) {
         self.told().source.push_back(answer);
+    }
+
+    /// What the hub has reported.
+    pub(super) fn events(&self) -> Vec<HubEvent> {
+        self.told().events.clone()
     }
 
     /// From now on time passes once the next invocation has begun.

@@ -1,12 +1,14 @@
 //! [`VersionStore`] on DynamoDB. A head is a small item of its own, so that comparing a page costs one read unit per object,
 //! however large the objects are.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use crossdock_core::{
     Timestamp,
     id::{CollectionKey, ContentHash, Epoch, MessageId, ObjectKey},
     port::{CommitError, PortError, Read, VersionStore},
-    version::{Head, ObjectCommit, Version, VersionRef},
+    version::{Head, ObjectCommit, Order, Raise, Version, VersionRef},
 };
 use crossdock_stack::table::{BY, INDEX};
 use futures_util::{StreamExt, stream};
@@ -15,12 +17,18 @@ use super::{
     DynamoStore, WRITES,
     batch::Found,
     body::{body, further_parts, put_body},
+    failure::failure,
     item::{Item, Reader, bytes, flag, from_json, has_expired, number, text, time, to_json, unreadable},
     keys::{self, Key, VERSIONS},
     transact::{Part, Write, Written, built},
 };
 
 const NUMBER: &str = "version";
+/// Of a head: the highest number, where that is another.
+const LAST: &str = "last";
+/// Of a version, its own; of a head, the newest that is known.
+const ORDER: &str = "order";
+const LATE: &str = "late";
 const HASH: &str = "hash";
 const BASELINE: &str = "baseline";
 const DELETED: &str = "deleted";
@@ -46,6 +54,11 @@ impl VersionStore for DynamoStore {
         let now = self.now();
         let committing: Vec<_> = commits.into_iter().map(|commit| self.commit_one(commit, now)).collect();
         stream::iter(committing).buffered(WRITES).map(|answer| answer.map_err(for_good)).collect().await
+    }
+
+    async fn raise(&self, raises: Vec<Raise>) -> Vec<Result<(), CommitError>> {
+        let raising: Vec<_> = raises.into_iter().map(|raise| self.raise_one(raise)).collect();
+        stream::iter(raising).buffered(WRITES).collect().await
     }
 
     async fn versions(&self, refs: &[VersionRef]) -> Result<Vec<Read<Option<Version>>>, PortError> {
@@ -95,21 +108,26 @@ impl VersionStore for DynamoStore {
 
 impl DynamoStore {
     async fn commit_one(&self, commit: ObjectCommit, now: Timestamp) -> Result<(), CommitError> {
+        let after = commit.head();
         let ObjectCommit { expected, version, messages } = commit;
         let ids: Vec<MessageId> = messages.iter().map(|record| record.message.message_id).collect();
         let messages = messages
             .into_iter()
             .map(|record| self.new_message(record, now, Some(&version)))
             .collect::<Result<_, _>>()?;
-        let replaced = version.parent.map(|parent| keys::version(&version.key, parent));
+        // A late one was replaced before it came.
+        let replaced = if version.late { Some(version.number) } else { version.parent };
+        let replaced = replaced.map(|number| keys::version(&version.key, number));
 
-        let mut head = self.put(head_item(&version));
-        head = match expected {
+        let head = self.put(head_item(&version.key, &after));
+        let head = match &expected {
             None => head.condition_expression("attribute_not_exists(pk)"),
-            Some(expected) => head
-                .condition_expression("#version = :expected")
-                .expression_attribute_names("#version", NUMBER)
-                .expression_attribute_values(":expected", number(expected)),
+            Some(expected) => {
+                let Condition { text, names, values } = is_still(expected);
+                head.condition_expression(text)
+                    .set_expression_attribute_names(Some(names))
+                    .set_expression_attribute_values(Some(values))
+            }
         };
         let mut parts = vec![Part::put(built(head.build())?)];
         for item in version_items(&version, &ids)? {
@@ -127,6 +145,32 @@ impl DynamoStore {
         }
         Ok(())
     }
+
+    async fn raise_one(&self, raise: Raise) -> Result<(), CommitError> {
+        let Condition { text: condition, mut names, mut values } = is_still(&raise.expected);
+        names.insert("#order".to_owned(), ORDER.to_owned());
+        values.insert(":raised".to_owned(), text(raise.order.to_string()));
+        let update = self.client().update_item().table_name(self.table());
+        let update = update
+            .set_key(Some(keys::head(&raise.key).attributes()))
+            .update_expression("SET #order = :raised")
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values));
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(refused)
+                    if refused.is_conditional_check_failed_exception()
+                        // Somebody is storing a version of it at this moment.
+                        || refused.is_transaction_conflict_exception() =>
+                {
+                    Err(CommitError::Conflict)
+                }
+                _ => Err(failure("UpdateItem", &error).into()),
+            },
+        }
+    }
 }
 
 /// What is found fault with for good is this very write: too many items or bytes, or a value that DynamoDB does not take.
@@ -137,19 +181,51 @@ fn for_good(error: CommitError) -> CommitError {
     }
 }
 
-fn head_item(version: &Version) -> Item {
-    let head = version.head();
-    let mut item = keys::head(&version.key).attributes();
+/// That a head is the one that was read.
+struct Condition {
+    text: String,
+    names: HashMap<String, String>,
+    values: Item,
+}
+
+fn is_still(head: &Head) -> Condition {
+    let known = [(NUMBER, Some(number(head.version))), (LAST, last(head)), (ORDER, order(head.order))];
+    let mut condition = Condition { text: String::new(), names: HashMap::new(), values: Item::new() };
+    for (name, value) in known {
+        let one = match &value {
+            Some(_) => format!("#{name} = :{name}"),
+            None => format!("attribute_not_exists(#{name})"),
+        };
+        let and = if condition.text.is_empty() { "" } else { " AND " };
+        condition.text = format!("{}{and}{one}", condition.text);
+        condition.names.insert(format!("#{name}"), name.to_owned());
+        condition.values.extend(value.map(|value| (format!(":{name}"), value)));
+    }
+    condition
+}
+
+fn last(head: &Head) -> Option<AttributeValue> {
+    (head.last > head.version).then(|| number(head.last))
+}
+
+fn order(order: Option<Order>) -> Option<AttributeValue> {
+    order.map(|order| text(order.to_string()))
+}
+
+fn head_item(key: &ObjectKey, head: &Head) -> Item {
+    let mut item = keys::head(key).attributes();
     item.insert(NUMBER.to_owned(), number(head.version));
     item.insert(HASH.to_owned(), bytes(head.hash.0));
-    item.insert(OBJECT.to_owned(), text(version.key.to_string()));
-    put_flags(&mut item, head.baseline, head.deleted);
-    keys::head_indexed(&version.key).put_into(&mut item);
+    item.insert(OBJECT.to_owned(), text(key.to_string()));
+    item.extend(last(head).map(|last| (LAST.to_owned(), last)));
+    item.extend(order(head.order).map(|order| (ORDER.to_owned(), order)));
+    put_flags(&mut item, [(BASELINE, head.baseline), (DELETED, head.deleted)]);
+    keys::head_indexed(key).put_into(&mut item);
     item
 }
 
-fn put_flags(item: &mut Item, baseline: bool, deleted: bool) {
-    for (name, value) in [(BASELINE, baseline), (DELETED, deleted)] {
+fn put_flags<const N: usize>(item: &mut Item, flags: [(&str, bool); N]) {
+    for (name, value) in flags {
         if value {
             item.insert(name.to_owned(), flag(true));
         }
@@ -162,12 +238,19 @@ pub(super) fn heads_among(found: &Found, keys: &[ObjectKey]) -> Vec<Read<Option<
 
 fn head(item: &Item) -> Read<Head> {
     let reader = Reader { what: "head", item };
+    let version = reader.number(NUMBER)?;
     Ok(Head {
-        version: reader.number(NUMBER)?,
+        version,
+        last: reader.optional_number(LAST)?.unwrap_or(version),
         hash: ContentHash(reader.bytes(HASH)?),
         baseline: reader.flag(BASELINE)?,
         deleted: reader.flag(DELETED)?,
+        order: order_of(reader)?,
     })
+}
+
+fn order_of(reader: Reader<'_>) -> Read<Option<Order>> {
+    reader.optional_text(ORDER)?.map(|text| text.parse().map_err(|_| reader.wrong(ORDER))).transpose()
 }
 
 /// Sources and collections have no `/` in their names.
@@ -192,7 +275,8 @@ fn version_items(version: &Version, messages: &[MessageId]) -> Result<Vec<Item>,
     }
     item.insert(HASH.to_owned(), bytes(version.hash.0));
     item.insert(STORED_AT.to_owned(), time(version.stored_at));
-    put_flags(&mut item, version.baseline, version.deleted);
+    item.extend(order(version.order).map(|order| (ORDER.to_owned(), order)));
+    put_flags(&mut item, [(BASELINE, version.baseline), (DELETED, version.deleted), (LATE, version.late)]);
     if !messages.is_empty() {
         let ids = messages.iter().map(|id| text(id.to_string())).collect();
         item.insert(MESSAGES.to_owned(), AttributeValue::L(ids));
@@ -219,6 +303,8 @@ fn version(item: &Item, wanted: &VersionRef, parts: &Found) -> Read<Version> {
         stored_at: reader.time(STORED_AT)?,
         baseline: reader.flag(BASELINE)?,
         deleted: reader.flag(DELETED)?,
+        order: order_of(reader)?,
+        late: reader.flag(LATE)?,
         body: from_json(reader.what, &json)?,
     })
 }

@@ -9,10 +9,11 @@ mod place;
 mod play;
 mod read;
 mod values;
+mod webhook;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use self::{deliver::*, describe::*, hub::*, look::*, place::*, play::*, read::*};
+pub(crate) use self::{deliver::*, describe::*, hub::*, look::*, place::*, play::*, read::*, webhook::*};
 
 /// A hub between shops, ERPs and whatever should hear of their changes.
 ///
@@ -44,6 +45,7 @@ pub(crate) enum Command {
     Replay(Replay),
     Endpoint(Endpoint),
     Hub(Hub),
+    Webhook(Webhook),
     Secret(Secret),
     Gc(Gc),
     Sample(Sample),

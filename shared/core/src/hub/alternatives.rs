@@ -9,7 +9,7 @@ use super::{
     decode::{At, AtLeastOne, Decode, choice},
     description::{
         BasicPart, CursorPagesPart, DerivePart, HeaderPart, LinkPagesPart, LiteralPart, NumberPagesPart, OAuth2Part,
-        OffsetPagesPart, SecretPart, Status206PagesPart,
+        OffsetPagesPart, OrderFieldPart, SecretPart, Status206PagesPart,
     },
     fault::{Report, did_you_mean, one_of},
     template::Placeholder,
@@ -381,6 +381,32 @@ impl JsonSchema for TermPart {
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({"anyOf": [{"const": "forever"}, generator.subschema_for::<At<Span>>()]})
+    }
+}
+
+/// What tells the newer of two versions.
+#[derive(Debug, Clone)]
+pub(crate) enum OrderPart {
+    None,
+    Field(OrderFieldPart),
+}
+
+impl Decode for OrderPart {
+    fn decode(node: &Node, report: &mut Report) -> Option<Self> {
+        match node.text() {
+            Some("none") => Some(Self::None),
+            Some(_) => node.refuse("none, or a mapping with field and as", None, report),
+            None => OrderFieldPart::decode(node, report).map(Self::Field),
+        }
+    }
+}
+
+impl JsonSchema for OrderPart {
+    fn schema_name() -> Cow<'static, str> {
+        "Order".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [{"const": "none"}, generator.subschema_for::<OrderFieldPart>()]})
     }
 }
 

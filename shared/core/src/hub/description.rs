@@ -4,12 +4,12 @@
 use super::{
     address::{BaseUrl, Network, RequestPath, ServicePath},
     alternatives::{
-        AuthPart, BodyPart, CursorStyle, LinkStyle, NumberStyle, OffsetStyle, PagesPart, ParameterPart, PathOr,
-        Pattern, RetriesPart, Rule, Status206Style, TermPart,
+        AuthPart, BodyPart, CursorStyle, LinkStyle, NumberStyle, OffsetStyle, OrderPart, PagesPart, ParameterPart,
+        PathOr, Pattern, RetriesPart, Rule, Status206Style, TermPart,
     },
     coming_in::{ChannelPart, Digest, EventPart, LocatorPart, VerifyPart},
     decode::{At, AtLeastOne, Named, described},
-    model::{ClientAuth, Format, KeyKind, Schemes, Start, TimeFormat},
+    model::{ClientAuth, Format, KeyKind, OrderKind, Schemes, Start, TimeFormat},
     presets::{Preset, SourceOrPreset},
     values::{Count, Field, Flag, Json, Literal, Size, Span},
 };
@@ -132,8 +132,10 @@ described! {
     CollectionPart {
         /// What one of its objects is: `order`. First word of its messages' types.
         required "type" object_type: ObjectType,
-        /// How a page is asked for.
-        required "request" request: RequestPart,
+        /// How a page is asked for. Either this or `remote`.
+        optional "request" request: RequestPart,
+        /// The endpoint through which it is read, where the source has no list that can be.
+        optional "remote" remote: At<RemotePart>,
         /// Where the list is in the answer; by default the answer is the list.
         optional "items" items: FieldPath,
         /// The field that names an object.
@@ -152,6 +154,9 @@ described! {
         optional "fetch" fetch: FetchPart,
         /// Whose objects are news: those created from now on (default), all, or from a time on.
         optional "start" start: At<Start>,
+        /// Which field tells the newer of two versions, so that an older change that comes late is known as such. By default
+        /// the field of `since`; `none`: nothing tells, and what comes last is the newest.
+        optional "order" order: OrderPart,
         /// Fields whose change is no change.
         optional "volatile" volatile: Vec<Field>,
         /// Named values of an object, for search and filters.
@@ -170,6 +175,16 @@ described! {
         required "every" every: At<Span>,
         /// How far back it reads, at most 366d; without it, everything. Needs `since`.
         optional "window" window: At<Span>,
+    }
+
+    /// A list that is read through an endpoint: it is asked by POST, and answers with objects and new parameters.
+    RemotePart {
+        /// The endpoint.
+        required "endpoint" endpoint: At<String>,
+        /// The service of the endpoint: appended to its URL.
+        optional "path" path: ServicePath,
+        /// What the first poll sends. What an answer gives replaces it in the next, secrets excepted.
+        optional "parameters" parameters: Named<ParameterPart>,
     }
 
     /// How one object is fetched that a push has named by its id alone.
@@ -201,6 +216,15 @@ described! {
         required "field" field: Field,
         /// How it is written; rfc3339 by default.
         optional "format" format: TimeFormat,
+    }
+
+    /// A field that tells the newer of two versions of an object.
+    OrderFieldPart {
+        /// Where it is.
+        required "field" field: Field,
+        /// number: a version or sequence number, another one for every change. Or the time of the last change, as it is
+        /// written: rfc3339, epoch or epoch_ms.
+        required "as" kind: OrderKind,
     }
 
     /// A filter by time that the source understands: changed at or after, oldest first.

@@ -148,11 +148,16 @@ pub struct Collection {
     /// `None`: the source cannot filter by time, and every poll reads the whole list.
     pub since: Option<Since>,
     pub pages: Pages,
+    /// The endpoint through which it is read, in place of the source's own list. Its `pages` are then a cursor to come back
+    /// to, and nothing else above says how it is asked for.
+    pub remote: Option<Remote>,
     pub every: Duration,
     pub reconcile: Option<Reconcile>,
     /// How one object is fetched that a thin event names; `None`: there are no thin events.
     pub fetch: Option<Fetch>,
     pub start: Start,
+    /// What tells the newer of two versions; `None`: nothing, and what comes last is the newest.
+    pub order: Option<OrderField>,
     pub rules: ObjectRules,
     /// An object where this field is present and not null, false, 0 or "" (nor "false" or "0") is deleted.
     pub deleted: Option<FieldPath>,
@@ -194,6 +199,21 @@ pub enum TimeFormat {
     EpochMs,
 }
 
+/// A field that tells the newer of two versions of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderField {
+    pub path: FieldPath,
+    pub kind: OrderKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderKind {
+    /// It goes up with every change: where it is the same, so is the change.
+    Number,
+    /// The time of the last change: two changes may have the same.
+    Time(TimeFormat),
+}
+
 #[derive(Debug, Clone)]
 pub struct Since {
     /// The query parameter that filters: everything changed at or after. `None`: the body has it.
@@ -207,6 +227,16 @@ pub struct Since {
     pub overlap: Duration,
     /// The source gives what changed after the time it is asked for, without what changed at it.
     pub exclusive: bool,
+}
+
+/// How a collection is read through an endpoint.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Remote {
+    pub endpoint: EndpointName,
+    /// The service of the endpoint; appended to its URL's path.
+    pub path: String,
+    /// What is sent until an answer says something else, and what is always sent.
+    pub parameters: BTreeMap<String, Parameter>,
 }
 
 /// A wide poll beside the collection's own.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     decode::{Decode, choice, parsed},
     fault::Report,
-    model::{ClientAuth, Format, KeyKind, Schemes, Start, TimeFormat},
+    model::{ClientAuth, Format, KeyKind, OrderKind, Schemes, Start, TimeFormat},
     scalar::{self, Scalar, has_leading_zero, old_boolean},
     tree::{Content, Node},
 };
@@ -311,6 +311,9 @@ macro_rules! choices {
 choices! {
     TimeFormat, "TimeFormat", "a time format":
         "rfc3339" => Self::Rfc3339, "epoch" => Self::Epoch, "epoch_ms" => Self::EpochMs;
+    OrderKind, "OrderKind", "what the order is":
+        "number" => Self::Number, "rfc3339" => Self::Time(TimeFormat::Rfc3339),
+        "epoch" => Self::Time(TimeFormat::Epoch), "epoch_ms" => Self::Time(TimeFormat::EpochMs);
     Method, "Method", "a method": "GET" => Self::Get, "POST" => Self::Post;
     ClientAuth, "ClientAuth", "how the client's credentials are sent": "basic" => Self::Basic, "body" => Self::Body;
     Format, "Format", "a format":

@@ -1,4 +1,8 @@
-//! What happened to one object, from its head and what the source shows now. No I/O.
+//! What happened to one object, from its head and what is shown of it now. No I/O.
+//!
+//! Where the source tells the order of its changes ([`Order`]), what is older than the head is late, however it came. Where
+//! nothing tells, what is shown last is the newest. A deletion stands against everything that is not newer than it, because
+//! two changes may have the same time and the older one must not bring an object back.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +14,7 @@ use crate::{
     id::{ContentHash, Epoch, Event, HubName, MessageId, MessageType, ObjectKey, ObjectType},
     json::{canonical, changes},
     message::{Lineage, Message, ObjectRef, payload},
-    version::{Head, Version},
+    version::{Head, Order, Version},
 };
 
 /// What is the same for every object of a batch.
@@ -26,6 +30,8 @@ pub struct Context {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     Unchanged,
+    /// Older than the head: stored beside the chain, nothing emitted.
+    Late,
     /// Old when first seen: stored, nothing emitted.
     Baseline,
     New,
@@ -33,14 +39,44 @@ pub enum Decision {
     Deleted,
 }
 
-pub fn decide(head: Option<&Head>, hash: ContentHash, deleted: bool, news: bool) -> Decision {
-    match head {
-        None if !news || deleted => Decision::Baseline,
-        None => Decision::New,
-        Some(head) if head.deleted && deleted => Decision::Unchanged,
-        Some(_) if deleted => Decision::Deleted,
-        Some(head) if head.hash == hash && !head.deleted => Decision::Unchanged,
-        Some(_) => Decision::Updated,
+/// What is shown of an object, as far as it tells whether it has changed.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown {
+    pub hash: ContentHash,
+    pub deleted: bool,
+    pub order: Option<Order>,
+    /// One number is one change. Not where an endpoint gives an object: it may have changed it, and leaves the number alone.
+    pub by_source: bool,
+}
+
+impl Shown {
+    /// The change of that number and no other, whatever else there is beside it now. To be deleted is another one: sources
+    /// leave the number as it was.
+    pub(super) fn is_the_change(&self, order: Option<Order>, deleted: bool) -> bool {
+        let is_numbered = self.by_source && matches!(self.order, Some(Order::Number(_)));
+        is_numbered && self.order == order && self.deleted == deleted
+    }
+
+    fn is_late(&self, head: &Head) -> bool {
+        let (Some(known), Some(shown)) = (head.order, self.order) else { return false };
+        shown < known || (shown == known && head.deleted)
+    }
+}
+
+pub fn decide(head: Option<&Head>, shown: &Shown, news: bool) -> Decision {
+    let Some(head) = head else {
+        return if news && !shown.deleted { Decision::New } else { Decision::Baseline };
+    };
+    let is_known = match (head.deleted, shown.deleted) {
+        (true, true) => true,
+        (false, false) => head.hash == shown.hash || shown.is_the_change(head.order, false),
+        _ => false,
+    };
+    match shown.deleted {
+        _ if is_known => Decision::Unchanged,
+        _ if shown.is_late(head) => Decision::Late,
+        true => Decision::Deleted,
+        false => Decision::Updated,
     }
 }
 
@@ -54,7 +90,7 @@ fn types(
     new: &Value,
 ) -> Vec<(MessageType, String)> {
     let event = match decision {
-        Decision::Unchanged | Decision::Baseline => return Vec::new(),
+        Decision::Unchanged | Decision::Late | Decision::Baseline => return Vec::new(),
         Decision::New => Event::New,
         Decision::Updated => Event::Updated,
         Decision::Deleted => return vec![(MessageType::of(object_type, Event::Deleted), String::new())],

@@ -11,7 +11,7 @@ mod record;
 mod tests;
 mod track;
 
-pub use decide::{Context, Decision, decide, deriving};
+pub use decide::{Context, Decision, Shown, decide, deriving};
 pub use news::News;
 pub use record::{ChildRecord, Record, SetAside, parse_time, read};
 pub(crate) use record::{kind as record_kind, natural_key};

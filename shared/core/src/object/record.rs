@@ -5,9 +5,10 @@ use serde_json::Value;
 
 use crate::{
     Timestamp,
-    hub::{Child, Collection, TimeField, TimeFormat},
+    hub::{Child, Collection, OrderKind, TimeField, TimeFormat},
     id::ObjectKey,
     json::{DEEPEST, FieldPath, canonical, is_too_deep},
+    version::Order,
 };
 
 /// A readable record.
@@ -20,6 +21,8 @@ pub struct Record {
     pub created: Option<Timestamp>,
     /// When it last changed, where the source filters by time.
     pub changed: Option<Timestamp>,
+    /// Its place among the object's changes, where the collection says how to know.
+    pub order: Option<Order>,
     pub deleted: bool,
     pub body: Value,
     pub children: Vec<ChildRecord>,
@@ -59,6 +62,13 @@ pub fn read(collection: &Collection, at: &str, item: Value) -> Result<Record, Se
         .map(|since| TimeField { path: since.field.clone(), format: since.format })
         .map_or(Ok(None), |field| time_at(Some(&field), &item))
         .map_err(aside)?;
+    let order = collection.order.as_ref().map_or(Ok(None), |order| {
+        value_at(&order.path, &item, |value| match order.kind {
+            OrderKind::Number => whole_number(value).map(Order::Number).ok_or("a whole number"),
+            OrderKind::Time(format) => parse_time(format, value).map(Order::Time),
+        })
+    });
+    let order = order.map_err(aside)?;
     let deleted = collection.deleted.as_ref().and_then(|path| path.get(&item)).is_some_and(says_deleted);
     let mut children = Vec::new();
     let mut set_aside = Vec::new();
@@ -72,7 +82,7 @@ pub fn read(collection: &Collection, at: &str, item: Value) -> Result<Record, Se
             }
         }
     }
-    Ok(Record { at: at.to_owned(), key, created, changed, deleted, body: item, children, set_aside })
+    Ok(Record { at: at.to_owned(), key, created, changed, order, deleted, body: item, children, set_aside })
 }
 
 /// A child's id is only promised to be unique within its parent, so the parent's comes first, a `/` in it escaped as
@@ -105,15 +115,31 @@ pub(crate) fn natural_key(path: &FieldPath, item: &Value) -> Result<String, Stri
     }
 }
 
-/// Absent, null and empty are no time; anything else must be one.
 fn time_at(field: Option<&TimeField>, item: &Value) -> Result<Option<Timestamp>, String> {
-    let Some(field) = field else { return Ok(None) };
-    match field.path.get(item) {
+    field.map_or(Ok(None), |field| value_at(&field.path, item, |value| parse_time(field.format, value)))
+}
+
+/// Absent, null and empty are nothing; anything else must be what is `read`, or else what was expected.
+fn value_at<T>(
+    path: &FieldPath,
+    item: &Value,
+    read: impl FnOnce(&Value) -> Result<T, &'static str>,
+) -> Result<Option<T>, String> {
+    match path.get(item) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.is_empty() => Ok(None),
-        Some(value) => parse_time(field.format, value)
-            .map(Some)
-            .map_err(|expected| format!("found {} at {:?}, expected {expected}", shown(value), field.path)),
+        Some(value) => {
+            read(value).map(Some).map_err(|expected| format!("found {} at {path:?}, expected {expected}", shown(value)))
+        }
+    }
+}
+
+/// A JSON number, however it is spelled, or text that is one.
+fn whole_number(value: &Value) -> Option<i128> {
+    match value {
+        Value::Number(_) => canonical(value, &[]).parse().ok(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
     }
 }
 

@@ -1,35 +1,35 @@
-//! A page of records against the store: heads are read in one batch, what changed is stored object by object, each in a
-//! transaction of its own with its pending messages. Where someone else was
-//! faster, the record is looked at again from the new head, so that versions stay one chain. What no store takes in one
-//! transaction is set aside with its reason, and so is what is to be compared with something that cannot be read: it is
+//! A page of records against the store. Heads are read in one batch, what happened is worked out ([`plan`]), and what
+//! changed is stored object by object, each in a transaction of its own with its pending messages. Where someone else was
+//! faster, the record is looked at again from the new head, so that versions stay one chain: the same change that comes in
+//! two ways at once is one version, and of two changes the older one is late, whichever comes first. What no store takes in
+//! one transaction is set aside with its reason, and so is what is to be compared with something that cannot be read: it is
 //! told of, and holds up nobody.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod plan;
+mod seen;
+mod stored;
 
-use serde_json::Value;
+use std::collections::{BTreeMap, HashSet};
+
+pub use plan::{Plan, Planned};
 
 use super::{
-    decide::{Context, Decision, Deriving, decide, deriving, trace_id},
+    decide::Decision,
     news::News,
     record::{Record, SetAside},
 };
 use crate::{
-    Timestamp,
     event::{EventName, HubEvent},
-    hub::{Collection, Hub, ObjectRules},
-    id::{ContentHash, ObjectKey, ObjectType},
-    json::content_hash,
+    hub::{Collection, Hub},
+    id::ObjectKey,
     message::{Lineage, MessageRecord},
     port::{CommitError, Home, PortError, VersionStore},
     route::{RouteError, Router},
-    turns::{AT_ONCE, give_way},
-    version::{Head, ObjectCommit, Version, VersionRef},
+    version::Raise,
 };
 
 /// How often a record is looked at again before its collection is given up for this time.
 const TRIES: usize = 20;
-/// How many versions of an object are looked through for what an answer gave.
-const LOOKED_BACK: u64 = 100;
 
 #[derive(Debug, thiserror::Error)]
 pub enum TrackError {
@@ -54,55 +54,20 @@ pub struct Given {
     pub since: Since,
 }
 
-/// What would be, or was, stored for one object.
-#[derive(Debug, Clone)]
-pub struct Planned {
-    pub decision: Decision,
-    pub commit: ObjectCommit,
-}
-
-impl Planned {
-    fn is_baseline(&self) -> bool {
-        self.decision == Decision::Baseline
-    }
-}
-
-/// What a set of records comes to, before anything is stored.
-#[derive(Debug, Default)]
-pub struct Plan {
-    /// By record, in the order given.
-    parents: Vec<Option<Planned>>,
-    /// Each with the place of its parent's record.
-    children: Vec<(usize, Planned)>,
-    /// What the store has of them cannot be read, so that nothing can be compared with it.
-    pub set_aside: Vec<SetAside>,
-    /// Records among them, without which their children are not planned either.
-    left_out: usize,
-}
-
-impl Plan {
-    fn is_empty(&self) -> bool {
-        self.children.is_empty() && self.parents.iter().all(Option::is_none)
-    }
-
-    /// Parents first.
-    pub fn into_items(self) -> impl Iterator<Item = Planned> {
-        self.parents.into_iter().flatten().chain(self.children.into_iter().map(|(_, child)| child))
-    }
-}
-
 /// What was stored.
 #[derive(Debug, Default)]
 pub struct Tracked {
-    /// Versions, baselines included.
+    /// Versions, baselines and late ones included.
     pub stored: u64,
-    /// Versions that are no baselines.
+    /// Versions that are neither.
     pub told: u64,
+    /// Versions that are older than what was there.
+    pub late: u64,
     /// Objects of the collection itself among the baselines, children not counted.
     pub baseline: u64,
     /// Stored pending, to be published.
     pub messages: Vec<MessageRecord>,
-    /// Objects of the collection itself, children not counted, that were stored and are no baseline.
+    /// Objects of the collection itself, children not counted, of which a version was stored that counts as told.
     pub changed: Vec<ObjectKey>,
     /// What the store can never take, each at the place of its record.
     pub set_aside: Vec<SetAside>,
@@ -180,6 +145,8 @@ impl<'a, H: Home> Tracker<'a, H> {
                 self.store(&records, planned, are_parents, tracked, &mut missed).await?;
             }
 
+            self.raise(&records, plan.raises, tracked, &mut missed).await?;
+
             let again = missed.again;
             if again.is_empty() {
                 return Ok(());
@@ -233,196 +200,63 @@ impl<'a, H: Home> Tracker<'a, H> {
 
     fn stored(&self, planned: Planned, parent: bool, tracked: &mut Tracked) {
         tracked.stored += 1;
-        if planned.is_baseline() {
-            tracked.baseline += u64::from(parent);
-        } else {
-            let version = &planned.commit.version;
-            tracked.told += 1;
-            if parent {
-                tracked.changed.push(version.key.clone());
+        let key = &planned.commit.version.key;
+        let event = match planned.decision {
+            Decision::Baseline => {
+                tracked.baseline += u64::from(parent);
+                None
             }
-            let mut event = HubEvent::new(self.home.clock().now(), EventName::VersionStored);
-            event.source = Some(version.key.collection.source.to_string());
-            event.collection = Some(version.key.collection.collection.to_string());
-            event.object = Some(format!("{}@{}", version.key.id, version.number));
+            Decision::Late => {
+                tracked.late += 1;
+                Some(EventName::VersionLate)
+            }
+            _ => {
+                tracked.told += 1;
+                if parent {
+                    tracked.changed.push(key.clone());
+                }
+                Some(EventName::VersionStored)
+            }
+        };
+        if let Some(event) = event {
+            let mut event = HubEvent::new(self.home.clock().now(), event);
+            event.source = Some(key.collection.source.to_string());
+            event.collection = Some(key.collection.collection.to_string());
+            event.object = Some(format!("{}@{}", key.id, planned.commit.version.number));
             self.home.observer().observe(event);
         }
         tracked.messages.extend(planned.commit.messages);
     }
 
-    /// Reads heads and the bodies of changed objects, and works out what to store. Keys must be distinct.
-    pub async fn plan(&self, collection: &Collection, records: &[Record], news: &News) -> Result<Plan, TrackError> {
-        let seen = Seen::of(collection, records);
-        let (heads, mut unreadable) = self.heads(&seen).await?;
-        let context = Context {
-            epoch: self.home.store().epoch().await?,
-            hub: self.hub.name.clone(),
-            now: self.home.clock().now(),
-            lineage: self.given.as_ref().map(|given| given.lineage.clone()),
-        };
-        let stored = self.stored_since(&seen, &heads).await?;
-        let mut decisions = Vec::with_capacity(seen.0.len());
-        for one in &seen.0 {
-            let head = heads.get(one.key);
-            let is_news = match one.parent {
-                None => news.is(one.record.created),
-                // A child found at an old object is as old; one found later is news.
-                Some(parent) => match decisions[parent] {
-                    Decision::Baseline => false,
-                    Decision::Unchanged => !heads.get(seen.0[parent].key).is_some_and(|head| head.baseline),
-                    _ => true,
-                },
-            };
-            let decision = match stored.contains(one.key) {
-                true => Decision::Unchanged,
-                false => decide(head, one.hash, one.deleted, is_news),
-            };
-            let untold = head.is_some_and(|head| head.baseline && !head.deleted);
-            decisions.push(match decision {
-                Decision::Unchanged if news.tell_baselines && untold => Decision::New,
-                decision => decision,
-            });
-        }
-        let bodies = self.parent_bodies(&seen, &decisions, &heads, &mut unreadable).await?;
-
-        let mut plan = Plan { parents: records.iter().map(|_| None).collect(), ..Plan::default() };
-        let mut traces: HashMap<usize, String> = HashMap::new();
-        for (place, (one, decision)) in seen.0.iter().zip(&decisions).enumerate() {
-            // What differs, and what is to be told of it, is most of what a changed object costs.
-            if place % AT_ONCE == AT_ONCE - 1 {
-                give_way().await;
-            }
-            if let Some(why) = unreadable.get(one.key) {
-                tracing::error!(object = %one.key, why, "an object is set aside: what is stored of it cannot be read");
-                let reason = format!("{} cannot be compared: {why}", one.key);
-                plan.set_aside.push(SetAside { at: one.record.at.clone(), reason });
-                plan.left_out += usize::from(one.parent.is_none());
-                continue;
-            }
-            let is_left_out = one.parent.is_some_and(|parent| unreadable.contains_key(seen.0[parent].key));
-            if *decision == Decision::Unchanged || is_left_out {
-                continue;
-            }
-            let head = heads.get(one.key);
-            let version = one.version(head, *decision, context.now);
-            if one.parent.is_none() {
-                traces.insert(place, trace_id(context.epoch, &version));
-            }
-            let messages = deriving(
-                &context,
-                &Deriving {
-                    version: &version,
-                    decision: *decision,
-                    rules: one.rules,
-                    previous: (*decision == Decision::Updated).then(|| bodies.get(one.key)).flatten(),
-                    within: one.parent.map(|_| (&collection.object_type, &one.record.body)),
-                    trace_id: one.parent.and_then(|parent| traces.get(&parent)).map(String::as_str),
-                },
-            );
-            let messages = messages.into_iter().map(|message| self.router.record(message)).collect::<Result<_, _>>()?;
-            let commit = ObjectCommit { expected: head.map(|head| head.version), version, messages };
-            let planned = Planned { decision: *decision, commit };
-            match one.parent {
-                None => plan.parents[one.place] = Some(planned),
-                Some(_) => plan.children.push((one.place, planned)),
-            }
-        }
-        Ok(plan)
-    }
-
-    /// The heads of the objects and their children, for [`Given`].
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn since(&self, collection: &Collection, records: &[Record]) -> Result<Since, TrackError> {
-        let seen = Seen::of(collection, records);
-        let (heads, _) = self.heads(&seen).await?;
-        Ok(heads.into_iter().map(|(key, head)| (key.to_string(), head.version)).collect())
-    }
-
-    /// Which of the objects that were given have been stored as they are since then: by an earlier run that did not get
-    /// to its end, or because a poll came to know of them.
-    async fn stored_since(
+    /// Of objects that stay as they are.
+    async fn raise(
         &self,
-        seen: &Seen<'_>,
-        heads: &BTreeMap<ObjectKey, Head>,
-    ) -> Result<HashSet<ObjectKey>, TrackError> {
-        let Some(given) = &self.given else { return Ok(HashSet::new()) };
-        let mut refs = Vec::new();
-        let mut wanted = Vec::new();
-        for one in &seen.0 {
-            let Some(head) = heads.get(one.key) else { continue };
-            let since = given.since.get(&one.key.to_string()).copied().unwrap_or(1);
-            // The head itself is compared in any case.
-            for number in since.max(head.version.saturating_sub(LOOKED_BACK))..head.version {
-                refs.push(VersionRef { key: one.key.clone(), number });
-                wanted.push(one);
-            }
+        records: &[Record],
+        raises: Vec<(usize, Raise)>,
+        tracked: &mut Tracked,
+        missed: &mut Missed,
+    ) -> Result<(), TrackError> {
+        let (places, raises): (Vec<usize>, Vec<Raise>) =
+            raises.into_iter().filter(|(place, _)| !missed.contains(*place)).unzip();
+        if raises.is_empty() {
+            return Ok(());
         }
-        if refs.is_empty() {
-            return Ok(HashSet::new());
-        }
-        let versions = self.home.store().versions(&refs).await?;
-        let found = wanted.iter().zip(versions).filter(|(one, version)| {
-            // One that cannot be read tells nothing.
-            let version = version.as_ref().ok().and_then(Option::as_ref);
-            version.is_some_and(|version| (version.hash, version.deleted) == (one.hash, one.deleted))
-        });
-        Ok(found.map(|(one, _)| one.key.clone()).collect())
-    }
-
-    /// The heads that are there, and why others cannot be read.
-    async fn heads(
-        &self,
-        seen: &Seen<'_>,
-    ) -> Result<(BTreeMap<ObjectKey, Head>, BTreeMap<ObjectKey, String>), TrackError> {
-        let keys: Vec<ObjectKey> = seen.0.iter().map(|one| one.key.clone()).collect();
-        let (mut heads, mut unreadable) = (BTreeMap::new(), BTreeMap::new());
-        let found = self.home.store().heads(&keys).await?;
-        for (key, head) in keys.into_iter().zip(found) {
-            match head {
-                Ok(Some(head)) => drop(heads.insert(key, head)),
-                Ok(None) => {}
-                Err(error) => drop(unreadable.insert(key, error.to_string())),
-            }
-        }
-        Ok((heads, unreadable))
-    }
-
-    /// The bodies that updates follow. Where there is none to be read, it is added to what is `unreadable`.
-    async fn parent_bodies(
-        &self,
-        seen: &Seen<'_>,
-        decisions: &[Decision],
-        heads: &BTreeMap<ObjectKey, Head>,
-        unreadable: &mut BTreeMap<ObjectKey, String>,
-    ) -> Result<BTreeMap<ObjectKey, Value>, TrackError> {
-        let refs: Vec<VersionRef> = seen
-            .0
-            .iter()
-            .zip(decisions)
-            .filter(|(_, decision)| **decision == Decision::Updated)
-            .filter_map(|(one, _)| {
-                heads.get(one.key).map(|head| VersionRef { key: one.key.clone(), number: head.version })
-            })
-            .collect();
-        let mut bodies = BTreeMap::new();
-        if refs.is_empty() {
-            return Ok(bodies);
-        }
-        let versions = self.home.store().versions(&refs).await?;
-        for (wanted, version) in refs.into_iter().zip(versions) {
-            let why = match version {
-                Ok(Some(version)) => {
-                    bodies.insert(wanted.key, version.body);
-                    continue;
+        let answers = self.home.store().raise(raises).await;
+        let mut failed = None;
+        for (place, answer) in places.into_iter().zip(answers) {
+            match answer {
+                Ok(()) => {}
+                Err(CommitError::Conflict) => {
+                    missed.again.insert(place);
                 }
-                Ok(None) => format!("version {} is the head, but is not in the store", wanted.number),
-                Err(error) => error.to_string(),
-            };
-            unreadable.insert(wanted.key, why);
+                Err(CommitError::Impossible(why)) => {
+                    let reason = format!("{} cannot be stored: {why}", records[place].key);
+                    tracked.set_aside.push(SetAside { at: records[place].at.clone(), reason });
+                }
+                Err(CommitError::Port(error)) => failed = Some(error),
+            }
         }
-        Ok(bodies)
+        failed.map_or(Ok(()), |error| Err(error.into()))
     }
 }
 
@@ -448,76 +282,4 @@ fn first_of_each(records: Vec<Record>) -> (Vec<Record>, Vec<Record>) {
         // A parent's children are its own, so distinct parents have distinct children.
         keys.insert(record.key.clone())
     })
-}
-
-/// Parents and children of a set of records in one line, each parent before its children.
-struct Seen<'a>(Vec<One<'a>>);
-
-struct One<'a> {
-    key: &'a ObjectKey,
-    object_type: &'a ObjectType,
-    body: &'a Value,
-    hash: ContentHash,
-    deleted: bool,
-    rules: &'a ObjectRules,
-    record: &'a Record,
-    /// Place of the record among the records.
-    place: usize,
-    /// Of a child: place of its parent in this line.
-    parent: Option<usize>,
-}
-
-impl<'a> Seen<'a> {
-    fn of(collection: &'a Collection, records: &'a [Record]) -> Self {
-        let mut line: Vec<One<'a>> = Vec::with_capacity(records.len());
-        for (place, record) in records.iter().enumerate() {
-            let parent = line.len();
-            line.push(One {
-                key: &record.key,
-                object_type: &collection.object_type,
-                body: &record.body,
-                hash: content_hash(&record.body, &collection.rules.volatile),
-                deleted: record.deleted,
-                rules: &collection.rules,
-                record,
-                place,
-                parent: None,
-            });
-            let mut keys: HashSet<&ObjectKey> = HashSet::new();
-            // The same child twice in one parent is one object; what stands last is what it is.
-            let children = record.children.iter().rev().filter(|child| keys.insert(&child.key));
-            let children: Vec<_> = children.collect();
-            for child in children.into_iter().rev() {
-                let rule = &collection.children[child.rule];
-                line.push(One {
-                    key: &child.key,
-                    object_type: &rule.object_type,
-                    body: &child.body,
-                    hash: content_hash(&child.body, &rule.rules.volatile),
-                    deleted: false,
-                    rules: &rule.rules,
-                    record,
-                    place,
-                    parent: Some(parent),
-                });
-            }
-        }
-        Self(line)
-    }
-}
-
-impl One<'_> {
-    fn version(&self, head: Option<&Head>, decision: Decision, now: Timestamp) -> Version {
-        Version {
-            key: self.key.clone(),
-            object_type: self.object_type.clone(),
-            number: head.map_or(0, |head| head.version) + 1,
-            parent: head.map(|head| head.version),
-            hash: self.hash,
-            stored_at: now,
-            baseline: decision == Decision::Baseline,
-            deleted: self.deleted,
-            body: self.body.clone(),
-        }
-    }
 }

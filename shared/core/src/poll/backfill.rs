@@ -142,14 +142,14 @@ impl<H: Home> Poller<'_, H> {
             let mut plan = tracker.plan(run.collection, &records, news).await?;
             run.report.set_aside.append(&mut plan.set_aside);
             for item in plan.into_items() {
-                done.count(item.decision == Decision::Baseline, item.commit.messages.len());
+                done.count(item.decision, item.commit.messages.len());
                 planned(&item);
             }
             return Ok(());
         }
         let tracked = tracker.track(run.collection, records, news).await?;
         run.report.set_aside.extend(tracked.set_aside);
-        done.baseline += tracked.stored - tracked.told;
+        done.baseline += tracked.stored - tracked.told - tracked.late;
         done.told += tracked.told;
         done.messages += tracked.messages.len() as u64;
         self.publish(self.home.slow(), &tracked.messages).await;
@@ -158,11 +158,11 @@ impl<H: Home> Poller<'_, H> {
 }
 
 impl Backfilled {
-    fn count(&mut self, is_baseline: bool, messages: usize) {
-        if is_baseline {
-            self.baseline += 1;
-        } else {
-            self.told += 1;
+    fn count(&mut self, decision: Decision, messages: usize) {
+        match decision {
+            Decision::Baseline => self.baseline += 1,
+            Decision::Late => {}
+            _ => self.told += 1,
         }
         self.messages += messages as u64;
     }

@@ -62,10 +62,7 @@ pub fn headers(
     let found = |locator: &Option<Locator>, of_provider: &dyn Fn() -> Option<String>| match locator {
         None => of_provider(),
         Some(Locator::Header(name)) => headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()),
-        Some(Locator::Path(path)) => path.get(&json).map(|value| match value {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        }),
+        Some(Locator::Path(path)) => path.get(&json).and_then(super::said),
     };
     if let Some(asked) = said.event {
         let found = found(&webhook.event_kind, &|| webhook.provider.event_type(&headers, &json));

@@ -16,6 +16,7 @@ pub mod imitate;
 mod mapping;
 pub mod proof;
 pub mod provider;
+mod queued;
 mod schema;
 mod told;
 
@@ -27,10 +28,14 @@ use self::{
     mapping::Mapped,
     proof::{Headers, Key, Refused},
 };
-pub use self::{schema::Schema, told::Told};
+pub use self::{
+    queued::{NotTaken, Queued},
+    schema::Schema,
+    told::Told,
+};
 use crate::{
     event::{EventName, HubEvent},
-    hub::{Locator, Webhook},
+    hub::{Channel, Locator, Webhook},
     id::{EventKey, MessageId},
     incoming::{Answer, Incoming, Request},
     ingest::{Ingest, IngestError, ItemError, Stored},
@@ -100,8 +105,8 @@ pub(crate) async fn accept<H: Home>(
             return Err(Answer::refused(503, "the hub cannot check this now; send it again"));
         }
     }
-    incoming.check_on(&[Switch::Hub, Switch::Webhook(webhook.id.clone())]).await?;
-    match take(incoming, webhook, request, body).await {
+    incoming.is_on(&[Switch::Hub, Switch::Webhook(webhook.id.clone())]).await?;
+    match take(incoming, webhook, request, None, body).await {
         Ok((receipt, records)) => match receipt.fault() {
             None => Ok((Answer::new(202, &receipt), records)),
             Some(fault) => {
@@ -144,19 +149,21 @@ async fn prove<H: Home>(
     }
 }
 
-/// Takes in what a webhook brought that is proven, or came through a queue or a bus of the account's own. Everything is
-/// durable when this returns; the records are still to be published.
+/// Takes in what a webhook brought that is proven, or came through a queue or a bus of the account's own. An event without an
+/// id is known by that of what carried it, where that has one. Everything is durable when this returns; the records are still
+/// to be published.
 ///
 /// # Errors
 /// The body cannot be read, or the store failed: part of it may be stored, and it is to come again.
-pub async fn take<H: Home>(
+async fn take<H: Home>(
     incoming: &Incoming<'_, H>,
     webhook: &Webhook,
     headers: &impl Headers,
+    carrier: Option<&str>,
     body: &[u8],
 ) -> Result<(Receipt, Vec<MessageRecord>), IngestError> {
     let Incoming { home, hub, router, told } = *incoming;
-    let events = read(webhook, headers, body).map_err(IngestError::Bad)?;
+    let events = read(webhook, headers, carrier, body).map_err(IngestError::Bad)?;
     let kinds = kinds(&events);
     let mut receipt = Receipt::default();
     let (events, known) = unknown(home, webhook, events).await?;
@@ -196,10 +203,14 @@ pub async fn take<H: Home>(
 }
 
 /// The events of a body, each with its id and its kind where it has any.
-fn read(webhook: &Webhook, headers: &impl Headers, raw: &[u8]) -> Result<Vec<Event>, String> {
+fn read(webhook: &Webhook, headers: &impl Headers, carrier: Option<&str>, raw: &[u8]) -> Result<Vec<Event>, String> {
     let body = parse_unique(raw)?;
     let header = |name: &str| Some(std::str::from_utf8(headers.header(name)?).ok()?.trim().to_owned());
-    let unwrapped = envelope::unwrap(webhook.envelope, &header, body).map_err(|error| error.to_string())?;
+    let unwrapped = match webhook.from {
+        Channel::Bus(_) => envelope::unwrap_from_bus(webhook.envelope, &header, body),
+        Channel::Http | Channel::Queue(_) => envelope::unwrap(webhook.envelope, &header, body),
+    };
+    let unwrapped = unwrapped.map_err(|error| error.to_string())?;
     let mut events: Vec<Event> = unwrapped.into_iter().flat_map(each).collect();
     if events.len() > MOST_EVENTS {
         return Err(format!("found {} events, expected at most {MOST_EVENTS} in one body", events.len()));
@@ -211,6 +222,7 @@ fn read(webhook: &Webhook, headers: &impl Headers, raw: &[u8]) -> Result<Vec<Eve
         };
         let (id, kind) = (located(&webhook.event_id), located(&webhook.event_kind));
         let id = id.or_else(|| event.id.take()).or_else(|| webhook.provider.event_id(headers, raw, &event.body));
+        let id = id.or_else(|| carrier.map(str::to_owned));
         let kind = kind.or_else(|| event.kind.take()).or_else(|| webhook.provider.event_type(headers, &event.body));
         event.id = id.filter(|id| !id.is_empty());
         event.kind = kind;

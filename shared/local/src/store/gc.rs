@@ -127,6 +127,9 @@ pub(super) fn old_message() -> String {
     )
 }
 
+/// The number of the version that was no head any more once `n` was stored; a late one was replaced when it came.
+const REPLACED: &str = "CASE WHEN n.late THEN n.number ELSE n.parent END";
+
 /// Its bytes, and when it ended.
 const DELIVERY: &str = "octet_length(attempts) + IFNULL(octet_length(answer), 0), updated_at";
 
@@ -147,11 +150,11 @@ impl Database {
                 deliveries: lot(&format!(
                     "SELECT {DELIVERY} FROM deliveries WHERE message IN (SELECT m.id FROM messages m WHERE {old_message})"
                 ))?,
-                versions: lot(
+                versions: lot(&format!(
                     "SELECT octet_length(v.body), v.stored_at
-                     FROM versions newer JOIN versions v ON v.object = newer.object AND v.number = newer.parent
-                     WHERE newer.stored_at < :versions",
-                )?,
+                     FROM versions n JOIN versions v ON v.object = n.object AND v.number = {REPLACED}
+                     WHERE n.stored_at < :versions"
+                ))?,
             })
         })
         .await
@@ -195,9 +198,10 @@ impl Line {
             ),
             Self::Versions => (
                 values.versions,
-                "SELECT seq, stored_at, parent IS NOT NULL AND stored_at < :versions
-                 FROM versions WHERE seq > :seq ORDER BY seq"
-                    .to_owned(),
+                format!(
+                    "SELECT n.seq, n.stored_at, {REPLACED} IS NOT NULL AND n.stored_at < :versions
+                     FROM versions n WHERE n.seq > :seq ORDER BY n.seq"
+                ),
             ),
         };
         let mut window = Window { last: None, expired: Vec::new(), young: 0, is_last: false };
@@ -235,9 +239,11 @@ impl Line {
                          RETURNING octet_length(body), stored_at"
                     ))?);
                 }
-                Self::Versions => removed.versions.add(lot("DELETE FROM versions
-                     WHERE (object, number) = (SELECT n.object, n.parent FROM versions n WHERE n.seq = :seq)
-                     RETURNING octet_length(body), stored_at")?),
+                Self::Versions => removed.versions.add(lot(&format!(
+                    "DELETE FROM versions
+                     WHERE (object, number) = (SELECT n.object, {REPLACED} FROM versions n WHERE n.seq = :seq)
+                     RETURNING octet_length(body), stored_at"
+                ))?),
             }
         }
         Ok(removed)

@@ -34,6 +34,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("wanted.sql"),
     include_str!("switches.sql"),
     include_str!("seen.sql"),
+    include_str!("order.sql"),
+    include_str!("refusals.sql"),
 ];
 
 /// "xdoc", in the header of the file at byte 68 (<https://www.sqlite.org/fileformat2.html>).

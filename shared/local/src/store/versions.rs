@@ -3,13 +3,13 @@
 use crossdock_core::{
     id::{ContentHash, Epoch, ObjectKey},
     port::{CommitError, PortError, Read, VersionStore},
-    version::{Head, ObjectCommit, Version, VersionRef},
+    version::{Head, ObjectCommit, Order, Raise, Version, VersionRef},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
     Database,
-    codec::{from_json, micros, name, object_key, text, time, to_json},
+    codec::{from_json, micros, name, object_key, optional_text, text, time, to_json},
     failure::{Failure, is_too_large, one},
     outbox::{MessageRow, store_pending},
 };
@@ -31,15 +31,13 @@ impl VersionStore for Database {
         let now = micros(self.clock().now());
         let rows = commits.into_iter().map(CommitRow::of).collect();
         let outcomes = self.writer().write_each(rows, move |connection, row| store_commit(connection, &row, now)).await;
-        outcomes
-            .into_iter()
-            .map(|outcome| match outcome {
-                Ok(true) => Ok(()),
-                Ok(false) => Err(CommitError::Conflict),
-                Err(error) if is_too_large(&error) => Err(CommitError::Impossible(error.what)),
-                Err(error) => Err(error.into()),
-            })
-            .collect()
+        outcomes.into_iter().map(committed).collect()
+    }
+
+    async fn raise(&self, raises: Vec<Raise>) -> Vec<Result<(), CommitError>> {
+        let raises = raises.into_iter().map(Ok).collect();
+        let outcomes = self.writer().write_each(raises, |connection, raise| store_raise(connection, &raise)).await;
+        outcomes.into_iter().map(committed).collect()
     }
 
     async fn versions(&self, refs: &[VersionRef]) -> Result<Vec<Read<Option<Version>>>, PortError> {
@@ -88,7 +86,7 @@ impl VersionStore for Database {
 }
 
 const VERSIONS: &str = "SELECT o.source, o.collection, o.id, v.object_type, v.number, v.parent, v.hash, v.stored_at,
-        v.baseline, v.deleted, v.body
+        v.baseline, v.deleted, v.source_order, v.late, v.body
     FROM objects o JOIN versions v ON v.object = o.object
     WHERE o.source = ?1 AND o.collection = ?2 AND o.id = ?3";
 
@@ -106,34 +104,55 @@ fn version(row: &Row<'_>) -> Result<Version, Failure> {
         stored_at: time(row.get(7)?)?,
         baseline: row.get(8)?,
         deleted: row.get(9)?,
-        body: from_json("version", text(row, 10)?)?,
+        order: order(row, 10)?,
+        late: row.get(11)?,
+        body: from_json("version", text(row, 12)?)?,
     })
 }
 
 pub(super) fn read_heads(connection: &Connection, keys: &[ObjectKey]) -> Result<Vec<Read<Option<Head>>>, Failure> {
     let mut statement = connection.prepare_cached(
-        "SELECT v.number, v.hash, v.baseline, v.deleted
+        "SELECT v.number, v.hash, v.baseline, v.deleted, IFNULL(o.last, o.head), o.source_order
          FROM objects o JOIN versions v ON v.object = o.object AND v.number = o.head
          WHERE o.source = ?1 AND o.collection = ?2 AND o.id = ?3",
     )?;
     keys.iter()
         .map(|key| {
-            let head = statement.query_row(parts(key), |row| {
-                Ok(Head {
-                    version: row.get::<_, i64>(0)?.cast_unsigned(),
-                    hash: ContentHash(row.get(1)?),
-                    baseline: row.get(2)?,
-                    deleted: row.get(3)?,
-                })
-            });
-            one(head.optional().map_err(Failure::from))
+            let mut rows = statement.query(parts(key))?;
+            one(rows.next()?.map(head).transpose())
         })
         .collect()
 }
 
+fn head(row: &Row<'_>) -> Result<Head, Failure> {
+    Ok(Head {
+        version: row.get::<_, i64>(0)?.cast_unsigned(),
+        last: row.get::<_, i64>(4)?.cast_unsigned(),
+        hash: ContentHash(row.get(1)?),
+        baseline: row.get(2)?,
+        deleted: row.get(3)?,
+        order: order(row, 5)?,
+    })
+}
+
+fn order(row: &Row<'_>, column: usize) -> Result<Option<Order>, Failure> {
+    let order = optional_text(row, column)?.map(str::parse).transpose();
+    order.map_err(|_| Failure::unreadable("order of versions"))
+}
+
+fn committed(outcome: Result<bool, PortError>) -> Result<(), CommitError> {
+    match outcome {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(CommitError::Conflict),
+        Err(error) if is_too_large(&error) => Err(CommitError::Impossible(error.what)),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// A commit with its JSON written, ready for the writer.
 struct CommitRow {
-    expected: Option<u64>,
+    expected: Option<Head>,
+    head: Head,
     version: Version,
     body: String,
     messages: Vec<MessageRow>,
@@ -141,42 +160,78 @@ struct CommitRow {
 
 impl CommitRow {
     fn of(mut commit: ObjectCommit) -> Result<Self, PortError> {
+        let head = commit.head();
         // Freed here, not by the writer.
         let body = to_json("version", &commit.version.body.take())?;
         let messages = commit.messages.iter().map(MessageRow::of).collect::<Result<_, _>>()?;
-        Ok(Self { expected: commit.expected, version: commit.version, body, messages })
+        Ok(Self { expected: commit.expected, head, version: commit.version, body, messages })
     }
+}
+
+/// The object's row, where it is as expected.
+enum Known {
+    Unknown,
+    Object(i64),
+    Another,
+}
+
+fn known(connection: &Connection, key: &ObjectKey, expected: Option<&Head>) -> Result<Known, Failure> {
+    let mut statement = connection.prepare_cached(
+        "SELECT object, head = ?4 AND IFNULL(last, head) = ?5 AND source_order IS ?6
+         FROM objects WHERE source = ?1 AND collection = ?2 AND id = ?3",
+    )?;
+    let (source, collection, id) = parts(key);
+    let (version, last) = expected.map_or((0, 0), |head| (head.version.cast_signed(), head.last.cast_signed()));
+    let order = expected.and_then(|head| head.order).map(|order| order.to_string());
+    let found: Option<(i64, bool)> = statement
+        .query_row(params![source, collection, id, version, last, order], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(match (found, expected) {
+        (None, None) => Known::Unknown,
+        (Some((object, true)), Some(_)) => Known::Object(object),
+        _ => Known::Another,
+    })
+}
+
+/// `false`: the head is another; nothing was written.
+fn store_raise(connection: &Connection, raise: &Raise) -> Result<bool, Failure> {
+    let Known::Object(object) = known(connection, &raise.key, Some(&raise.expected))? else { return Ok(false) };
+    connection
+        .prepare_cached("UPDATE objects SET source_order = ?2 WHERE object = ?1")?
+        .execute(params![object, raise.order.to_string()])?;
+    Ok(true)
 }
 
 /// `false`: the head is another; nothing was written.
 fn store_commit(connection: &Connection, row: &CommitRow, now: i64) -> Result<bool, Failure> {
     let version = &row.version;
     let number = version.number.cast_signed();
-    let known: Option<(i64, i64)> = connection
-        .prepare_cached("SELECT object, head FROM objects WHERE source = ?1 AND collection = ?2 AND id = ?3")?
-        .query_row(parts(&version.key), |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    if known.map(|(_, head)| head.cast_unsigned()) != row.expected {
-        return Ok(false);
-    }
-    let object = match known {
-        Some((object, _)) => {
+    let head = row.head.version.cast_signed();
+    let last = (row.head.last > row.head.version).then(|| row.head.last.cast_signed());
+    let order = row.head.order.map(|order| order.to_string());
+    let object = match known(connection, &version.key, row.expected.as_ref())? {
+        Known::Another => return Ok(false),
+        Known::Object(object) => {
             connection
-                .prepare_cached("UPDATE objects SET head = ?2 WHERE object = ?1")?
-                .execute(params![object, number])?;
+                .prepare_cached("UPDATE objects SET head = ?2, last = ?3, source_order = ?4 WHERE object = ?1")?
+                .execute(params![object, head, last, order])?;
             object
         }
-        None => {
+        Known::Unknown => {
             let (source, collection, id) = parts(&version.key);
             connection
-                .prepare_cached("INSERT INTO objects (source, collection, id, head) VALUES (?1, ?2, ?3, ?4)")?
-                .insert(params![source, collection, id, number])?
+                .prepare_cached(
+                    "INSERT INTO objects (source, collection, id, head, last, source_order)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                )?
+                .insert(params![source, collection, id, head, last, order])?
         }
     };
     connection
         .prepare_cached(
-            "INSERT INTO versions (object, number, parent, hash, baseline, deleted, stored_at, object_type, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO versions
+                 (object, number, parent, hash, baseline, deleted, stored_at, object_type, source_order, late, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             object,
@@ -187,6 +242,8 @@ fn store_commit(connection: &Connection, row: &CommitRow, now: i64) -> Result<bo
             version.deleted,
             micros(version.stored_at),
             version.object_type.as_str(),
+            version.order.map(|order| order.to_string()),
+            version.late,
             row.body,
         ])?;
     for message in &row.messages {

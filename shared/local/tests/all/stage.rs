@@ -348,6 +348,11 @@ impl Stage {
         self.home = Arc::new(home(&self.database, &self.world, &self.clock, &self.router, faults));
     }
 
+    /// Another process at the same time.
+    pub(crate) fn beside(&self, faults: Faults) -> TestHome {
+        home(&self.database, &self.world, &self.clock, &self.router, faults)
+    }
+
     pub(crate) fn orders(&self) -> CollectionKey {
         CollectionKey { source: "shop".parse().unwrap(), collection: "orders".parse().unwrap() }
     }

@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use crossdock_core::{
     message::{Change, MessageRecord},
-    port::{Outbox, PortError, VersionStore, whole},
+    port::{Outbox, PutError, VersionStore, whole},
     version::ObjectCommit,
 };
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{StoreFixture, by_id};
-use crate::build::{at, delicate, large, message, message_about, message_id, object, order, record, version};
+use crate::build::{
+    at, delicate, following, large, message, message_about, message_id, object, order, record, version,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -72,7 +74,7 @@ pub async fn each_message_has_its_own_answer<F: StoreFixture>(fixture: &F) {
 pub async fn of_puts_that_race_exactly_one_stores<F: StoreFixture>(fixture: &F) {
     let store = fixture.store();
     let racing = (0..8).map(|_| store.put(vec![record(message("m")), record(message("m"))]));
-    let answers: Vec<Result<bool, PortError>> = join_all(racing).await.into_iter().flatten().collect();
+    let answers: Vec<Result<bool, PutError>> = join_all(racing).await.into_iter().flatten().collect();
     assert_eq!(answers.len(), 16);
     assert_eq!(answers.iter().filter(|answer| **answer == Ok(true)).count(), 1);
     assert_eq!(answers.iter().filter(|answer| **answer == Ok(false)).count(), 15);
@@ -152,7 +154,7 @@ pub async fn messages_of_an_object_are_those_of_all_its_versions<F: StoreFixture
         let version = version(&key, number, json!({ "number": number }));
         let messages = vec![record(message_about(&version))];
         expected.extend(messages.clone());
-        assert_eq!(store.commit(vec![ObjectCommit { expected: version.parent, version, messages }]).await, [Ok(())]);
+        assert_eq!(store.commit(vec![following(version, messages)]).await, [Ok(())]);
         fixture.clock().advance(SECOND);
     }
     // One that was put by itself belongs to the object too; others do not.

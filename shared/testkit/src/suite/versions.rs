@@ -1,14 +1,15 @@
 //! The contract of [`VersionStore`].
 
 use crossdock_core::{
+    id::ObjectKey,
     port::{CommitError, Outbox, VersionStore, whole},
-    version::{ObjectCommit, Version, VersionRef},
+    version::{Head, ObjectCommit, Order, Raise, Version, VersionRef},
 };
 use futures_util::future::join_all;
 use serde_json::json;
 
 use super::{StoreFixture, pending};
-use crate::build::{at, commit, delicate, large, message_about, object, order, record, version};
+use crate::build::{at, commit, delicate, following, large, message_about, object, order, record, version};
 
 async fn commit_one(fixture: &impl StoreFixture, commit: ObjectCommit) -> Result<(), CommitError> {
     let mut answers = fixture.store().commit(vec![commit]).await;
@@ -17,7 +18,7 @@ async fn commit_one(fixture: &impl StoreFixture, commit: ObjectCommit) -> Result
 }
 
 async fn stored(fixture: &impl StoreFixture, version: Version) -> Version {
-    let commit = ObjectCommit { expected: version.parent, version: version.clone(), messages: Vec::new() };
+    let commit = following(version.clone(), Vec::new());
     commit_one(fixture, commit).await.expect("commit");
     version
 }
@@ -51,6 +52,7 @@ pub async fn a_version_comes_back_whole<F: StoreFixture>(fixture: &F) {
     second.deleted = true;
     second.stored_at = at(60);
     second.object_type = "basket".parse().expect("an object type");
+    second.order = Some(Order::Time("2026-11-21T10:00:00.123456789Z".parse().expect("a time")));
     let first = stored(fixture, first).await;
     let second = stored(fixture, second).await;
 
@@ -92,11 +94,11 @@ pub async fn another_head_than_expected_is_a_conflict<F: StoreFixture>(fixture: 
     let head = stored(fixture, version(&key, 2, json!({"n": 2, "parent": head.number}))).await;
     // The object is known; it is at 2; it never was at 7; this one is unknown.
     for (key, expected) in [(&key, None), (&key, Some(1)), (&key, Some(7)), (&order("R2"), Some(1))] {
-        let mut late = version(key, expected.unwrap_or(0) + 1, json!({"late": true}));
-        late.parent = expected;
-        let message = message_about(&late);
+        let mut slow = version(key, expected.unwrap_or(0) + 1, json!({"slow": true}));
+        slow.parent = expected;
+        let message = message_about(&slow);
         let id = message.message_id;
-        let commit = ObjectCommit { expected, version: late, messages: vec![record(message)] };
+        let commit = following(slow, vec![record(message)]);
         assert_eq!(commit_one(fixture, commit).await, Err(CommitError::Conflict), "{key} expected {expected:?}");
         assert_eq!(fixture.store().messages(&[id]).await.and_then(whole), Ok(vec![None]), "its message was not stored");
     }
@@ -132,7 +134,7 @@ pub async fn of_commits_that_race_exactly_one_wins<F: StoreFixture>(fixture: &F)
         let racing = (0..8).map(|racer| {
             let version = version(&key, number, json!({ "racer": racer }));
             let messages = vec![record(message_about(&version))];
-            commit_one(fixture, ObjectCommit { expected: version.parent, version, messages })
+            commit_one(fixture, following(version, messages))
         });
         let answers = join_all(racing).await;
         let winners: Vec<_> = (0..8).filter(|racer| answers[*racer].is_ok()).collect();
@@ -247,6 +249,88 @@ pub async fn more_than_a_batch_of_keys<F: StoreFixture>(fixture: &F) {
     }
 }
 
+fn ordered(key: &ObjectKey, number: u64, order: i128) -> Version {
+    Version { order: Some(Order::Number(order)), ..version(key, number, json!({ "order": order })) }
+}
+
+async fn head_of(fixture: &impl StoreFixture, key: &ObjectKey) -> Head {
+    let heads = fixture.store().heads(std::slice::from_ref(key)).await.and_then(whole).expect("heads");
+    heads.into_iter().next().flatten().expect("a head")
+}
+
+/// Stores it from the head that is there.
+async fn store_at(fixture: &impl StoreFixture, version: Version) -> ObjectCommit {
+    let expected = Some(head_of(fixture, &version.key).await);
+    let commit = ObjectCommit { expected, version, messages: Vec::new() };
+    assert_eq!(commit_one(fixture, commit.clone()).await, Ok(()));
+    commit
+}
+
+pub async fn a_late_version_is_kept_beside_the_chain<F: StoreFixture>(fixture: &F) {
+    let key = order("R1");
+    let first = stored(fixture, ordered(&key, 1, 10)).await;
+    let late = Version { late: true, parent: None, ..ordered(&key, 2, 7) };
+    let commit = store_at(fixture, late.clone()).await;
+    let head = head_of(fixture, &key).await;
+    assert_eq!(head, Head { last: 2, ..first.head() });
+    assert_eq!(head, commit.head());
+
+    // Its number is taken, and what comes next follows the head.
+    let next = Version { parent: Some(1), ..ordered(&key, 3, 11) };
+    store_at(fixture, next.clone()).await;
+    assert_eq!(head_of(fixture, &key).await, next.head());
+    assert_eq!(fixture.store().history(&key).await.and_then(whole), Ok(vec![first, late.clone(), next]));
+    assert_eq!(fixture.store().versions(&[version_ref(&late)]).await.and_then(whole), Ok(vec![Some(late)]));
+}
+
+pub async fn a_head_is_raised_without_a_version<F: StoreFixture>(fixture: &F) {
+    let (key, other) = (order("R1"), order("R2"));
+    // Of a head that was stored without one, too.
+    let first = stored(fixture, version(&key, 1, json!({"n": 1}))).await;
+    let second = stored(fixture, ordered(&other, 1, 3)).await;
+    let raise = |version: &Version, number| Raise {
+        key: version.key.clone(),
+        expected: version.head(),
+        order: Order::Number(number),
+    };
+    let answers = fixture.store().raise(vec![raise(&first, 5), raise(&second, 6)]).await;
+    assert_eq!(answers, [Ok(()), Ok(())]);
+    for (version, number) in [(&first, 5), (&second, 6)] {
+        let raised = Head { order: Some(Order::Number(number)), ..version.head() };
+        assert_eq!(head_of(fixture, &version.key).await, raised);
+        assert_eq!(fixture.store().history(&version.key).await.and_then(whole), Ok(vec![version.clone()]));
+    }
+    // What was expected is gone: by another raise, by a version, or it never was.
+    let unknown = ordered(&order("R9"), 1, 1);
+    let answers = fixture.store().raise(vec![raise(&first, 9), raise(&second, 9), raise(&unknown, 9)]).await;
+    assert_eq!(answers, [Err(CommitError::Conflict), Err(CommitError::Conflict), Err(CommitError::Conflict)]);
+    assert_eq!(head_of(fixture, &key).await.order, Some(Order::Number(5)));
+    assert_eq!(fixture.store().raise(Vec::new()).await, []);
+}
+
+pub async fn another_order_or_a_late_version_is_another_head<F: StoreFixture>(fixture: &F) {
+    let key = order("R1");
+    let first = stored(fixture, ordered(&key, 1, 5)).await;
+    let slow = |number| ObjectCommit {
+        expected: Some(first.head()),
+        version: Version { parent: Some(1), ..ordered(&key, number, 6) },
+        messages: Vec::new(),
+    };
+    let raise = Raise { key: key.clone(), expected: first.head(), order: Order::Number(7) };
+    assert_eq!(fixture.store().raise(vec![raise.clone()]).await, [Ok(())]);
+    assert_eq!(commit_one(fixture, slow(2)).await, Err(CommitError::Conflict), "6 is late now");
+
+    store_at(fixture, Version { late: true, parent: None, ..ordered(&key, 2, 6) }).await;
+    assert_eq!(commit_one(fixture, slow(3)).await, Err(CommitError::Conflict));
+    assert_eq!(fixture.store().raise(vec![raise]).await, [Err(CommitError::Conflict)]);
+    let head = Head { last: 2, order: Some(Order::Number(7)), ..first.head() };
+    assert_eq!(head_of(fixture, &key).await, head);
+
+    // A version that tells no order leaves what is known.
+    store_at(fixture, Version { parent: Some(1), ..version(&key, 3, json!({"n": 3})) }).await;
+    assert_eq!(head_of(fixture, &key).await.order, Some(Order::Number(7)));
+}
+
 pub async fn empty_batches_are_answered_empty<F: StoreFixture>(fixture: &F) {
     let store = fixture.store();
     assert_eq!(store.heads(&[]).await.and_then(whole), Ok(vec![]));
@@ -277,6 +361,9 @@ macro_rules! versions_suite {
                 ids_are_taken_as_they_are,
                 large_bodies_are_kept,
                 more_than_a_batch_of_keys,
+                a_late_version_is_kept_beside_the_chain,
+                a_head_is_raised_without_a_version,
+                another_order_or_a_late_version_is_another_head,
                 empty_batches_are_answered_empty,
             ]
         );

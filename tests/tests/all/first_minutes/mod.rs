@@ -1,10 +1,12 @@
 //! The first ten minutes: from a list that somebody has to a hub that tells of what is new in it, with nothing written by
 //! hand. `init` looks at lists of every shape ([`shapes`]) and says what it cannot read ([`refusals`]); `listen` plays
-//! the endpoint ([`listening`]); `dev` helps whoever has none yet ([`hints`]).
+//! the endpoint ([`listening`]), and what it kept is sent again ([`replaying`]); `dev` helps whoever has none yet
+//! ([`hints`]).
 
 mod hints;
 mod listening;
 mod refusals;
+mod replaying;
 mod shapes;
 
 use crate::support::{Bench, process::Process, until};

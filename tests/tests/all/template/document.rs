@@ -5,6 +5,8 @@
 
 use std::fs;
 
+use crossdock_core::hub::load_outline;
+use crossdock_stack::render;
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use serde_json::{Map, Value, json};
 
@@ -49,10 +51,16 @@ impl Template {
         names.iter().map(|name| Self::read(&format!("infra/generated/{name}"))).collect()
     }
 
+    /// Of the example whose webhooks come through a queue and a bus; the hub file's own may come over HTTP alone.
+    pub(crate) fn incoming() -> Self {
+        let file = "infra/examples/commercetools.yaml";
+        let loaded = load_outline(file, &repository_file(file), &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
+        let text = &render(&loaded.hub).files["incoming.yaml"];
+        Self { path: format!("{file}: incoming.yaml"), value: parse(file, text) }
+    }
+
     pub(crate) fn all() -> Vec<Self> {
-        let mut all = Self::rendered();
-        all.insert(0, Self::main());
-        all
+        [Self::main(), Self::incoming()].into_iter().chain(Self::rendered()).collect()
     }
 
     fn read(path: &str) -> Self {

@@ -86,6 +86,40 @@ fn ingest_is_reached_through_its_url_only() {
     assert_eq!(permissions, expected.map(|action| (action.to_owned(), true)));
 }
 
+/// Whoever knows the URL can send what he likes: his requests are turned away by then, and what polls and delivers has the
+/// account's other executions, of which Lambda leaves at least 100 unreserved.
+#[test]
+fn a_flood_of_requests_leaves_the_others_their_executions() {
+    let main = Template::main();
+    let reserved = |id: &str| main.resource(id).property("ReservedConcurrentExecutions").clone();
+    assert_eq!(reserved("Ingest")["Fn::If"][0], "ReservesIngest");
+    assert_eq!(reserved("Ingest")["Fn::If"][1], json!({"Ref": "IngestConcurrency"}));
+    let most = main.number(&json!({"Ref": "IngestConcurrency"}));
+    assert!((1..=20).contains(&most), "found {most}: a flood gets all of them");
+    // Of those, queues take a part that leaves most to HTTP.
+    let incoming = Template::incoming();
+    let mappings = incoming.of_kind("AWS::Lambda::EventSourceMapping");
+    assert_eq!(mappings.len(), 2);
+    for mapping in mappings {
+        assert_eq!(mapping.property("FunctionName"), &json!({"Ref": "IngestArn"}));
+        let at_once = incoming.number(&mapping.property("ScalingConfig")["MaximumConcurrency"]);
+        assert!(at_once * 4 <= most, "{}: {at_once} of {most}", mapping.place);
+    }
+    // Deliveries are bounded by their own mappings, and never by ingest's reservation.
+    assert_eq!(reserved("Dispatcher")["Fn::If"][0], "ReservesDispatcher");
+}
+
+/// What the stack of queues and buses is given is what it asks for.
+#[test]
+fn incoming_gets_the_parameters_that_it_has() {
+    let main = Template::main();
+    let given = main.resource("Incoming").property("Parameters").as_object().unwrap().clone();
+    let asked = Template::incoming().section("Parameters").as_object().unwrap().clone();
+    assert_eq!(given.keys().collect::<Vec<_>>(), asked.keys().collect::<Vec<_>>());
+    assert_eq!(given["IngestArn"], json!({"Fn::GetAtt": ["Ingest", "Arn"]}));
+    assert_eq!(given["IngestRoleName"], json!({"Ref": "IngestRole"}));
+}
+
 /// `CROSSDOCK_TEST_LOOPBACK` opens loopback, for functions that are processes of a test's own machine.
 #[test]
 fn functions_are_told_what_they_read_and_nothing_of_tests() {

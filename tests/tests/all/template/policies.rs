@@ -55,6 +55,22 @@ fn roles_may_do_single_actions_on_single_things() {
     assert!(seen > 15, "{seen} statements");
 }
 
+/// What a nested stack adds to ingest's role: to receive from these queues, and nothing else.
+#[test]
+fn ingest_may_receive_from_its_queues_only() {
+    let incoming = Template::incoming();
+    let policies = incoming.of_kind("AWS::IAM::Policy");
+    let [policy] = policies.as_slice() else { panic!("{} policies", policies.len()) };
+    assert_eq!(policy.property("Roles"), &serde_json::json!([{"Ref": "IngestRoleName"}]));
+    let statements = list(&policy.property("PolicyDocument")["Statement"]);
+    let [statement] = statements.as_slice() else { panic!("{} statements", statements.len()) };
+    assert_eq!(statement["Action"].as_array().unwrap().len(), 3, "{statement}");
+    let mappings = incoming.of_kind("AWS::Lambda::EventSourceMapping");
+    let read: Vec<&Value> = mappings.iter().map(|mapping| mapping.property("EventSourceArn")).collect();
+    assert_eq!(list(&statement["Resource"]), read);
+    assert!(mappings.iter().all(|mapping| mapping.value["DependsOn"] == policy.id));
+}
+
 fn is_one_thing(place: &str, sid: &str, resource: &Value) {
     let text = match &resource["Fn::Sub"] {
         Value::String(text) => text.as_str(),

@@ -47,10 +47,15 @@ fn queues_hide_a_message_for_six_timeouts() {
     let timeout = main.number(&json!({"Ref": "DispatcherTimeout"}));
     let visibility = main.number(&json!({"Ref": "QueueVisibility"}));
     assert!(visibility >= 6 * timeout, "found {visibility} s, expected at least six times {timeout} s");
-    let hub = main.resource("Hub");
-    assert_eq!(hub.property("Parameters")["QueueVisibility"], json!({"Ref": "QueueVisibility"}));
+    let timeout = main.number(&json!({"Ref": "IngestTimeout"}));
+    let visibility = main.number(&json!({"Ref": "WebhookVisibility"}));
+    assert!(visibility >= 6 * timeout, "found {visibility} s, expected at least six times {timeout} s");
+    for (nested, parameter) in [("Hub", "QueueVisibility"), ("Incoming", "WebhookVisibility")] {
+        assert_eq!(main.resource(nested).property("Parameters")[parameter], json!({"Ref": parameter}));
+    }
 
-    for template in Template::rendered() {
+    for template in Template::all() {
+        let parameter = if template.path.ends_with("incoming.yaml") { "WebhookVisibility" } else { "QueueVisibility" };
         let mapped: Vec<Value> = template
             .of_kind("AWS::Lambda::EventSourceMapping")
             .iter()
@@ -58,7 +63,7 @@ fn queues_hide_a_message_for_six_timeouts() {
             .collect();
         for queue in template.of_kind("AWS::SQS::Queue") {
             if mapped.contains(&json!({"Fn::GetAtt": [queue.id, "Arn"]})) {
-                assert_eq!(queue.property("VisibilityTimeout"), &json!({"Ref": "QueueVisibility"}), "{}", queue.place);
+                assert_eq!(queue.property("VisibilityTimeout"), &json!({ "Ref": parameter }), "{}", queue.place);
             }
         }
     }
@@ -67,7 +72,7 @@ fn queues_hide_a_message_for_six_timeouts() {
 #[test]
 fn mappings_take_answers_by_record_and_keep_to_a_concurrency() {
     let mut seen = 0;
-    for template in Template::rendered() {
+    for template in Template::all() {
         for mapping in template.of_kind("AWS::Lambda::EventSourceMapping") {
             let answers = mapping.property("FunctionResponseTypes");
             assert_eq!(answers, &json!(["ReportBatchItemFailures"]), "{}", mapping.place);
@@ -109,6 +114,8 @@ fn parameters_are_by_default_what_the_limits_say() {
     check("DispatcherTimeout", limits::DISPATCHER_TIMEOUT);
     check("QueueVisibility", limits::QUEUE_VISIBILITY);
     check("PollerTimeout", limits::POLLER_TIMEOUT);
+    check("IngestTimeout", limits::INGEST_TIMEOUT);
+    check("WebhookVisibility", limits::WEBHOOK_VISIBILITY);
 }
 
 /// By the names that the functions and the command make up for themselves.

@@ -2,11 +2,13 @@
 //! npm), bodies by a JSON Schema validator that is not ours.
 //!
 //! The hub delivers to a server of the test, which writes down every byte; those bytes are what is verified, as they are and
-//! tampered with. A replay is the same delivery, verified with a clock that is ahead.
+//! tampered with. A replay is the same delivery, verified with a clock that is ahead. And the other way round: what the
+//! libraries of GitHub, Shopify, Stripe and Standard Webhooks sign is verified as a webhook that comes in.
 //!
 //! `./test` installs the libraries into `target/tools`. Where they are not the tests are skipped, except with `CI=true`.
 
 mod bodies;
+mod providers;
 mod signatures;
 
 use std::{

@@ -20,7 +20,8 @@ pub struct Record {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
-    /// The queue's name, from its ARN.
+    /// The queue's ARN, and its name, which is the end of that.
+    pub arn: String,
     pub queue: String,
     /// `AWSTraceHeader`, of X-Ray.
     pub trace: Option<String>,
@@ -78,7 +79,8 @@ fn read_one(place: usize, record: Value) -> Result<Record, Failure> {
 
 fn content(shape: Shape) -> Result<Content, String> {
     let Shape { receipt_handle, body, attributes, message_attributes, arn } = shape;
-    let queue = queue(&arn).ok_or_else(|| format!("eventSourceARN: found {arn:?}, expected that of a queue"))?;
+    let queue =
+        queue(&arn).ok_or_else(|| format!("eventSourceARN: found {arn:?}, expected that of a queue"))?.to_owned();
     let count = &attributes.approximate_receive_count;
     let receive_count =
         count.parse().map_err(|_| format!("ApproximateReceiveCount: found {count:?}, expected a number"))?;
@@ -87,7 +89,7 @@ fn content(shape: Shape) -> Result<Content, String> {
     let sent_at = sent_at.ok_or_else(|| format!("SentTimestamp: found {sent:?}, expected milliseconds since 1970"))?;
     let texts = message_attributes.into_iter().filter_map(|(name, attribute)| Some((name, attribute.string_value?)));
     let received = Received { receipt: receipt_handle, body, attributes: texts.collect(), receive_count, sent_at };
-    Ok(Content { queue: queue.to_owned(), trace: attributes.trace, received })
+    Ok(Content { arn, queue, trace: attributes.trace, received })
 }
 
 /// `arn:<partition>:sqs:<region>:<account>:<name>`.
@@ -145,6 +147,7 @@ mod tests {
     fn a_record_as_sqs_sends_it() {
         let content = one(&record()).content.unwrap();
         assert_eq!(content.queue, "shop-to-mail");
+        assert_eq!(content.arn, "arn:aws-cn:sqs:cn-north-1:123456789012:shop-to-mail");
         assert_eq!(content.trace.as_deref(), Some("Root=1-5759e988-bd862e3fe1be46a994272793"));
         let received = content.received;
         assert_eq!((received.receipt.as_str(), received.body.as_str(), received.receive_count), ("r1", "{}", 3));

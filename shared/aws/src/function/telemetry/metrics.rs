@@ -1,8 +1,8 @@
 //! Metrics in the Embedded Metric Format: log lines that CloudWatch makes metrics of
 //! (`AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html`).
 //!
-//! Seven metrics, because each costs by the month and by the value of its dimensions: `Deliveries` and `DeadLetters` of
-//! each endpoint, `SourceFailing`, `MissingDeliveries`, `RefusedMessages`, `Webhooks` and `RefusedWebhooks` of the hub. The dimension `hub` is the stack's name: it has one
+//! Eight metrics, because each costs by the month and by the value of its dimensions: `Deliveries` and `DeadLetters` of
+//! each endpoint, `SourceFailing`, `MissingDeliveries`, `RefusedMessages`, `Webhooks`, `RefusedWebhooks` and `UnreadWebhooks` of the hub. The dimension `hub` is the stack's name: it has one
 //! value per stack, so it costs nothing and keeps two stacks of an account apart. Routes, types and the invocation are
 //! properties of the line, which cost nothing and can be searched. Nothing is written where there is nothing to count.
 
@@ -35,6 +35,8 @@ enum Metric {
     Webhooks,
     /// Requests to webhooks that were refused.
     RefusedWebhooks,
+    /// Events that came through a queue and go back, because they cannot be taken in.
+    UnreadWebhooks,
 }
 
 impl Metric {
@@ -49,6 +51,7 @@ impl Metric {
             EventName::MessageRefused => Some(Self::RefusedMessages),
             EventName::WebhookAccepted => Some(Self::Webhooks),
             EventName::WebhookRefused => Some(Self::RefusedWebhooks),
+            EventName::WebhookUnread => Some(Self::UnreadWebhooks),
             _ => None,
         }
     }
@@ -62,6 +65,7 @@ impl Metric {
             Self::RefusedMessages => "RefusedMessages",
             Self::Webhooks => "Webhooks",
             Self::RefusedWebhooks => "RefusedWebhooks",
+            Self::UnreadWebhooks => "UnreadWebhooks",
         }
     }
 

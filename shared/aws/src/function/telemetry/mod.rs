@@ -104,6 +104,7 @@ fn tell(event: &HubEvent) {
         | EventName::EndpointPaused
         | EventName::SourceFailed
         | EventName::WebhookRefused
+        | EventName::WebhookUnread
         | EventName::RecordSetAside => line!(Level::WARN),
         _ => line!(Level::INFO),
     }

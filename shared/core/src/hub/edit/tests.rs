@@ -233,3 +233,140 @@ fn anything_else_that_changed_is_noticed() {
         false,
     );
 }
+
+const HOOKS: &str = r#"# shop
+hub: h
+sources:
+  s: {url: "http://s.test", collections: {c: {type: t, request: {path: /}, id: id, every: 1m}}}
+webhooks:
+  # from the shop
+  one:
+    source: s
+    provider: shopify
+    secrets:   # live
+      - first  # since May
+      # on its way
+      - second
+  two: {source: s, provider: github, secrets: [a, b,  c]} # three
+  three: {source: s, provider: generic, verify: {bearer: {sha256: ["HASH"]}}}
+endpoints: {e: {url: "http://e.test"}}
+"#;
+
+fn hooks() -> String {
+    HOOKS.replace("HASH", &"0".repeat(64))
+}
+
+/// What the edit changes, line by line, if the hub that comes out is as `is_as_meant` says.
+fn changed(text: &str, edited: Result<String, EditError>, path: &[&str], value: &Value, expected: &Expect) {
+    let new = edited.unwrap_or_else(|error| panic!("{error}"));
+    let compiled =
+        |text: &str| compile("hub.yaml", text, &|_| None).unwrap_or_else(|faults| panic!("{faults}\n{text}"));
+    let (before, after) = (compiled(text).text, compiled(&new).text);
+    assert!(is_but_for(&before, &after, path, value), "{new}");
+    assert!(!is_but_for(&before, &after, path, &Value::Null));
+    assert!(!is_but_for(&after, &before, path, value), "{new}");
+    let old_lines: Vec<&str> = text.lines().collect();
+    let new_lines: Vec<&str> = new.lines().collect();
+    let gone = old_lines.iter().filter(|line| !new_lines.contains(line)).map(|line| format!("-{line}\n"));
+    let come = new_lines.iter().filter(|line| !old_lines.contains(line)).map(|line| format!("+{line}\n"));
+    expected.assert_eq(&gone.chain(come).collect::<String>());
+}
+
+#[test]
+fn a_list_gets_a_value_more() {
+    let text = hooks();
+    let check = |path: &[&str], new: &str, all: Value, expected: &Expect| {
+        changed(&text, push(&text, path, new), path, &all, expected);
+    };
+    check(
+        &["webhooks", "one", "secrets"],
+        "third",
+        serde_json::json!(["first", "second", "third"]),
+        &expect![[r#"
+        +      - third
+    "#]],
+    );
+    check(
+        &["webhooks", "two", "secrets"],
+        "d",
+        serde_json::json!(["a", "b", "c", "d"]),
+        &expect![[r#"
+        -  two: {source: s, provider: github, secrets: [a, b,  c]} # three
+        +  two: {source: s, provider: github, secrets: [a, b,  c, d]} # three
+    "#]],
+    );
+    let (old, new) = ("0".repeat(64), "1".repeat(64));
+    let path = ["webhooks", "three", "verify", "bearer", "sha256"];
+    let pushed = push(&text, &path, &format!("\"{new}\"")).unwrap();
+    assert!(pushed.contains(&format!("[\"{old}\", \"{new}\"]")), "{pushed}");
+}
+
+#[test]
+fn a_list_keeps_its_last_value() {
+    let text = hooks();
+    let check = |path: &[&str], all: Value, expected: &Expect| {
+        changed(&text, keep_last(&text, path), path, &all, expected);
+    };
+    check(
+        &["webhooks", "one", "secrets"],
+        serde_json::json!(["second"]),
+        &expect![[r#"
+        -      - first  # since May
+    "#]],
+    );
+    check(
+        &["webhooks", "two", "secrets"],
+        serde_json::json!(["c"]),
+        &expect![[r#"
+        -  two: {source: s, provider: github, secrets: [a, b,  c]} # three
+        +  two: {source: s, provider: github, secrets: [c]} # three
+    "#]],
+    );
+}
+
+#[test]
+fn what_is_no_list_stays() {
+    let text = hooks();
+    for path in [
+        &["webhooks", "none", "secrets"][..],
+        &["webhooks", "one"],
+        &["webhooks", "one", "provider"],
+        &["webhooks", "one", "secrets", "first"],
+    ] {
+        let error = EditError::Unexpected { key: path.join("."), expected: "a list" };
+        assert_eq!(push(&text, path, "x"), Err(error.clone()));
+        assert_eq!(keep_last(&text, path), Err(error));
+    }
+    let one = ["webhooks", "three", "verify", "bearer", "sha256"];
+    assert!(keep_last(&text, &one).is_err(), "there is one only");
+    assert!(push("secrets: []", &["secrets"], "x").is_err(), "there is none");
+}
+
+#[test]
+fn a_webhook_is_added() {
+    let webhook = Entry {
+        block: ["new:", "  source: s", "  provider: github", "  secrets: [n]"].map(str::to_owned).into(),
+        flow: "new: {source: s, provider: github, secrets: [n]}".to_owned(),
+    };
+    let value = serde_json::json!({"source": "s", "provider": "github", "secrets": ["n"]});
+    let path = ["webhooks", "new"];
+    let check = |text: &str, expected: &Expect| changed(text, add_webhook(text, &webhook), &path, &value, expected);
+    check(
+        &hooks(),
+        &expect![[r#"
+            +  new:
+            +    provider: github
+            +    secrets: [n]
+        "#]],
+    );
+    let before = "hub: h\nsources: {s: {url: \"http://s.test\", collections: {c: {type: t, request: {path: /}, id: id, every: 1m}}}}\n";
+    let expected = expect![[r#"
+        +
+        +webhooks:
+        +  new:
+        +    source: s
+        +    provider: github
+        +    secrets: [n]
+    "#]];
+    check(before, &expected);
+}

@@ -3,16 +3,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::{
+    Timestamp,
     golden::{context, hub, now, orders},
     hub::{Derive, DeriveWhen, Key, KeyKind, ObjectRules},
     id::{ContentHash, ObjectKey},
     json::content_hash,
     message::Message,
     object::{
-        Decision, decide,
+        Decision, Shown, decide,
         decide::{Deriving, deriving, keys},
     },
-    version::{Head, Version},
+    version::{Head, Order, Version},
 };
 
 /// Every head, against every thing a source can show.
@@ -20,7 +21,7 @@ use crate::{
 fn what_happened() {
     use Decision::*;
     let (same, other) = (ContentHash([1; 32]), ContentHash([2; 32]));
-    let head = |baseline, deleted| Some(Head { version: 3, hash: same, baseline, deleted });
+    let head = |baseline, deleted| Some(Head { version: 3, last: 3, hash: same, baseline, deleted, order: None });
     for (seen, shown_same, shown_other, gone) in [
         // (of an unseen one: news or not)
         (None, [New, Baseline], [New, Baseline], [Baseline, Baseline]),
@@ -32,13 +33,55 @@ fn what_happened() {
     ] {
         for (place, news) in [true, false].into_iter().enumerate() {
             let check = |hash, deleted, expected: Decision| {
-                assert_eq!(decide(seen.as_ref(), hash, deleted, news), expected, "{seen:?} {hash:?} {deleted} {news}");
+                // Where nothing is known of the head's, an order tells nothing.
+                for order in [None, Some(Order::Number(1))] {
+                    let shown = Shown { hash, deleted, order, by_source: true };
+                    assert_eq!(decide(seen.as_ref(), &shown, news), expected, "{seen:?} {shown:?} {news}");
+                }
             };
             check(same, false, shown_same[place]);
             check(other, false, shown_other[place]);
             check(same, true, gone[place]);
             check(other, true, gone[place]);
         }
+    }
+}
+
+/// A head at 5 that is there, and one that was deleted, against what is older, as old, newer, and of another kind. Each line:
+/// what is shown is the same as the head, something else, or gone.
+#[test]
+fn what_came_late() {
+    use Decision::*;
+    let time = |minute: i64| Order::Time(Timestamp::from_second(minute * 60).unwrap());
+    let numbers = [4, 5, 6].map(Order::Number);
+    let times = [4, 5, 6].map(time);
+    let (same, other) = (ContentHash([1; 32]), ContentHash([2; 32]));
+    let check = |known: Order, shown: Option<Order>, there: [Decision; 3], gone: [Decision; 3], by_source: bool| {
+        for (deleted, expected) in [(false, there), (true, gone)] {
+            let head = Head { version: 3, last: 3, hash: same, baseline: false, deleted, order: Some(known) };
+            let cases = [(same, false), (other, false), (other, true)];
+            for ((hash, deleted), expected) in cases.into_iter().zip(expected) {
+                let shown = Shown { hash, deleted, order: shown, by_source };
+                // That it is news is no matter where there is a head.
+                for news in [true, false] {
+                    assert_eq!(decide(Some(&head), &shown, news), expected, "{head:?} {shown:?}");
+                }
+            }
+        }
+    };
+    for (known, [older, equal, newer]) in [(numbers[1], numbers), (times[1], times)] {
+        for by_source in [true, false] {
+            check(known, Some(older), [Unchanged, Late, Late], [Late, Late, Unchanged], by_source);
+            check(known, Some(newer), [Unchanged, Updated, Deleted], [Updated, Updated, Unchanged], by_source);
+            check(known, None, [Unchanged, Updated, Deleted], [Updated, Updated, Unchanged], by_source);
+        }
+        // One number is one change, and to be gone is another one; an endpoint leaves the number as it was.
+        let there = if equal == numbers[1] { Unchanged } else { Updated };
+        check(known, Some(equal), [Unchanged, there, Deleted], [Late, Late, Unchanged], true);
+        check(known, Some(equal), [Unchanged, Updated, Deleted], [Late, Late, Unchanged], false);
+    }
+    for (known, shown) in [(numbers[1], times[0]), (times[1], numbers[0])] {
+        check(known, Some(shown), [Unchanged, Updated, Deleted], [Updated, Updated, Unchanged], true);
     }
 }
 
@@ -52,6 +95,8 @@ fn version(body: &Value) -> Version {
         stored_at: now(),
         baseline: false,
         deleted: false,
+        order: None,
+        late: false,
         body: body.clone(),
     }
 }
@@ -165,7 +210,7 @@ fn a_condition_compares_as_content_does() {
 fn no_rule_makes_more_of_what_is_not_told() {
     let rules = [rule("state", is(json!("x")), "order:x", true)];
     let body = json!({"state": "x"});
-    for decision in [Decision::Unchanged, Decision::Baseline] {
+    for decision in [Decision::Unchanged, Decision::Late, Decision::Baseline] {
         assert_eq!(messages(&rules, decision, None, &body), []);
     }
     let deleted = messages(&rules, Decision::Deleted, None, &body);

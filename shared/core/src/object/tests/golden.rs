@@ -34,6 +34,8 @@ fn version(collection: &Collection, number: u64, body: &Value) -> Version {
         stored_at: now(),
         baseline: false,
         deleted: record.deleted,
+        order: None,
+        late: false,
         body: record.body,
     }
 }
@@ -81,6 +83,8 @@ fn of_a_child() {
         stored_at: now(),
         baseline: false,
         deleted: false,
+        order: None,
+        late: false,
         body: child.body.clone(),
     };
     // One trace with the order's own message.

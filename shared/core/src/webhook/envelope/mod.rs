@@ -37,7 +37,7 @@ mod tests;
 
 use serde_json::{Map, Value};
 
-pub use encoded::text as decode;
+pub(super) use encoded::plain;
 
 use crate::object::record_kind;
 
@@ -147,6 +147,28 @@ pub fn unwrap(kind: Envelope, header: &dyn Fn(&str) -> Option<String>, body: Val
         Envelope::EventBridge => Ok(vec![opened(eventbridge::open(body)?)]),
         Envelope::Commercetools => Ok(vec![commercetools::read(body)?]),
     }
+}
+
+/// As [`unwrap`], of an event that a bus handed on: EventBridge's own envelope is always around it, whatever `kind` says of what
+/// is inside.
+///
+/// # Errors
+/// As [`unwrap`].
+pub fn unwrap_from_bus(
+    kind: Envelope,
+    header: &dyn Fn(&str) -> Option<String>,
+    body: Value,
+) -> Result<Vec<Event>, Unfit> {
+    if matches!(kind, Envelope::Auto | Envelope::EventBridge) {
+        return unwrap(kind, header, body);
+    }
+    let Opened { id, kind: detail_type, body, .. } = eventbridge::open(body)?;
+    let mut events = unwrap(kind, &|_| None, body)?;
+    for event in &mut events {
+        event.id = event.id.take().or_else(|| id.clone());
+        event.kind = event.kind.take().or_else(|| detail_type.clone());
+    }
+    Ok(events)
 }
 
 fn opened(layer: Opened) -> Event {

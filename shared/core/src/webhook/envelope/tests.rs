@@ -18,6 +18,9 @@ struct Case {
     about: String,
     #[serde(default = "auto")]
     envelope: String,
+    /// An event bus handed it on.
+    #[serde(default)]
+    from_bus: bool,
     #[serde(default)]
     headers: BTreeMap<String, String>,
     body: Value,
@@ -68,8 +71,9 @@ fn filled(mut event: Value, sent: &Value) -> Value {
 
 fn check(file: &str) {
     let file: File = serde_json::from_str(file).unwrap();
-    for Case { about, envelope, headers, body, events, error } in file.cases {
-        let found = unwrap(kind(&envelope), &|name| headers.get(name).cloned(), body.clone());
+    for Case { about, envelope, headers, body, events, error, from_bus } in file.cases {
+        let take_off = if from_bus { unwrap_from_bus } else { unwrap };
+        let found = take_off(kind(&envelope), &|name| headers.get(name).cloned(), body.clone());
         match found {
             Ok(found) => {
                 let found: Vec<Value> = found.into_iter().map(written).collect();

@@ -332,7 +332,7 @@ fn macs_are_written_in_several_ways() {
 
 #[test]
 fn tokens() {
-    let hash = |token: &str| Key::Hash(<sha2::Sha256 as sha2::Digest>::digest(token).into());
+    let hash = |token: &str| Key::Hash(Key::hash(token));
     let check = |proof: &Proof, keys: &[Key], request: &Sent, accepted: bool| {
         let said = verify(proof, keys, request, b"whatever", at(NOW));
         assert_eq!(said.is_ok(), accepted, "{proof:?} {keys:?} {request:?}: {said:?}");

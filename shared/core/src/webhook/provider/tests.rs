@@ -94,3 +94,27 @@ fn what_is_announced_is_read_again() {
     assert_eq!(Provider::Marketplacer.event_id(&marketplacer, b"", &json!({})).as_deref(), Some("id-1"));
     assert!(Provider::Stripe.announced("id-1", Some("charge.refunded"), at).is_empty());
 }
+
+/// What somebody copies from the docs must be a hub; each page has one, and is about the provider that it is called after.
+#[test]
+fn the_hub_files_of_the_docs_are_hubs() {
+    let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/webhooks"));
+    for provider in Provider::ALL {
+        let file = folder.join(format!("{}.md", provider.as_str()));
+        let page = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let blocks = page.split("```yaml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
+        let hubs: Vec<_> = blocks
+            .map(|yaml| {
+                let loaded = crate::hub::load(&file.display().to_string(), yaml, &|_| None);
+                loaded.unwrap_or_else(|faults| panic!("{faults}")).hub
+            })
+            .collect();
+        let webhooks = || hubs.iter().flat_map(|hub| hub.webhooks.values());
+        assert!(webhooks().count() > 0 && webhooks().all(|webhook| webhook.provider == provider), "{}", file.display());
+        // What is typed to try it out names a webhook of this page.
+        let tried = page.split("--to ").skip(1).map(|rest| rest.split_whitespace().next().unwrap());
+        let tried: Vec<&str> = tried.collect();
+        let known = |id: &&str| hubs.iter().any(|hub| hub.webhooks.contains_key(*id));
+        assert!(!tried.is_empty() && tried.iter().all(known), "{tried:?}");
+    }
+}

@@ -13,7 +13,8 @@ use crossdock_core::{
 };
 use crossdock_testkit::{
     build::{
-        at, collection, delivery, delivery_key, endpoint, message, message_about, order, record, settlement, version,
+        at, collection, delivery, delivery_key, endpoint, following, message, message_about, order, record, settlement,
+        version,
     },
     clock::SeededRandom,
 };
@@ -54,10 +55,7 @@ async fn a_body_goes_on_in_further_items() {
     // Another body than the version's, so that the message has to be kept whole.
     message.message.previous = Some(json!(noise(500_000)));
     let messages = vec![message.clone()];
-    let commits = [
-        ObjectCommit { expected: None, version: first.clone(), messages },
-        ObjectCommit { expected: Some(1), version: second.clone(), messages: Vec::new() },
-    ];
+    let commits = [following(first.clone(), messages), following(second.clone(), Vec::new())];
     for commit in commits {
         assert_eq!(store.commit(vec![commit]).await, [Ok(())]);
     }
@@ -110,7 +108,10 @@ async fn a_long_settlement_is_recorded_whole() {
     assert_eq!(pending(store, at(1)).await.unwrap().len(), 120);
     let opened = store.open(&endpoint("alpha"), &[delivery_key("m")], &[]).await.unwrap();
     assert_eq!(opened.deliveries, [Ok(Some(settlement.delivery))]);
-    assert_eq!(opened.control.parameters, settlement.parameters.into_iter().collect::<BTreeMap<String, Value>>());
+    assert_eq!(
+        opened.control.unwrap().parameters,
+        settlement.parameters.into_iter().collect::<BTreeMap<String, Value>>()
+    );
 }
 
 /// Not even what would have gone before the outcome.
@@ -127,7 +128,7 @@ async fn of_a_long_settlement_that_comes_late_nothing_is_written() {
         assert_eq!(store.settle(late.clone()).await, Ok(Settled::AlreadyEnded(Box::new(ended.clone()))));
         assert_eq!(stored(&fixture, &late.messages).await, 0);
     }
-    let control = store.open(&endpoint("alpha"), &[], &[]).await.unwrap().control;
+    let control = store.open(&endpoint("alpha"), &[], &[]).await.unwrap().control.unwrap();
     assert_eq!(control.parameters, BTreeMap::new());
 }
 
