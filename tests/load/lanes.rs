@@ -91,6 +91,7 @@ pub(crate) async fn measure(crossdock: &Path, folder: &Path) {
     let file = hub_file(&shop.url, &endpoints(clocked.clone()).await);
     let hub = Hub::start(crossdock, folder, &file, &["push"]).await;
     let mut bench = Bench { client: Client::new(), hub, shop, clocked, pushed: 0 };
+    wait_until(PATIENCE, "the returns have their baseline", || bench.shop.returns_asked() >= 2).await;
     // Until everything has been used once.
     bench.window().await;
     bench.take();
