@@ -58,6 +58,16 @@ impl Hub {
         Some(line.split_whitespace().next()?.parse::<u64>().ok()? / 1024)
     }
 
+    /// Of all its threads so far; `None` where the system has no `/proc`.
+    pub(crate) fn cpu_time(&self) -> Option<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()?)).ok()?;
+        // Behind the name, which may hold anything: state, …, utime and stime as fields 14 and 15 of all (proc(5)), in
+        // hundredths of a second.
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+        Some(Duration::from_millis(ticks * 10))
+    }
+
     /// Ends it, and removes what it has stored.
     pub(crate) async fn stop(mut self) {
         self.process.kill().await.unwrap();

@@ -17,7 +17,7 @@ use crate::{
     arrivals::{Clocked, endpoints},
     figures::{Spread, Times},
     hub::Hub,
-    now,
+    load_average, now,
     shop::{DESCRIPTION, PRODUCTS, Shop},
     wait_until,
 };
@@ -91,6 +91,7 @@ pub(crate) async fn measure(crossdock: &Path, folder: &Path) {
     let file = hub_file(&shop.url, &endpoints(clocked.clone()).await);
     let hub = Hub::start(crossdock, folder, &file, &["push"]).await;
     let mut bench = Bench { client: Client::new(), hub, shop, clocked, pushed: 0 };
+    wait_until(PATIENCE, "the returns have their baseline", || bench.shop.returns_asked() >= 2).await;
     // Until everything has been used once.
     bench.window().await;
     bench.take();
@@ -105,11 +106,6 @@ pub(crate) async fn measure(crossdock: &Path, folder: &Path) {
         println!("most memory: {memory} MiB; load average {}", load_average());
     }
     bench.hub.stop().await;
-}
-
-fn load_average() -> String {
-    let told = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    told.split_whitespace().next().unwrap_or("unknown").to_owned()
 }
 
 impl Bench {

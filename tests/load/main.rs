@@ -22,6 +22,7 @@
 mod arrivals;
 mod figures;
 mod hub;
+mod incoming;
 mod lanes;
 mod shop;
 
@@ -43,20 +44,29 @@ const SECRET: &str = "a-secret-of-the-bench-and-of-nobody-else";
 async fn main() {
     // `cargo bench` adds an argument of its own.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let [what, crossdock, folder] = &arguments[..] else {
-        panic!("found {arguments:?}, expected: lanes|incoming CROSSDOCK FOLDER");
+    let [what, crossdock, folder] = match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["bare"] => return incoming::serve_bare().await,
+        [what, crossdock, folder] => [*what, *crossdock, *folder],
+        _ => panic!("found {arguments:?}, expected: lanes|incoming CROSSDOCK FOLDER"),
     };
     let crossdock = PathBuf::from(crossdock).canonicalize().expect("CROSSDOCK is a program");
     // The client asks for one, though nothing here is encrypted.
     rustls::crypto::ring::default_provider().install_default().unwrap();
     let folder = PathBuf::from(folder).join(format!("{what}-{}", std::process::id()));
     let measured = async {
-        match what.as_str() {
+        match what {
             "lanes" => lanes::measure(&crossdock, &folder).await,
+            "incoming" => incoming::measure(&crossdock, &folder).await,
             other => panic!("found {other:?}, expected lanes or incoming"),
         }
     };
     assert!(tokio::time::timeout(LONGEST, measured).await.is_ok(), "not done after {LONGEST:?}");
+}
+
+/// Of the whole machine, for whoever reads the figures.
+fn load_average() -> String {
+    let told = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    told.split_whitespace().next().unwrap_or("unknown").to_owned()
 }
 
 /// Serves on a port of loopback until the process ends.

@@ -35,6 +35,7 @@ pub mod route;
 pub mod signature;
 pub mod sweep;
 pub mod timer;
+mod turns;
 pub mod url;
 pub mod version;
 pub mod webhook;

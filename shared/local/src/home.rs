@@ -310,7 +310,46 @@ pub(crate) fn running_at(state: &Path) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use crossdock_core::{
+        event::Unobserved,
+        hub,
+        port::{Bus, Outbox},
+    };
+    use crossdock_testkit::build::{message, record};
+
     use super::*;
+
+    #[tokio::test]
+    async fn the_slow_lane_leads_to_the_same_store_in_small_pieces() {
+        let state = tempfile::tempdir().unwrap();
+        let hub = hub::load("hub.yaml", "{hub: test, endpoints: {e: {url: http://e.test}}}", &|_| None);
+        let setup = Setup {
+            hub: Arc::new(hub.unwrap_or_else(|faults| panic!("{faults}")).hub),
+            state: state.path().to_owned(),
+            secrets: LocalSecrets::new(Arc::new(|_| None), state.path()),
+            observer: Arc::new(Unobserved),
+            allow_loopback: false,
+            faults: Faults::default(),
+            on_refused: None,
+        };
+        let (home, _) = LocalHome::open(setup).await.unwrap();
+        let store = async |home: &LocalHome, prefix: &str| {
+            let commits = home.database().write_counts().commits;
+            let messages: Vec<_> = (0..20).map(|number| message(&format!("{prefix}{number}"))).collect();
+            let ids: Vec<_> = messages.iter().map(|message| message.message_id).collect();
+            let stored = home.store().put(messages.iter().cloned().map(record).collect()).await;
+            assert!(stored.into_iter().all(|outcome| outcome == Ok(true)));
+            assert!(home.bus().publish(&messages).await.iter().all(Result::is_ok));
+            home.store().published(&ids).await.unwrap();
+            (home.database().write_counts().commits - commits, ids)
+        };
+        let (commits, _) = store(&home, "fast").await;
+        assert_eq!(commits, 3);
+        let (commits, ids) = store(home.slow(), "slow").await;
+        assert_eq!(commits, 3 + 3 + 1, "eight messages at a time, and 64 marks");
+        assert!(home.store().messages(&ids).await.unwrap().into_iter().all(|found| found.unwrap().is_some()));
+        assert!(std::ptr::eq(home.slow(), home.slow().slow()));
+    }
 
     #[test]
     fn whoever_finds_a_state_taken_hears_of_every_way_out() {

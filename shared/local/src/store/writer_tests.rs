@@ -217,8 +217,8 @@ async fn what_was_handed_over_before_the_end_is_done() {
 struct Diary(Arc<Mutex<Vec<String>>>);
 
 impl Diary {
-    fn work<N: Into<String>>(&self, name: N) -> impl FnOnce(&Connection) -> Result<(), Failure> + Send + use<N> {
-        let (diary, name) = (self.clone(), name.into());
+    fn work(&self, name: String) -> impl FnOnce(&Connection) -> Result<(), Failure> + Send + use<> {
+        let diary = self.clone();
         move |_| {
             diary.0.lock().unwrap().push(name);
             Ok(())
@@ -248,7 +248,7 @@ async fn the_slow_lane_is_served_however_much_there_is_in_the_fast_one() {
     let slow = join_all((0..2).map(|n| fixture.slow().write(diary.work(format!("slow {n}")))));
     // More than the slow lane waits for, twice.
     let groups = 2 * lanes::PATIENCE + 1;
-    let fast = join_all((0..groups * LARGEST_GROUP).map(|_| fixture.fast().write(diary.work("fast"))));
+    let fast = join_all((0..groups * LARGEST_GROUP).map(|_| fixture.fast().write(diary.work("fast".to_owned()))));
     let (slow, fast) = fixture.in_one_group(async { tokio::join!(slow, fast) }).await;
     assert!(slow.into_iter().chain(fast).all(|outcome| outcome.is_ok()));
     let diary = diary.read();
@@ -269,7 +269,7 @@ async fn a_batch_in_the_slow_lane_is_done_piece_by_piece_in_its_order() {
         noting.work(n.to_string())(connection)?;
         insert(connection, if n == 20 { 0 } else { n })
     });
-    let fast = fixture.fast().write(diary.work("fast"));
+    let fast = fixture.fast().write(diary.work("fast".to_owned()));
     let (outcomes, fast) = fixture.in_one_group(async { tokio::join!(batch, fast) }).await;
     fast.unwrap();
     let failed: Vec<usize> = (0..outcomes.len()).filter(|place| outcomes[*place].is_err()).collect();

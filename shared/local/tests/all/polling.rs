@@ -52,6 +52,26 @@ async fn old_objects_are_a_silent_baseline() {
 }
 
 #[tokio::test]
+async fn a_large_poll_gives_way_to_others_and_a_small_one_does_not() {
+    let stage = with_baseline().await;
+    stage.world.shop.lock().unwrap().page_size = 60;
+    let change = async |count: usize, state: &str| {
+        stage.clock.advance(Duration::from_secs(60));
+        for number in 0..count {
+            stage.put(&format!("R{number}"), &json!({"state": state, "total": "99.90"}));
+        }
+        let before = stage.home.asked_slow();
+        assert_eq!(stage.poll().await.unwrap().emitted as usize, count);
+        stage.home.asked_slow() - before
+    };
+    assert_eq!(change(10, "paid").await, 0);
+    assert_ne!(change(130, "shipped").await, 0);
+    // The overlap brings all of them once more.
+    change(1, "packed").await;
+    assert_eq!(change(1, "done").await, 0, "each poll begins anew");
+}
+
+#[tokio::test]
 async fn new_changed_and_derived() {
     let stage = with_baseline().await;
     stage.put("R6", &json!({"state": "open", "total": "99.90"}));

@@ -4,7 +4,10 @@ use std::{
     collections::{BTreeMap, VecDeque},
     future::pending,
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -241,6 +244,14 @@ pub(crate) struct TestHome {
     world: Guarded<World>,
     clock: TestClock,
     random: TestRandom,
+    /// How often the slow lane was asked for; there is one lane here.
+    asked_slow: AtomicUsize,
+}
+
+impl TestHome {
+    pub(crate) fn asked_slow(&self) -> usize {
+        self.asked_slow.load(Ordering::Relaxed)
+    }
 }
 
 impl Home for TestHome {
@@ -277,6 +288,10 @@ impl Home for TestHome {
     }
     fn observer(&self) -> &dyn Observer {
         self.world.inner()
+    }
+    fn slow(&self) -> &Self {
+        self.asked_slow.fetch_add(1, Ordering::Relaxed);
+        self
     }
 }
 
@@ -437,5 +452,6 @@ fn home(database: &Database, world: &World, clock: &TestClock, router: &Arc<Rout
         world: Guarded::new(world.clone(), faults),
         clock: clock.clone(),
         random: TestRandom::default(),
+        asked_slow: AtomicUsize::new(0),
     }
 }
