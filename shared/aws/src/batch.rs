@@ -5,10 +5,12 @@
 //! its like; a call that is refused as a whole is taken apart, so that the one entry that is at fault is found and no
 //! other suffers from it. What fails for want of a permission, or after the SDK's own retries, is not tried again here.
 
-use std::{future::Future, time::Duration};
+use std::future::Future;
 
-use crossdock_core::port::PortError;
+use crossdock_core::port::{PortError, Random};
 use futures_util::{StreamExt, stream};
+
+use crate::pauses::Pauses;
 
 /// What one call takes.
 #[derive(Debug, Clone, Copy)]
@@ -34,9 +36,6 @@ pub(crate) enum Answer {
     Busy(PortError),
 }
 
-/// The waits before an entry that AWS was too busy for is sent again.
-const WAITS: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(300), Duration::from_millis(900)];
-
 /// How many calls are under way at once.
 const AT_ONCE: usize = 4;
 
@@ -45,6 +44,7 @@ const AT_ONCE: usize = 4;
 pub(crate) async fn send_all<T, C, F>(
     items: Vec<Result<Weighed<T>, PortError>>,
     limits: Limits,
+    random: &dyn Random,
     call: C,
 ) -> Vec<Result<(), PortError>>
 where
@@ -63,22 +63,20 @@ where
             Err(error) => answers.push(Err(error)),
         }
     }
-    let mut waits = WAITS.into_iter();
+    let mut pauses = Pauses::new(random);
     while !open.is_empty() {
+        let before = open.len();
         let call = &call;
         let calls = split(open, limits).into_iter().map(|batch| async move { one_call(batch, call).await });
         // A stream and no list of futures: a thousand entries are no thousand calls at once.
         let done: Vec<_> = stream::iter(calls.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect().await;
-        let wait = waits.next();
         open = Vec::new();
         for (place, item, answer) in done.into_iter().flatten() {
             let answer = match answer {
                 Answer::Accepted => Ok(()),
                 Answer::Refused(error) => Err(error),
                 Answer::Busy(error) => {
-                    if wait.is_some() {
-                        open.push((place, item));
-                    }
+                    open.push((place, item));
                     Err(error)
                 }
             };
@@ -86,8 +84,8 @@ where
                 *known = answer;
             }
         }
-        if let Some(wait) = wait.filter(|_| !open.is_empty()) {
-            tokio::time::sleep(wait).await;
+        if !open.is_empty() && !pauses.next_for_rest(before, open.len()).await {
+            break;
         }
     }
     answers
@@ -145,7 +143,10 @@ fn unanswered() -> Answer {
 mod tests {
     use std::sync::Mutex;
 
+    use crossdock_testkit::clock::SeededRandom;
+
     use super::*;
+    use crate::pauses::TRIES;
 
     fn items(sizes: &[usize]) -> Vec<Result<Weighed<usize>, PortError>> {
         sizes.iter().enumerate().map(|(item, bytes)| Ok(Weighed { item, bytes: *bytes })).collect()
@@ -173,7 +174,7 @@ mod tests {
     #[tokio::test]
     async fn what_aws_was_too_busy_for_is_sent_again_alone() {
         let calls = Mutex::new(Vec::new());
-        let answers = send_all(items(&[1, 1, 1]), LIMITS, |batch| {
+        let answers = send_all(items(&[1, 1, 1]), LIMITS, &SeededRandom::new(1), |batch| {
             let mut calls = calls.lock().unwrap();
             calls.push(batch.clone());
             let first = calls.len() == 1;
@@ -191,21 +192,21 @@ mod tests {
         assert_eq!(*calls.lock().unwrap(), [vec![0, 1, 2], vec![1]]);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn in_the_end_busy_is_a_failure() {
         let calls = Mutex::new(0);
-        let answers = send_all(items(&[1]), LIMITS, |_| {
+        let answers = send_all(items(&[1]), LIMITS, &SeededRandom::new(1), |_| {
             *calls.lock().unwrap() += 1;
             async { Ok(vec![busy()]) }
         })
         .await;
         assert_eq!(answers, [Err(PortError::transient("busy"))]);
-        assert_eq!(*calls.lock().unwrap(), 1 + WAITS.len());
+        assert_eq!(*calls.lock().unwrap(), 1 + TRIES);
     }
 
     #[tokio::test]
     async fn a_call_that_is_refused_as_a_whole_is_taken_apart() {
-        let answers = send_all(items(&[1, 1, 1]), LIMITS, |batch| async move {
+        let answers = send_all(items(&[1, 1, 1]), LIMITS, &SeededRandom::new(1), |batch| async move {
             if batch.contains(&1) { Err(PortError::permanent("bad")) } else { Ok(vec![Answer::Accepted]) }
         })
         .await;
@@ -215,7 +216,7 @@ mod tests {
     #[tokio::test]
     async fn a_call_that_fails_fails_its_entries_only() {
         let calls = Mutex::new(0);
-        let answers = send_all(items(&[9, 9]), LIMITS, |batch| {
+        let answers = send_all(items(&[9, 9]), LIMITS, &SeededRandom::new(1), |batch| {
             *calls.lock().unwrap() += 1;
             async move { if batch == [0] { Err(PortError::transient("away")) } else { Ok(vec![Answer::Accepted]) } }
         })
@@ -229,7 +230,7 @@ mod tests {
         let unanswered = Err(PortError::transient("AWS gave no answer for this entry"));
         let mut sent = items(&[1, 1]);
         sent.insert(0, Err(PortError::permanent("too large")));
-        let answers = send_all(sent, LIMITS, |_| async { Ok(vec![Answer::Accepted]) }).await;
+        let answers = send_all(sent, LIMITS, &SeededRandom::new(1), |_| async { Ok(vec![Answer::Accepted]) }).await;
         assert_eq!(answers, [Err(PortError::permanent("too large")), Ok(()), unanswered]);
     }
 }

@@ -11,7 +11,7 @@ use aws_sdk_eventbridge::{Client, types::PutEventsRequestEntry};
 use crossdock_core::{
     claim,
     message::Message,
-    port::{Bus, PortError, PublishError},
+    port::{Bus, PortError, PublishError, Random},
     route::Router,
 };
 
@@ -35,6 +35,7 @@ pub struct EventBridgeBus {
     name: String,
     router: Arc<Router>,
     limits: Limits,
+    random: Arc<dyn Random>,
     sampling: Sampling,
 }
 
@@ -46,9 +47,9 @@ impl fmt::Debug for EventBridgeBus {
 
 impl EventBridgeBus {
     /// `limit` is what a call takes, in bytes; the sum of its entries stays below it.
-    pub fn new(client: Client, name: &str, router: Arc<Router>, limit: usize) -> Self {
+    pub fn new(client: Client, name: &str, router: Arc<Router>, limit: usize, random: Arc<dyn Random>) -> Self {
         let limits = Limits { entries: MOST_ENTRIES, bytes: limit.saturating_sub(1) };
-        Self { client, name: name.to_owned(), router, limits, sampling: Sampling::default() }
+        Self { client, name: name.to_owned(), router, limits, random, sampling: Sampling::default() }
     }
 
     #[must_use]
@@ -96,7 +97,7 @@ impl EventBridgeBus {
 impl Bus for EventBridgeBus {
     async fn publish(&self, messages: &[Message]) -> Vec<Result<(), PublishError>> {
         let entries = messages.iter().map(|message| self.prepare(message)).collect();
-        let answers = send_all(entries, self.limits, |batch| self.put(batch)).await;
+        let answers = send_all(entries, self.limits, &*self.random, |batch| self.put(batch)).await;
         let told = |error: PortError| match error.transient {
             true => PublishError::Port(error),
             false => PublishError::Impossible(error.what),

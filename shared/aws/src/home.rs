@@ -91,9 +91,9 @@ impl AwsHome {
         let Stack { names, queues, secrets, event_limit, addresses, faults } = stack;
         let (clock, random, sampling) = (SystemClock, OsRandom, Sampling::default());
         let store = DynamoStore::new(clients.dynamodb, names.table(), Arc::new(clock), Arc::new(random), hub.retention);
-        let bus =
-            EventBridgeBus::new(clients.eventbridge, names.bus(), router, event_limit).sampled_as(sampling.clone());
-        let queues = SqsQueues::new(clients.sqs, names, &queues).sampled_as(sampling.clone());
+        let bus = EventBridgeBus::new(clients.eventbridge, names.bus(), router, event_limit, Arc::new(random))
+            .sampled_as(sampling.clone());
+        let queues = SqsQueues::new(clients.sqs, names, &queues, Arc::new(random)).sampled_as(sampling.clone());
         let secrets = SsmSecrets::new(clients.ssm, &secrets, Arc::new(clock));
         let http = HttpClient::new(addresses, concat!("crossdock/", env!("CARGO_PKG_VERSION")))?;
         Ok(Self {

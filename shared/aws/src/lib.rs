@@ -16,6 +16,7 @@ mod failure;
 mod fake;
 pub mod function;
 pub mod home;
+mod pauses;
 pub mod queues;
 pub mod secrets;
 pub mod settings;

@@ -6,7 +6,7 @@
 //! Receiving waits for a second at most. Without any wait SQS asks a few of its servers only, and what lies on the others
 //! looks like an empty queue.
 
-use std::{borrow::Cow, collections::BTreeMap, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use aws_sdk_sqs::{
     Client,
@@ -18,7 +18,7 @@ use aws_sdk_sqs::{
 use aws_smithy_types::error::operation::BuildError;
 use crossdock_core::{
     Timestamp,
-    port::{Entry, PortError, QueueCounts, QueueName, Queues, Received},
+    port::{Entry, PortError, QueueCounts, QueueName, Queues, Random, Received},
 };
 use crossdock_stack::names::Names;
 use serde::Deserialize;
@@ -51,18 +51,25 @@ const PERMANENT: &[&str] = &[
 const UNKNOWN_RECEIPT: &[&str] = &["ReceiptHandleIsInvalid"];
 
 /// The queues of one stack.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SqsQueues {
     client: Client,
     names: Names,
     urls: String,
+    random: Arc<dyn Random>,
     sampling: Sampling,
+}
+
+impl fmt::Debug for SqsQueues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqsQueues").field("urls", &self.urls).finish_non_exhaustive()
+    }
 }
 
 impl SqsQueues {
     /// A queue's URL is `urls` and its name.
-    pub fn new(client: Client, names: Names, urls: &str) -> Self {
-        Self { client, names, urls: urls.to_owned(), sampling: Sampling::default() }
+    pub fn new(client: Client, names: Names, urls: &str, random: Arc<dyn Random>) -> Self {
+        Self { client, names, urls: urls.to_owned(), random, sampling: Sampling::default() }
     }
 
     #[must_use]
@@ -132,7 +139,7 @@ impl SqsQueues {
 impl Queues for SqsQueues {
     async fn send(&self, queue: &QueueName, entries: Vec<Entry>) -> Vec<Result<(), PortError>> {
         let entries = entries.into_iter().map(|entry| prepare(entry, &self.sampling)).collect();
-        send_all(entries, LIMITS, |batch| self.send_batch(queue, batch)).await
+        send_all(entries, LIMITS, &*self.random, |batch| self.send_batch(queue, batch)).await
     }
 
     async fn receive(&self, queue: &QueueName, max: usize, visibility: Duration) -> Result<Vec<Received>, PortError> {

@@ -73,13 +73,17 @@ fn name(standing: Standing) -> &'static str {
         Standing::Known(state) => state.as_str(),
         Standing::OnItsWay => "on_its_way",
         Standing::Missing => "missing",
+        Standing::Unreadable => "unreadable",
         Standing::NoRoute => "no_route",
     }
 }
 
 /// What somebody may want to do something about.
 fn is_named(standing: Standing) -> bool {
-    matches!(standing, Standing::Missing | Standing::NoRoute | Standing::Known(DeliveryState::DeadLettered))
+    matches!(
+        standing,
+        Standing::Missing | Standing::Unreadable | Standing::NoRoute | Standing::Known(DeliveryState::DeadLettered)
+    )
 }
 
 fn as_json(kind: &Kind) -> Value {
@@ -119,6 +123,7 @@ fn print(first: &str, kinds: &BTreeMap<&str, Kind>) {
 fn advice(name: &str) -> &'static str {
     match name {
         "missing" => "the ledger knows nothing of these; a running hub looks for them hourly and sends them again",
+        "unreadable" => "a record of their message's deliveries cannot be read, and may be of these; the log names it",
         "no_route" => "their route is gone or disabled; nobody waits for them",
         _ => "crossdock dlq redrive sends them again, as long as they are in the queue",
     }

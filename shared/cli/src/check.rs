@@ -55,6 +55,15 @@ pub(crate) fn run(args: &Check, environment: &Environment) -> Result<ExitCode, F
         counted(hub.endpoints.len(), "endpoint"),
         counted(hub.routes.len(), "route"),
     ));
+    for webhook in hub.webhooks.values() {
+        let way = match &webhook.from {
+            Channel::Http => format!("POST /webhooks/{}", webhook.id),
+            Channel::Queue(arn) => format!("the queue {arn}"),
+            Channel::Bus(name) => format!("the bus {name}"),
+        };
+        let (id, provider, source) = (&webhook.id, webhook.provider.as_str(), &webhook.source);
+        out::line(&format!("webhook {id}: {way}, {provider}, for {source}"));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

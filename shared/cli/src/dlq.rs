@@ -88,6 +88,14 @@ async fn redrive_all<H: Home>(
                     sent += 1;
                     out::line(&format!("sent {} as round {}", line(&letter), key.round));
                 }
+                Redriven::Finishing(key) => {
+                    sent += 1;
+                    out::line(&format!(
+                        "sent {} as round {}, to finish what its answer asked for",
+                        line(&letter),
+                        key.round
+                    ));
+                }
                 Redriven::Done(_) => {
                     out::line(&format!("cleared {}: it has been sent again or delivered before", line(&letter)));
                 }

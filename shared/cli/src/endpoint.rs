@@ -68,7 +68,7 @@ async fn list<H: Home>(
     for name in opened.endpoints(None)? {
         let waiting = counts(&QueueName::Endpoint(name.clone())).await?.total();
         let dead = counts(&QueueName::DeadLetters(name.clone())).await?.total();
-        let control = opened.home.store().open(&name, &[], &[]).await?.control;
+        let control = opened.home.store().open(&name, &[], &[]).await?.control?;
         let paused = control.paused.map(|paused| format!("  paused since {}: {}", paused.since, paused.reason));
         out::line(&format!("{name}  {waiting} waiting  {dead} in the DLQ{}", paused.unwrap_or_default()));
     }

@@ -82,7 +82,7 @@ async fn run(command: Command, environment: Environment) -> Result<ExitCode, Fai
         Command::Dlq(args) => Box::pin(dlq::run(args, environment)).await?,
         Command::Backfill(args) => Box::pin(backfill::run(args, environment)).await?,
         Command::Poll(args) => Box::pin(poll::run(args, environment)).await?,
-        Command::Send(args) => send::run(args, environment).await?,
+        Command::Send(args) => Box::pin(send::run(args, environment)).await?,
         Command::Replay(args) => return Box::pin(replay::run(args, environment)).await,
         Command::Endpoint(args) => endpoint::run(args, environment).await?,
         Command::Hub(args) => hub::run(args, environment).await?,

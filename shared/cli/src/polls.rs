@@ -7,7 +7,7 @@ use crossdock_core::{
     port::{Delivery, Home, Ledger, Outbox, VersionStore},
 };
 
-use crate::failure::Failure;
+use crate::{failure::Failure, show::readable};
 
 /// Each `remote:poll` by its number, with its own deliveries, in order.
 pub(crate) async fn of<H: Home>(
@@ -25,7 +25,7 @@ pub(crate) async fn of<H: Home>(
     for ((poll, id), known) in (1..).zip(ids).zip(known) {
         // One that cannot be read was asked all the same.
         if !matches!(known, Ok(None)) {
-            let mut deliveries = home.store().deliveries_of(id).await?;
+            let mut deliveries = readable(id, home.store().deliveries_of(id).await?);
             deliveries.sort_by_key(|one| one.key.round);
             polls.push((poll, id, deliveries));
         }

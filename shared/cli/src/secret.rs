@@ -148,7 +148,7 @@ fn derived<'a, H>(
 }
 
 async fn generations<H: Home>(opened: &Opened<H>, name: &EndpointName) -> Result<Generations, Failure> {
-    Ok(opened.home.store().open(name, &[], &[]).await?.control.signing)
+    Ok(opened.home.store().open(name, &[], &[]).await?.control?.signing)
 }
 
 /// Until when the generation before signs too, if it does.

@@ -63,7 +63,7 @@ async fn message<H: Home>(opened: &Opened<H>, id: MessageId, only: Option<&str>)
         }
         None => None,
     };
-    let mut deliveries = opened.home.store().deliveries_of(id).await?;
+    let mut deliveries = readable(id, opened.home.store().deliveries_of(id).await?);
     deliveries.sort_by(|a, b| a.key.cmp(&b.key));
     if let Some(only) = only {
         deliveries
@@ -163,8 +163,8 @@ async fn objects<H: Home>(opened: &Opened<H>, id: &str) -> Result<Value, Failure
 }
 
 /// What can be shown; what cannot is told of.
-fn readable<T>(key: &ObjectKey, found: Vec<Read<T>>) -> Vec<T> {
-    let tell = |error| tracing::error!(object = %key, error = %error, "something of it cannot be shown");
+pub(crate) fn readable<T>(of: impl std::fmt::Display, found: Vec<Read<T>>) -> Vec<T> {
+    let tell = |error| tracing::error!(of = %of, error = %error, "something of it cannot be shown");
     found.into_iter().filter_map(|one| one.map_err(tell).ok()).collect()
 }
 
@@ -196,7 +196,8 @@ async fn object<H: Home>(
     });
     let mut emitted = Vec::new();
     for record in messages {
-        let deliveries = opened.home.store().deliveries_of(record.message.message_id).await?;
+        let id = record.message.message_id;
+        let deliveries = readable(id, opened.home.store().deliveries_of(id).await?);
         emitted.push(json!({
             "message_id": record.message.message_id,
             "message": record.message.message,

@@ -15,7 +15,7 @@ use crate::{
     hub::Hub,
     id::{EndpointName, MessageId, MessageType, RouteName},
     message::MessageRecord,
-    port::{Delivery, DeliveryState, Home, Ledger, Outbox, Place, PortError},
+    port::{Delivery, DeliveryState, Home, Ledger, Outbox, Place, PortError, Read},
 };
 
 /// How long a message may be on its way before the ledger must know of it.
@@ -52,9 +52,6 @@ impl<'a, H: Home> Stored<'a, H> {
         }
         let page = self.home.store().stored_between(self.from, self.until, self.after.as_ref(), PAGE).await?;
         for error in &page.unreadable {
-            tracing::error!(error = %error, "a message is left out: it cannot be read");
-        }
-        for error in &page.unreadable {
             tracing::error!(error = %error, "a message is left out when looking back: it cannot be read");
         }
         self.is_over = page.next.is_none();
@@ -72,6 +69,8 @@ pub enum Standing {
     OnItsWay,
     /// The ledger should know of it, and does not.
     Missing,
+    /// Of its message there is a delivery that cannot be read, and that may be this one.
+    Unreadable,
     /// Nothing is known of it, and nobody waits for it: the route is gone from the hub, or disabled.
     NoRoute,
 }
@@ -124,14 +123,14 @@ impl<'a, H: Home> Audit<'a, H> {
             let (home, hub) = (self.home, self.hub);
             let looked_up = stream::iter(messages.into_iter().filter(|record| !record.message.routes.is_empty()))
                 .map(|record| async move {
-                    let known = home.store().deliveries_of(record.message.message_id).await?;
-                    Ok::<_, PortError>((record, known))
+                    let found = home.store().deliveries_of(record.message.message_id).await?;
+                    Ok::<_, PortError>(Looked::up(record, found))
                 })
                 .buffered(LOOKED_UP)
                 .try_collect::<Vec<_>>()
                 .await?;
-            let promises = looked_up.iter().flat_map(|(record, known)| {
-                record.message.routes.iter().map(move |route| promise(hub, record, route, known, must_be_known))
+            let promises = looked_up.iter().flat_map(|looked| {
+                looked.record.message.routes.iter().map(move |route| promise(hub, looked, route, must_be_known))
             });
             return Ok(Some((count, promises.collect())));
         }
@@ -139,12 +138,31 @@ impl<'a, H: Home> Audit<'a, H> {
     }
 }
 
-fn promise(hub: &Hub, record: &MessageRecord, route: &RouteName, known: &[Delivery], must_be_known: bool) -> Promise {
+/// A message, and what the ledger knows of it.
+struct Looked {
+    record: MessageRecord,
+    known: Vec<Delivery>,
+    /// Something of it cannot be read.
+    in_part: bool,
+}
+
+impl Looked {
+    fn up(record: MessageRecord, found: Vec<Read<Delivery>>) -> Self {
+        let (all, id) = (found.len(), record.message.message_id);
+        let tell = |error| tracing::error!(message.id = %id, error = %error, "a delivery cannot be read");
+        let known: Vec<Delivery> = found.into_iter().filter_map(|one| one.map_err(tell).ok()).collect();
+        Self { record, in_part: known.len() < all, known }
+    }
+}
+
+fn promise(hub: &Hub, looked: &Looked, route: &RouteName, must_be_known: bool) -> Promise {
+    let Looked { record, known, in_part } = looked;
     let of_route = known.iter().filter(|delivery| delivery.key.route == *route);
     let latest = of_route.max_by_key(|delivery| delivery.key.round);
     let in_hub = hub.route(route);
     let standing = match latest {
         Some(latest) => Standing::Known(latest.state),
+        None if *in_part => Standing::Unreadable,
         None if in_hub.is_none_or(|route| !route.enabled) => Standing::NoRoute,
         None if must_be_known => Standing::Missing,
         None => Standing::OnItsWay,

@@ -171,7 +171,7 @@ impl<P: Collections> Collections for Guarded<P> {
 }
 
 impl<P: Wants> Wants for Guarded<P> {
-    async fn want(&self, objects: Vec<ObjectKey>, mark: WantMark, now: Timestamp) -> Vec<Result<(), PortError>> {
+    async fn want(&self, objects: Vec<ObjectKey>, mark: WantMark, now: Timestamp) -> Vec<Result<(), PutError>> {
         self.guard_each("wants.want", objects.len(), self.port.want(objects, mark, now)).await
     }
     async fn wanted(&self, collection: &CollectionKey, now: Timestamp, limit: usize) -> Result<Vec<Wanted>, PortError> {
@@ -180,8 +180,8 @@ impl<P: Wants> Wants for Guarded<P> {
     async fn fetched(&self, wanted: &Wanted) -> Result<(), PortError> {
         self.guard("wants.fetched", self.port.fetched(wanted)).await
     }
-    async fn postpone(&self, wanted: &Wanted, due: Timestamp) -> Result<(), PortError> {
-        self.guard("wants.postpone", self.port.postpone(wanted, due)).await
+    async fn postpone(&self, wanted: &Wanted, due: Timestamp, refused: RefusedBy) -> Result<(), PortError> {
+        self.guard("wants.postpone", self.port.postpone(wanted, due, refused)).await
     }
 }
 
@@ -201,7 +201,7 @@ impl<P: Jobs> Jobs for Guarded<P> {
 }
 
 impl<P: Outbox> Outbox for Guarded<P> {
-    async fn put(&self, messages: Vec<MessageRecord>) -> Vec<Result<bool, PortError>> {
+    async fn put(&self, messages: Vec<MessageRecord>) -> Vec<Result<bool, PutError>> {
         self.guard_each("outbox.put", messages.len(), self.port.put(messages)).await
     }
     async fn pending(&self, before: Timestamp, after: Option<&Place>, limit: usize) -> Result<PendingPage, PortError> {
@@ -242,7 +242,7 @@ impl<P: Ledger> Ledger for Guarded<P> {
     async fn tracked(&self, key: &DeliveryKey, answer: &Answer) -> Result<(), PortError> {
         self.guard("ledger.tracked", self.port.tracked(key, answer)).await
     }
-    async fn deliveries_of(&self, message: MessageId) -> Result<Vec<Delivery>, PortError> {
+    async fn deliveries_of(&self, message: MessageId) -> Result<Vec<Read<Delivery>>, PortError> {
         self.guard("ledger.deliveries_of", self.port.deliveries_of(message)).await
     }
     async fn deliveries_in(
@@ -250,7 +250,7 @@ impl<P: Ledger> Ledger for Guarded<P> {
         endpoint: &EndpointName,
         state: DeliveryState,
         limit: usize,
-    ) -> Result<Vec<Delivery>, PortError> {
+    ) -> Result<Vec<Read<Delivery>>, PortError> {
         self.guard("ledger.deliveries_in", self.port.deliveries_in(endpoint, state, limit)).await
     }
     async fn set_paused(&self, endpoint: &EndpointName, paused: Option<Paused>) -> Result<(), PortError> {

@@ -328,6 +328,32 @@ impl MessageId {
         Tuple::of(epoch, "push").text(source.as_str()).bytes(key).number(place.into()).id()
     }
 
+    /// The question to the endpoint through which a collection is read; `random` tells one from the next.
+    pub fn of_poll(epoch: Epoch, collection: &CollectionKey, random: &[u8; 16]) -> Self {
+        let CollectionKey { source, collection } = collection;
+        Tuple::of(epoch, "poll").text(source.as_str()).text(collection.as_str()).bytes(random).id()
+    }
+
+    /// A message that the answer to such a question carried: by what was known when it was asked (canonical JSON), the place
+    /// in the answer, and what it says.
+    pub fn of_told(
+        epoch: Epoch,
+        collection: &CollectionKey,
+        known: &str,
+        place: u64,
+        message: &MessageType,
+        said: &ContentHash,
+    ) -> Self {
+        Tuple::of(epoch, "told")
+            .text(collection.source.as_str())
+            .text(collection.collection.as_str())
+            .text(known)
+            .number(place)
+            .text(message.as_str())
+            .bytes(&said.0)
+            .id()
+    }
+
     /// A message that a webhook brought; `event` is the event's id, or random bytes where it had none.
     pub fn of_webhook(epoch: Epoch, webhook: &WebhookId, event: &[u8], place: u32) -> Self {
         Tuple::of(epoch, "webhook").text(webhook.as_str()).bytes(event).number(place.into()).id()

@@ -17,7 +17,7 @@ use crate::{
     message::{Message, MessageRecord},
     port::{
         Bus, Delivery, DeliveryState, Home, JobName, LeaseOwner, Ledger, Mark, Outbox, PendingPage, Place, PortError,
-        PublishError, Settled, Settlement, VersionStore,
+        PublishError, PutError, Settled, Settlement, VersionStore,
     },
     route::Router,
 };
@@ -220,7 +220,8 @@ async fn give_up<H: Home>(
         Some(Ok(true)) => Ok(Some(told)),
         // An earlier run has stored it, and it was published then or is pending.
         Some(Ok(false)) => Ok(None),
-        Some(Err(error)) => Err(error),
+        Some(Err(PutError::Port(error))) => Err(error),
+        Some(Err(PutError::Impossible(why))) => Err(PortError::permanent(why)),
         None => Err(PortError::transient("the store gave no answer")),
     }
 }

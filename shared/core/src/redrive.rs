@@ -4,12 +4,22 @@
 //! the dead letter is deleted; a crash in between leaves a dead letter whose redrive sends the same round again, which
 //! the ledger knows. A letter that the ledger has overtaken (a crash between dead letter and ledger, and then a delivery)
 //! is only cleared away.
+//!
+//! A queue itself may give up on an entry whose delivery has ended well, while something of it was still to be done: the
+//! objects of its answer are not tracked yet, or the round that it asked for is not in its queue yet. Such a letter goes back
+//! as the same round, and the dispatcher does the rest.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use crate::{
     id::{DeliveryKey, EndpointName, MessageId, MessageType},
-    port::{Delivery, DeliveryState, Home, Ledger, PortError, QueueBody, QueueName, Queues, Received, Settlement},
+    port::{
+        Delivery, DeliveryState, Entry, Home, Ledger, PortError, QueueBody, QueueName, Queues, Read, Received,
+        Settlement,
+    },
 };
 
 /// How long dead letters are hidden while they are looked at.
@@ -34,6 +44,8 @@ pub struct DeadLetter {
 pub enum Redriven {
     /// On its way again under this key.
     Sent(DeliveryKey),
+    /// The delivery has ended well; what was left of it is done.
+    Finishing(DeliveryKey),
     /// Nothing is left to do: the delivery has ended well, or is on its way again already. The letter is deleted.
     Done(DeliveryKey),
     /// Cannot be sent again; stays where it is.
@@ -48,11 +60,11 @@ pub async fn list<H: Home>(home: &H, endpoint: &EndpointName) -> Result<Vec<Dead
     while let Some(received) = seen.next().await? {
         let letter = dead_letter(endpoint, &received);
         let copy = letter.delivery.is_some() && letters.iter().any(|known| known.delivery == letter.delivery);
-        let overtaken = match &letter.delivery {
-            Some(key) => overtaken(latest(home, key).await?.as_ref(), key),
+        let is_over = match &letter.delivery {
+            Some(key) => known(home, endpoint, key).await?.is_ok_and(|known| known.is_over()),
             None => false,
         };
-        if !copy && !overtaken {
+        if !copy && !is_over {
             letters.push(letter);
         }
         seen.keep(received);
@@ -84,8 +96,11 @@ pub async fn redrive<H: Home>(
                 Redriven::Left { why: format!("unreadable: {error}") }
             }
             Ok(body) => {
-                let outcome = send_again(home, endpoint, &letter, body).await?;
-                home.queues().delete(&queue, &received.receipt).await?;
+                let outcome = send_again(home, endpoint, &letter, &received.body, body).await?;
+                match outcome {
+                    Redriven::Left { .. } => seen.keep(received),
+                    _ => home.queues().delete(&queue, &received.receipt).await?,
+                }
                 outcome
             }
         };
@@ -95,35 +110,69 @@ pub async fn redrive<H: Home>(
     Ok(done)
 }
 
-/// The newest round of the same message for the same route.
-async fn latest<H: Home>(home: &H, key: &DeliveryKey) -> Result<Option<Delivery>, PortError> {
-    let known = home.store().deliveries_of(key.message).await?;
-    Ok(known.into_iter().filter(|delivery| delivery.key.route == key.route).max_by_key(|one| one.key.round))
+/// What the ledger knows of a letter's delivery.
+struct Known {
+    /// The letter's own round.
+    own: Option<Delivery>,
+    /// A later round for the same route.
+    later: bool,
 }
 
-/// A later round has begun, or this one ended as something else than a dead letter.
-fn overtaken(latest: Option<&Delivery>, key: &DeliveryKey) -> bool {
-    latest.is_some_and(|latest| {
-        latest.key.round > key.round || (latest.state.ended() && latest.state != DeliveryState::DeadLettered)
-    })
+/// An error where the letter's own round cannot be read; other records of its message harm it in nothing.
+async fn known<H: Home>(home: &H, endpoint: &EndpointName, key: &DeliveryKey) -> Result<Read<Known>, PortError> {
+    let found = home.store().deliveries_of(key.message).await?;
+    let readable: Vec<&Delivery> = found.iter().flatten().filter(|delivery| delivery.key.route == key.route).collect();
+    let later = readable.iter().any(|delivery| delivery.key.round > key.round);
+    let own = match readable.into_iter().find(|delivery| delivery.key == *key) {
+        Some(own) => Ok(Some(own.clone())),
+        None if found.iter().all(Result::is_ok) => Ok(None),
+        None => {
+            let opened = home.store().open(endpoint, std::slice::from_ref(key), &[]).await?;
+            opened.deliveries.into_iter().next().unwrap_or(Ok(None))
+        }
+    };
+    Ok(own.map(|own| Known { own, later }))
+}
+
+impl Known {
+    /// It ended as something else than a dead letter, and not all that comes of that is done.
+    fn is_unfinished(&self) -> bool {
+        self.own.as_ref().is_some_and(|own| own.untracked || (own.next_round && !self.later))
+    }
+
+    /// Nothing is left to do: a later round has begun, or this one ended as something else than a dead letter.
+    fn is_over(&self) -> bool {
+        let ended = self.own.as_ref().is_some_and(|own| own.state.ended() && own.state != DeliveryState::DeadLettered);
+        (self.later || ended) && !self.is_unfinished()
+    }
 }
 
 async fn send_again<H: Home>(
     home: &H,
     endpoint: &EndpointName,
     letter: &DeadLetter,
+    text: &str,
     body: QueueBody,
 ) -> Result<Redriven, PortError> {
-    let latest = latest(home, &body.key()).await?;
-    if overtaken(latest.as_ref(), &body.key()) {
+    let known = match known(home, endpoint, &body.key()).await? {
+        Ok(known) => known,
+        Err(error) => return Ok(Redriven::Left { why: error.to_string() }),
+    };
+    let queue = QueueName::Endpoint(endpoint.clone());
+    if known.is_unfinished() {
+        let entry = Entry { body: text.to_owned(), attributes: BTreeMap::new(), delay: Duration::ZERO };
+        home.queues().send_one(&queue, entry).await?;
+        return Ok(Redriven::Finishing(body.key()));
+    }
+    if known.is_over() {
         return Ok(Redriven::Done(body.key()));
     }
-    if latest.as_ref().is_none_or(|latest| !latest.state.ended()) {
+    if known.own.as_ref().is_none_or(|own| !own.state.ended()) {
         // The queue itself gave up on it: the ledger has not heard of the end yet.
-        end(home, endpoint, &body, letter, latest).await?;
+        end(home, endpoint, &body, letter, known.own).await?;
     }
     let key = DeliveryKey { round: body.round + 1, ..body.key() };
-    home.queues().send_one(&QueueName::Endpoint(endpoint.clone()), body.next_round()?).await?;
+    home.queues().send_one(&queue, body.next_round()?).await?;
     Ok(Redriven::Sent(key))
 }
 

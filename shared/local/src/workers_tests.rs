@@ -3,7 +3,7 @@ use crossdock_core::{
     fault::Faults,
     hub,
     message::Carried,
-    port::{Delivery, DeliveryState, Ledger, QueueBody},
+    port::{Delivery, DeliveryState, Ledger, QueueBody, whole},
 };
 use crossdock_testkit::build::{entry, message, message_id};
 use tempfile::TempDir;
@@ -77,7 +77,7 @@ impl Hanging {
     }
 
     async fn known(&self, name: &str) -> Option<Delivery> {
-        self.home.store().deliveries_of(message_id(name)).await.unwrap().pop()
+        self.home.store().deliveries_of(message_id(name)).await.and_then(whole).unwrap().pop()
     }
 
     /// Works until the endpoint is asked, and is stopped then. Answers with how many attempts are known of while it is.

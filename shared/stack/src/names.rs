@@ -19,8 +19,13 @@ use sha2::{Digest, Sha256};
 /// characters, and SQS takes 80 (`CreateQueue`).
 pub const MAX_PREFIX: usize = 34;
 
-/// The same as a pattern for `AllowedPattern` of a template's parameter.
-pub const PREFIX_PATTERN: &str = "^[A-Za-z][A-Za-z0-9-]{0,33}$";
+/// What stands between the prefix and the rest in the names of a stack's queues; the roles of a stack name all of a kind at
+/// once. In the name of another stack of the account, such a word would make that one's queues this one's: those of
+/// `shop-to-erp` begin with `shop-to-`.
+const KINDS: [&str; 4] = ["to", "dead", "from", "unread"];
+
+/// What a stack can be called, as a pattern for `AllowedPattern` of a template's parameter.
+pub const PREFIX_PATTERN: &str = "^(?!.*-(to|dead|from|unread)(-|$))[A-Za-z][A-Za-z0-9-]{0,33}$";
 
 /// EventBridge Scheduler's `CreateSchedule`.
 const MAX_SCHEDULE: usize = 64;
@@ -38,7 +43,8 @@ pub const SWEEP_SCHEDULE: &str = "sweep";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{found:?} cannot name a stack of Crossdock: expected a letter, then letters, digits or '-', at most {MAX_PREFIX} \
-     characters, because the names of its queues begin with it"
+     characters, because the names of its queues begin with it; and not the words to, dead, from or unread behind a '-', \
+     because its queues would be called as those of another stack are"
 )]
 pub struct InvalidPrefix {
     pub found: String,
@@ -75,7 +81,8 @@ impl Names {
     pub fn new(prefix: &str) -> Result<Self, InvalidPrefix> {
         let good = prefix.len() <= MAX_PREFIX
             && prefix.starts_with(|c: char| c.is_ascii_alphabetic())
-            && prefix.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+            && prefix.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+            && !prefix.split('-').skip(1).any(|word| KINDS.contains(&word));
         if good { Ok(Self { prefix: prefix.to_owned() }) } else { Err(InvalidPrefix { found: prefix.to_owned() }) }
     }
 
@@ -267,10 +274,59 @@ mod tests {
             let error = Names::new(bad).unwrap_err();
             assert!(error.to_string().contains("at most 34 characters"), "{error}");
         }
-        for good in ["s", "My-Shop2", &"p".repeat(MAX_PREFIX)] {
+        for bad in ["shop-to", "shop-to-erp", "a-b-dead-c", "x-from", "shop--unread"] {
+            let error = Names::new(bad).unwrap_err();
+            assert!(error.to_string().contains("called as those of another stack"), "{error}");
+        }
+        for good in ["s", "My-Shop2", "to-shop", "shop-tools", "undead", "shop-To", &"p".repeat(MAX_PREFIX)] {
             assert_eq!(Names::new(good).unwrap().prefix(), good);
         }
         assert!(PREFIX_PATTERN.contains(&format!("{{0,{}}}", MAX_PREFIX - 1)));
+        assert!(PREFIX_PATTERN.contains(&format!("-({})(-|$)", KINDS.join("|"))));
+    }
+
+    /// Roles name a stack's queues by what their names begin with, and so does the dispatcher know its own.
+    #[test]
+    fn no_stack_has_a_queue_that_is_called_as_another_stacks() {
+        let words = ["a", "to", "b", "dead", "from", "unread", "A"];
+        let mut all: Vec<String> = words.map(str::to_owned).into();
+        for _ in 0..2 {
+            let longer = all.iter().flat_map(|name| words.map(|word| format!("{name}-{word}")));
+            all = all.iter().cloned().chain(longer).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+        }
+        let stacks: Vec<Names> = all.iter().filter_map(|name| Names::new(name).ok()).collect();
+        assert!(stacks.len() > 50, "{}", stacks.len());
+        let queues = |names: &Names| {
+            let endpoints = ["a", "to-a", "dead-b"].map(|name| name.parse::<EndpointName>().unwrap());
+            let of_endpoints = endpoints.into_iter().flat_map(|endpoint| {
+                [QueueName::Endpoint(endpoint.clone()), QueueName::DeadLetters(endpoint)]
+                    .map(|queue| names.queue(&queue))
+            });
+            let webhooks = ["a", "to-a", "dead-b"].map(|id| id.parse::<WebhookId>().unwrap());
+            let of_webhooks =
+                webhooks.into_iter().flat_map(|id| [names.webhook_queue(&id), names.webhook_dead_letters(&id)]);
+            of_endpoints
+                .chain(of_webhooks)
+                .chain([names.failed_events(), names.failed_invocations()])
+                .collect::<Vec<_>>()
+        };
+        for one in &stacks {
+            for other in stacks.iter().filter(|other| *other != one) {
+                for queue in queues(other) {
+                    for kind in KINDS {
+                        let named = format!("{}-{kind}-", one.prefix());
+                        assert!(!queue.starts_with(&named), "{queue} of {} is named by {named}*", other.prefix());
+                    }
+                    assert_eq!(
+                        one.queue_called(&queue),
+                        None,
+                        "{queue} of {} is none of {}",
+                        other.prefix(),
+                        one.prefix()
+                    );
+                }
+            }
+        }
     }
 
     #[test]

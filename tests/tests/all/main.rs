@@ -39,6 +39,8 @@ mod marketplacer;
 #[cfg(test)]
 mod patterns;
 #[cfg(test)]
+mod paused;
+#[cfg(test)]
 mod presets;
 #[cfg(test)]
 mod push;
@@ -62,6 +64,8 @@ mod support;
 mod template;
 #[cfg(test)]
 mod told;
+#[cfg(test)]
+mod two_hubs;
 #[cfg(test)]
 mod waiting;
 #[cfg(test)]

@@ -1,5 +1,5 @@
 use crossdock_core::hub::load;
-use crossdock_testkit::build::message;
+use crossdock_testkit::{build::message, clock::SeededRandom};
 use serde_json::{Value, json};
 
 use super::*;
@@ -8,7 +8,13 @@ use crate::fake::Fake;
 fn bus(fake: &Fake) -> EventBridgeBus {
     let hub = "hub: shop\nsources: {my-store: {url: \"https://s.example\"}}\nendpoints: {e: {url: \"https://e.example\"}}\nroutes: [{name: all, messages: [\"*\"], to: e}]\n";
     let hub = load("hub.yaml", hub, &|_: &str| None).unwrap_or_else(|faults| panic!("{faults}")).hub;
-    EventBridgeBus::new(fake.clients().eventbridge, "shop", Arc::new(Router::new(&hub)), 262_144)
+    EventBridgeBus::new(
+        fake.clients().eventbridge,
+        "shop",
+        Arc::new(Router::new(&hub)),
+        262_144,
+        Arc::new(SeededRandom::new(1)),
+    )
 }
 
 /// What a call answers for each of its entries.

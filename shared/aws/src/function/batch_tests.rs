@@ -1,7 +1,8 @@
+use crossdock_core::port::{Clock, Switch, Switches};
 use serde_json::json;
 
 use super::*;
-use crate::function::testing::{Stage, Weakness, answered, lasting};
+use crate::function::testing::{Stage, Still, Weakness, answered, lasting};
 
 /// The ids that are to come back.
 async fn left(stage: &Stage, invocation: Invocation, event: Value) -> Vec<String> {
@@ -88,6 +89,19 @@ async fn a_suspect_comes_after_all_others_and_alone() {
 fn order(record: &Value) -> String {
     let body: Value = serde_json::from_str(record["body"].as_str().unwrap()).unwrap();
     body["message"]["keys"]["order_number"].as_str().unwrap().to_owned()
+}
+
+/// As long as SQS hides it: a minute at first.
+#[tokio::test]
+async fn of_a_hub_that_is_switched_off_everything_comes_back() {
+    let stage = Stage::new().await;
+    stage.emit(names(3)).await;
+    let store = stage.work.home.database();
+    store.switch(&Switch::Hub, Some(Still.now())).await.unwrap();
+    let event = stage.batch().await;
+    assert_eq!(left(&stage, lasting(60), event).await.len(), 3);
+    assert_eq!(stage.seen(), [""; 0]);
+    assert_eq!(stage.batch().await["Records"], json!([]), "hidden");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-use crossdock_core::port::{Collections, HttpError, JobName, Jobs, Mark, Outbox, SourceResponse};
+use crossdock_core::port::{Collections, HttpError, JobName, Jobs, Mark, Outbox, SourceResponse, Switches};
 use crossdock_testkit::build;
 use serde_json::json;
 
@@ -82,4 +82,24 @@ async fn a_job_that_is_cut_off_is_gone_on_with() {
         let next = LeaseOwner("r2".to_owned());
         assert!(store.begin(job, &next, now, later).await.unwrap().is_some(), "{task} let go of its lease");
     }
+}
+
+#[tokio::test]
+async fn of_a_hub_that_is_switched_off_nothing_is_done_unless_it_is_meant() {
+    let stage = Stage::new().await;
+    stage.work.home.database().switch(&Switch::Hub, Some(build::at(0))).await.unwrap();
+    let done = async |event: Value| handle(stage.work.clone(), Arc::default(), lasting(60), event).await;
+    let poll = json!({"task": "poll", "collection": "my-store/orders"});
+    let backfill = json!({"task": "backfill", "collection": "my-store/orders", "from": "2026-01-01T00:00:00Z"});
+    for event in [poll.clone(), backfill, json!({"task": "publish"}), json!({"task": "sweep"})] {
+        assert_eq!(done(event).await, Ok(Done::Disabled));
+    }
+    stage.source_answers(Ok(page(&json!([{"number": "R1"}]))));
+    let mut meant = poll.clone();
+    meant["even_if_disabled"] = json!(true);
+    let Ok(Done::Polled(polled)) = done(meant).await else { panic!("polled") };
+    assert_eq!(polled.stored, 1);
+    stage.work.home.database().switch(&Switch::Hub, None).await.unwrap();
+    stage.source_answers(Ok(page(&json!([]))));
+    assert!(matches!(done(poll).await, Ok(Done::Polled(_))));
 }

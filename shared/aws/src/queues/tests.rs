@@ -1,12 +1,16 @@
 use crossdock_core::{message::Carried, port::QueueBody};
-use crossdock_testkit::build::{endpoint, entry, message};
+use crossdock_testkit::{
+    build::{endpoint, entry, message},
+    clock::SeededRandom,
+};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::fake::Fake;
 
 fn queues(fake: &Fake) -> SqsQueues {
-    SqsQueues::new(fake.clients().sqs, Names::new("shop").unwrap(), "https://sqs.us-east-1.amazonaws.com/1/")
+    let (names, urls) = (Names::new("shop").unwrap(), "https://sqs.us-east-1.amazonaws.com/1/");
+    SqsQueues::new(fake.clients().sqs, names, urls, Arc::new(SeededRandom::new(1)))
 }
 
 fn alpha() -> QueueName {

@@ -17,6 +17,7 @@ use super::{
     item::{Item, text},
     keys::Key,
 };
+use crate::pauses::Pauses;
 
 /// Keys that one BatchGetItem takes.
 const READ: usize = 100;
@@ -54,7 +55,7 @@ impl DynamoStore {
     async fn read_batch(&self, keys: Vec<Key>) -> Result<Vec<Item>, PortError> {
         let mut asked: Vec<Item> = keys.iter().map(Key::attributes).collect();
         let mut found = Vec::with_capacity(asked.len());
-        let mut pauses = self.pauses();
+        let mut pauses = Pauses::new(self.random());
         loop {
             let before = asked.len();
             let wanted = KeysAndAttributes::builder().set_keys(Some(asked)).consistent_read(true).build();
@@ -88,7 +89,7 @@ impl DynamoStore {
             let delete = delete.map_err(|error| PortError::permanent(error.to_string()))?;
             asked.push(WriteRequest::builder().delete_request(delete).build());
         }
-        let mut pauses = self.pauses();
+        let mut pauses = Pauses::new(self.random());
         loop {
             let before = asked.len();
             let answer = self.client().batch_write_item().request_items(self.table(), asked).send().await;

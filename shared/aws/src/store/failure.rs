@@ -4,7 +4,7 @@
 use std::{error::Error, fmt};
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use crossdock_core::port::PortError;
+use crossdock_core::port::{PortError, PutError};
 
 use crate::failure::{self, coded};
 
@@ -33,6 +33,11 @@ where
         Some(service) => coded(tried, service.code(), None, &PERMANENT),
         None => failure::failure(tried, error, &PERMANENT),
     }
+}
+
+/// What is found fault with for good is this very write: too many bytes, or a value that DynamoDB does not take.
+pub(super) fn put_error(error: PortError) -> PutError {
+    if error.transient { error.into() } else { PutError::Impossible(error.what) }
 }
 
 /// A transaction that was cancelled for these reasons, none of which is a condition, and whether it may be tried again at

@@ -8,7 +8,7 @@ use crossdock_core::{
     Timestamp,
     answer::Answer,
     id::{DeliveryKey, EndpointName, MessageId, ObjectKey},
-    port::{Delivery, DeliveryState, Ledger, Opened, Paused, PortError, Settled, Settlement},
+    port::{Delivery, DeliveryState, Ledger, Opened, Paused, PortError, Read, Settled, Settlement, Unreadable},
 };
 use crossdock_stack::table::{BY, INDEX, TTL};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -54,7 +54,7 @@ impl Ledger for DynamoStore {
         Ok(Opened {
             deliveries: deliveries.iter().map(one).collect(),
             heads: heads_among(&found, objects),
-            control: found.get(&of_endpoint).map(control).transpose()?.unwrap_or_default(),
+            control: found.get(&of_endpoint).map(control).transpose().map(Option::unwrap_or_default),
             hub_off: found.get(&keys::switches()).map(hub_off).transpose()?.flatten(),
         })
     }
@@ -144,10 +144,10 @@ impl Ledger for DynamoStore {
         if gone { Ok(()) } else { Err(failure("UpdateItem", &error)) }
     }
 
-    async fn deliveries_of(&self, message: MessageId) -> Result<Vec<Delivery>, PortError> {
+    async fn deliveries_of(&self, message: MessageId) -> Result<Vec<Read<Delivery>>, PortError> {
         let now = self.now();
         let items = self.read_partition(&keys::message(message).pk, DELIVERIES).await?;
-        items.iter().filter(|item| !has_expired(item, now)).map(|item| Ok(delivery_of(item)?)).collect()
+        Ok(items.iter().filter(|item| !has_expired(item, now)).map(delivery_of).collect())
     }
 
     async fn deliveries_in(
@@ -155,17 +155,19 @@ impl Ledger for DynamoStore {
         endpoint: &EndpointName,
         state: DeliveryState,
         limit: usize,
-    ) -> Result<Vec<Delivery>, PortError> {
+    ) -> Result<Vec<Read<Delivery>>, PortError> {
         if state == DeliveryState::Delivered {
             return Err(PortError::permanent("deliveries that were delivered are not listed"));
         }
         let shards: Vec<_> = (0..INDEX_SHARDS).map(|shard| keys::by_state(endpoint, state, shard)).collect();
         let reading: Vec<_> = shards.iter().map(|by| self.latest(by, endpoint, state, limit)).collect();
-        let found: Vec<Vec<Delivery>> = stream::iter(reading).buffered(INDEX_SHARDS.into()).try_collect().await?;
+        let found: Vec<Latest> = stream::iter(reading).buffered(INDEX_SHARDS.into()).try_collect().await?;
+        let (found, unreadable): (Vec<_>, Vec<_>) =
+            found.into_iter().map(|shard| (shard.deliveries, shard.unreadable)).unzip();
         let mut found: Vec<Delivery> = found.into_iter().flatten().collect();
         found.sort_by_key(|delivery| std::cmp::Reverse(delivery.updated_at));
         found.truncate(limit);
-        Ok(found)
+        Ok(found.into_iter().map(Ok).chain(unreadable.into_iter().flatten().map(Err)).collect())
     }
 
     async fn set_paused(&self, endpoint: &EndpointName, paused: Option<Paused>) -> Result<(), PortError> {
@@ -221,11 +223,11 @@ impl DynamoStore {
         endpoint: &EndpointName,
         state: DeliveryState,
         limit: usize,
-    ) -> Result<Vec<Delivery>, PortError> {
+    ) -> Result<Latest, PortError> {
         let now = self.now();
-        let (mut found, mut start) = (Vec::new(), None);
-        while found.len() < limit {
-            let wanted = i32::try_from(limit - found.len()).unwrap_or(i32::MAX);
+        let (mut found, mut start) = (Latest::default(), None);
+        while found.deliveries.len() < limit {
+            let wanted = i32::try_from(limit - found.deliveries.len()).unwrap_or(i32::MAX);
             let query = self
                 .client()
                 .query()
@@ -241,9 +243,12 @@ impl DynamoStore {
             let indexed: Vec<Key> = page.items.unwrap_or_default().iter().filter_map(Key::of).collect();
             let items = self.read(indexed.iter().cloned()).await?;
             for item in indexed.iter().filter_map(|key| items.get(key)).filter(|item| !has_expired(item, now)) {
-                let delivery = delivery_of(item)?;
-                if delivery.state == state && delivery.endpoint == *endpoint {
-                    found.push(delivery);
+                match delivery_of(item) {
+                    Ok(delivery) if delivery.state == state && delivery.endpoint == *endpoint => {
+                        found.deliveries.push(delivery);
+                    }
+                    Ok(_) => {}
+                    Err(error) => found.unreadable.push(error),
                 }
             }
             start = page.last_evaluated_key.filter(|key| !key.is_empty());
@@ -253,6 +258,13 @@ impl DynamoStore {
         }
         Ok(found)
     }
+}
+
+/// Of a shard of the index.
+#[derive(Default)]
+struct Latest {
+    deliveries: Vec<Delivery>,
+    unreadable: Vec<Unreadable>,
 }
 
 /// More may follow after this outcome, later than the message's term counts on: a dead letter may be sent again, and a

@@ -25,7 +25,6 @@ mod keys;
 mod ledger;
 mod message;
 mod outbox;
-mod pauses;
 mod pending;
 mod seen;
 mod signing;

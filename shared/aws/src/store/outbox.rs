@@ -5,13 +5,14 @@ use crossdock_core::{
     Timestamp,
     id::{MessageId, ObjectKey},
     message::MessageRecord,
-    port::{Outbox, PendingPage, Place, PortError, Read, StoredPage, Unreadable, VersionStore},
+    port::{Outbox, PendingPage, Place, PortError, PutError, Read, StoredPage, Unreadable, VersionStore},
 };
 use futures_util::{StreamExt, stream};
 
 use super::{
     DynamoStore, WRITES,
     body::{body, further_parts},
+    failure::put_error,
     item::{has_expired, unreadable},
     keys::{self, Key, MENTIONS},
     message::{STORED_AT, Stored, reader},
@@ -20,10 +21,10 @@ use super::{
 };
 
 impl Outbox for DynamoStore {
-    async fn put(&self, messages: Vec<MessageRecord>) -> Vec<Result<bool, PortError>> {
+    async fn put(&self, messages: Vec<MessageRecord>) -> Vec<Result<bool, PutError>> {
         let now = self.now();
         let putting: Vec<_> = messages.into_iter().map(|record| self.put_one(record, now)).collect();
-        stream::iter(putting).buffered(WRITES).collect().await
+        stream::iter(putting).buffered(WRITES).map(|put| put.map_err(put_error)).collect().await
     }
 
     async fn pending(&self, before: Timestamp, after: Option<&Place>, limit: usize) -> Result<PendingPage, PortError> {

@@ -72,12 +72,28 @@ fn after(now: Timestamp, term: Duration) -> Option<AttributeValue> {
 }
 
 impl DynamoStore {
-    /// Begins the terms of messages anew. What is not there stays away.
+    /// Begins the terms of messages anew. What is not there stays away. One whose record is not what it should be keeps its
+    /// term and is told of: it holds up no other, nor what its term is renewed for.
+    ///
+    /// # Errors
+    /// DynamoDB failed in a way that may pass.
     pub(super) async fn renew(&self, ids: impl IntoIterator<Item = MessageId>) -> Result<(), PortError> {
         let Some(ttl) = self.terms().message(self.now()) else {
             return Ok(());
         };
-        let renewing: Vec<_> = ids.into_iter().map(|id| self.renew_one(id, ttl.clone())).collect();
+        let renewing = ids.into_iter().map(|id| {
+            let ttl = ttl.clone();
+            async move {
+                match self.renew_one(id, ttl).await {
+                    Err(error) if !error.transient => {
+                        tracing::error!(message.id = %id, error = %error, "a message keeps the term that it has");
+                        Ok(())
+                    }
+                    renewed => renewed,
+                }
+            }
+        });
+        let renewing: Vec<_> = renewing.collect();
         stream::iter(renewing).buffered(WRITES).collect::<Vec<_>>().await.into_iter().collect()
     }
 

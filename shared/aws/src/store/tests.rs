@@ -3,7 +3,7 @@
 
 use crossdock_core::{
     port::{CommitError, DeliveryState, Ledger, Outbox, PortError, Settled, VersionStore, whole},
-    version::ObjectCommit,
+    version::{Head, ObjectCommit, Order, Raise},
 };
 use crossdock_testkit::build::{
     commit, delivery, delivery_key, message, message_about, message_id, order, record, settlement, version,
@@ -103,6 +103,32 @@ async fn a_lost_answer_to_a_commit_is_no_conflict() {
     assert_eq!(commit_one(&store, commit(&order("R1"), 1)).await, Ok(()));
     let asked = fake.asked();
     assert_eq!(asked[0].1, asked[1].1, "the same transaction with the same token");
+}
+
+/// One small write, and whoever was faster is asked first.
+#[tokio::test(start_paused = true)]
+async fn a_head_is_raised_if_it_is_still_the_one() {
+    let head = commit(&order("R1"), 2).version.head();
+    let late = Head { last: 5, order: Some(Order::Number(7)), ..head.clone() };
+    let raise = |expected: &Head| Raise { key: order("R1"), expected: expected.clone(), order: Order::Number(9) };
+    let check = async |expected: &Head, answer, outcome: Result<(), CommitError>, values: Value, condition: &str| {
+        let (store, fake) = Fake::store([answer]);
+        assert_eq!(store.raise(vec![raise(expected)]).await, [outcome]);
+        let asked = fake.asked();
+        let (operation, body) = &asked[0];
+        assert_eq!((operation.as_str(), &body["ExpressionAttributeValues"]), ("UpdateItem", &values));
+        assert_eq!(body["ConditionExpression"], condition);
+        assert_eq!(body["UpdateExpression"], "SET #order = :raised");
+    };
+    let old = json!({":version": {"N": "2"}, ":raised": {"S": "9"}});
+    let known = json!({":version": {"N": "2"}, ":last": {"N": "5"}, ":order": {"S": "7"}, ":raised": {"S": "9"}});
+    let unknown = "#version = :version AND attribute_not_exists(#last) AND attribute_not_exists(#order)";
+    let whole = "#version = :version AND #last = :last AND #order = :order";
+    check(&head, Answer(json!({})), Ok(()), old.clone(), unknown).await;
+    check(&late, Answer(json!({})), Ok(()), known, whole).await;
+    for faster in ["ConditionalCheckFailedException", "TransactionConflictException"] {
+        check(&head, Error(faster, json!({})), Err(CommitError::Conflict), old.clone(), unknown).await;
+    }
 }
 
 /// How a cancelled transaction is told.

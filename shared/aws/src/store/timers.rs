@@ -138,7 +138,11 @@ impl DynamoStore {
             let page = page.map_err(|error| failure("Query", &error))?;
             found.is_empty &= page.scanned_count == 0;
             for item in page.items.unwrap_or_default() {
-                found.timers.push(timer(&item)?);
+                match timer(&item) {
+                    Ok(timer) => found.timers.push(timer),
+                    // It stays where it is, and its minute with it; the others go on.
+                    Err(error) => tracing::error!(bucket, error = %error, "a timer cannot be read"),
+                }
             }
             start = page.last_evaluated_key.filter(|key| !key.is_empty());
             if start.is_none() {

@@ -29,6 +29,7 @@ use super::{
     failure::{cancelled, failure},
     item::Item,
 };
+use crate::pauses::Pauses;
 
 /// Items in one transaction.
 const ITEMS: usize = 100;
@@ -137,7 +138,7 @@ impl DynamoStore {
         mut messages: Vec<(usize, NewMessage)>,
         new: &mut [bool],
     ) -> Result<Option<Written>, PortError> {
-        let mut pauses = self.pauses();
+        let mut pauses = Pauses::new(self.random());
         let mut token = self.token();
         loop {
             let writes: Vec<TransactWriteItem> = parts

@@ -160,7 +160,13 @@ impl DynamoStore {
         match update.send().await {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
-                Some(refused) if refused.is_conditional_check_failed_exception() => Err(CommitError::Conflict),
+                Some(refused)
+                    if refused.is_conditional_check_failed_exception()
+                        // Somebody is storing a version of it at this moment.
+                        || refused.is_transaction_conflict_exception() =>
+                {
+                    Err(CommitError::Conflict)
+                }
                 _ => Err(failure("UpdateItem", &error).into()),
             },
         }

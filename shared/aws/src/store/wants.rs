@@ -5,14 +5,14 @@ use aws_sdk_dynamodb::types::ReturnValue;
 use crossdock_core::{
     Timestamp,
     id::{CollectionKey, ObjectKey},
-    port::{PortError, WantMark, Wanted, Wants},
+    port::{PortError, PutError, RefusedBy, WantMark, Wanted, Wants},
 };
 use crossdock_stack::table::{BY, BY_SK, INDEX};
 use futures_util::{StreamExt, stream};
 
 use super::{
     DynamoStore, WRITES,
-    failure::failure,
+    failure::{failure, put_error},
     item::{Item, Reader, bytes, number, text, time},
     keys::{self, Indexed, Key, sortable},
 };
@@ -20,17 +20,15 @@ use super::{
 const ID: &str = "id";
 const MARK: &str = "mark";
 const FAILURES: &str = "failures";
+const REFUSALS: &str = "refusals";
 
 impl Wants for DynamoStore {
-    async fn want(&self, objects: Vec<ObjectKey>, mark: WantMark, now: Timestamp) -> Vec<Result<(), PortError>> {
+    async fn want(&self, objects: Vec<ObjectKey>, mark: WantMark, now: Timestamp) -> Vec<Result<(), PutError>> {
         let putting: Vec<_> = objects.into_iter().map(|object| self.want_one(object, mark, now)).collect();
-        stream::iter(putting).buffered(WRITES).collect().await
+        stream::iter(putting).buffered(WRITES).map(|put| put.map_err(put_error)).collect().await
     }
 
     async fn wanted(&self, collection: &CollectionKey, now: Timestamp, limit: usize) -> Result<Vec<Wanted>, PortError> {
-        let Ok(limit) = i32::try_from(limit.max(1)) else {
-            return Err(PortError::permanent("more wanted objects were asked for than a query can answer"));
-        };
         let query = self.client().query().table_name(self.table()).index_name(INDEX);
         let query = query
             .key_condition_expression("#by = :by AND #due <= :now")
@@ -38,18 +36,32 @@ impl Wants for DynamoStore {
             .expression_attribute_names("#due", BY_SK)
             .expression_attribute_values(":by", text(keys::by_wanted(collection)))
             .expression_attribute_values(":now", time(now));
-        let page = query.limit(limit).send().await.map_err(|error| failure("Query", &error))?;
-        let keys: Vec<Key> = page.items.iter().flatten().filter_map(Key::of).collect();
-        let found = self.read(keys.clone()).await?;
-        let items = keys.iter().filter_map(|key| found.get(key));
         // One that was wanted anew or put off may be due later than the index still says.
         let due = sortable(now);
-        let items = items.filter(|item| item.get(BY_SK).and_then(|at| at.as_s().ok()).is_some_and(|at| *at <= due));
-        // One bad item harms no other; whoever names its object again writes it anew.
-        let told = |item| {
-            wanted(collection, item).inspect_err(|error| tracing::error!(collection = %collection, error = %error)).ok()
-        };
-        Ok(items.filter_map(told).collect())
+        let is_due = |item: &Item| item.get(BY_SK).and_then(|at| at.as_s().ok()).is_some_and(|at| *at <= due);
+        let (mut all, mut start) = (Vec::new(), None);
+        // On behind those that are not due or cannot be read: they may be a whole page.
+        while all.len() < limit {
+            let most = i32::try_from(limit - all.len()).unwrap_or(i32::MAX);
+            let page = query.clone().limit(most).set_exclusive_start_key(start).send().await;
+            let page = page.map_err(|error| failure("Query", &error))?;
+            let keys: Vec<Key> = page.items.iter().flatten().filter_map(Key::of).collect();
+            let found = self.read(keys.clone()).await?;
+            for item in keys.iter().filter_map(|key| found.get(key)).filter(|item| is_due(item)) {
+                match wanted(collection, item) {
+                    Ok(wanted) => all.push(wanted),
+                    // One bad item harms no other; whoever names its object again writes it anew.
+                    Err(error) => {
+                        tracing::error!(collection = %collection, error = %error, "a wanted object cannot be read");
+                    }
+                }
+            }
+            start = page.last_evaluated_key.filter(|key| !key.is_empty());
+            if start.is_none() {
+                break;
+            }
+        }
+        Ok(all)
     }
 
     async fn fetched(&self, wanted: &Wanted) -> Result<(), PortError> {
@@ -68,17 +80,19 @@ impl Wants for DynamoStore {
         }
     }
 
-    async fn postpone(&self, wanted: &Wanted, due: Timestamp) -> Result<(), PortError> {
+    async fn postpone(&self, wanted: &Wanted, due: Timestamp, refused: RefusedBy) -> Result<(), PortError> {
         let update = self.client().update_item().table_name(self.table());
         let update = update
             .set_key(Some(keys::wanted(&wanted.object).attributes()))
-            .update_expression("SET #due = :due ADD #failures :one")
+            .update_expression("SET #due = :due ADD #failures :one, #refusals :refusals")
             .condition_expression("#mark = :mark")
             .expression_attribute_names("#due", BY_SK)
             .expression_attribute_names("#failures", FAILURES)
+            .expression_attribute_names("#refusals", REFUSALS)
             .expression_attribute_names("#mark", MARK)
             .expression_attribute_values(":due", time(due))
             .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":refusals", number(u8::from(refused == RefusedBy::Object)))
             .expression_attribute_values(":mark", bytes(wanted.mark.0))
             .return_values(ReturnValue::None);
         match update.send().await {
@@ -108,5 +122,7 @@ fn wanted(collection: &CollectionKey, item: &Item) -> Result<Wanted, PortError> 
         object: ObjectKey { collection: collection.clone(), id: reader.text(ID)?.to_owned() },
         mark: WantMark(reader.bytes(MARK)?),
         failures: reader.optional_number(FAILURES)?.unwrap_or(0),
+        // One that was stored before they were counted has none.
+        refusals: reader.optional_number(REFUSALS)?.unwrap_or(0),
     })
 }

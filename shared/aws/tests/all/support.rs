@@ -82,6 +82,11 @@ pub(crate) fn dynamodb(account: &Account, calls: Calls) -> Client {
     Client::from_conf(clients(account).dynamodb.config().to_builder().interceptor(calls).build())
 }
 
+/// For waits between tries.
+pub(crate) fn random() -> Arc<SeededRandom> {
+    Arc::new(SeededRandom::new(1))
+}
+
 /// Of the queues and the bus.
 pub(crate) fn names() -> Names {
     Names::new("shop").unwrap()

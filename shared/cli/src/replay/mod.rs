@@ -68,7 +68,7 @@ pub(crate) async fn run(args: Replay, environment: Environment) -> Result<ExitCo
         out::note(&format!("recordings hold no credentials; left out: {}", names.join(", ")));
     }
     let differing = recordings.len() - same;
-    out::line(&format!("{same} as recorded, {differing} not, at {}", shown(&target.url)));
+    out::line(&format!("{same} as recorded, {differing} not, at {}", shown(&target.url).trim_end_matches('/')));
     Ok(if differing == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

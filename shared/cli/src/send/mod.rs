@@ -33,7 +33,7 @@ use crate::{
 
 pub(crate) async fn run(args: Send, environment: Environment) -> Result<(), Failure> {
     let body = read(&args.file)?;
-    let Some(from) = &args.source else { return webhook::run(args, body, environment).await };
+    let Some(from) = &args.source else { return Box::pin(webhook::run(args, body, environment)).await };
     if let Err(error) = serde_json::from_slice::<IgnoredAny>(&body) {
         return Err(Failure::of(format!("{} is not JSON", named(&args.file)), &error));
     }
@@ -84,7 +84,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(file).map_err(|error| Failure::of(format!("{} cannot be read", named(file)), &error))
 }
 
-pub(crate) fn named(file: &Path) -> String {
+fn named(file: &Path) -> String {
     if file == Path::new("-") { "the standard input".to_owned() } else { file.display().to_string() }
 }
 
@@ -139,7 +139,7 @@ async fn into_store(opened: &Opened<LocalHome>, source: &Source, body: &[u8]) ->
 }
 
 /// A hub that was told to listen on every address is reached at the one of this machine itself.
-pub(crate) fn here(mut url: Url) -> Url {
+fn here(mut url: Url) -> Url {
     let ip: IpAddr = match url.host() {
         Some(Host::Ipv4(ip)) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         Some(Host::Ipv6(ip)) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

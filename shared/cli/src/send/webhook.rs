@@ -10,7 +10,7 @@ use crossdock_core::{
     url::{join, shown},
     webhook::{
         imitate::{self, Said},
-        proof::{Key, Proof},
+        proof::Key,
     },
 };
 use crossdock_local::{Running, SystemClock};
@@ -47,7 +47,7 @@ pub(super) async fn run(args: Send, body: Vec<u8>, environment: Environment) -> 
             };
             let answer = opened.home.endpoint().post(request).await?;
             opened.close().await;
-            answered(&format!("the hub at {}", shown(&hub)), answer.status, &answer.body)
+            answered(&format!("the hub at {}", shown(&hub).trim_end_matches('/')), answer.status, &answer.body)
         }
         #[cfg(feature = "aws")]
         On::Aws(stack) => {
@@ -104,7 +104,6 @@ pub(crate) fn webhook<'a>(hub: &'a Hub, id: &WebhookId) -> Result<&'a Webhook, F
 pub(crate) async fn key(webhook: &Webhook, secrets: &impl Secrets) -> Result<Key, Failure> {
     match webhook.secrets.first() {
         Some(secret) => Ok(Key::Secret(secrets.secret(secret).await?)),
-        None if webhook.proof == Proof::None => Ok(Key::Hash([0; 32])),
         None => Err(Failure::new(format!(
             "the hub file has only the hash of the token of webhook {}; name the token's secret under its `secrets`",
             webhook.id

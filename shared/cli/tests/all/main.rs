@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
 
 mod secrets;
+mod webhooks;
 
 use std::{
     io::{BufRead, BufReader},
@@ -62,6 +63,16 @@ fn every_help_page() {
         &["endpoint", "drained"],
         &["endpoint", "pause"],
         &["endpoint", "resume"],
+        &["hub"],
+        &["hub", "disable"],
+        &["hub", "enable"],
+        &["hub", "status"],
+        &["webhook"],
+        &["webhook", "add"],
+        &["webhook", "rotate"],
+        &["webhook", "disable"],
+        &["webhook", "enable"],
+        &["webhook", "list"],
         &["secret"],
         &["secret", "new"],
         &["secret", "list"],
@@ -86,7 +97,7 @@ fn every_command_has_a_help_page() {
     let folder = tempfile::tempdir().unwrap();
     let pages = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/help")).unwrap();
     let pages: Vec<String> = pages.map(|page| page.unwrap().file_name().into_string().unwrap()).collect();
-    for parent in [&[][..], &["add"], &["dlq"], &["endpoint"], &["secret"]] {
+    for parent in [&[][..], &["add"], &["dlq"], &["endpoint"], &["hub"], &["webhook"], &["secret"]] {
         let arguments: Vec<&str> = parent.iter().copied().chain(["--help"]).collect();
         let help = text(&crossdock(folder.path(), &arguments).stdout);
         let commands = help.lines().skip_while(|line| !line.starts_with("Commands:")).skip(1);

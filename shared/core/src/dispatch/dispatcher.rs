@@ -76,7 +76,8 @@ pub(super) enum Work {
 pub(super) struct Open {
     pub(super) body: QueueBody,
     pub(super) known: Option<Delivery>,
-    control: Arc<EndpointControl>,
+    /// Nothing is sent without it: it says whether the endpoint is paused, and what it has to be sent.
+    control: Arc<Read<EndpointControl>>,
     /// The newest version's body, where it is newer than the message's.
     current: Option<Value>,
 }
@@ -175,7 +176,7 @@ impl<H: Home> Dispatcher<H> {
         &self,
         endpoint: &EndpointName,
         bodies: &[&QueueBody],
-    ) -> Result<(Arc<EndpointControl>, Option<Timestamp>, Vec<Found>), PortError> {
+    ) -> Result<(Arc<Read<EndpointControl>>, Option<Timestamp>, Vec<Found>), PortError> {
         let keys: Vec<DeliveryKey> = bodies.iter().map(|body| body.key()).collect();
         let objects: Vec<_> = bodies.iter().map(|body| body.message.envelope.object_key()).collect();
         let asked: Vec<_> = objects.iter().flatten().cloned().collect();
@@ -293,11 +294,12 @@ impl<H: Home> Dispatcher<H> {
             let why = self.loop_of(&key, message).await?;
             return self.dead_letter(name, received, open, &why, now).await;
         }
-        if let Some(paused) = &open.control.paused {
+        let control = (*open.control).as_ref().map_err(|error| PortError::from(error.clone().named(name)))?;
+        if let Some(paused) = &control.paused {
             return self.put_off(name, received, open, paused_wait(paused.since, now), now).await;
         }
         if message.payload_ref.is_some() {
-            let why = "the message was too large for the bus, and the store does not have it any more";
+            let why = "the entry only refers to its message, and the store does not have it any more";
             return self.dead_letter(name, received, open, why, now).await;
         }
         if is_suspect(received, open.known.as_ref())
@@ -314,7 +316,7 @@ impl<H: Home> Dispatcher<H> {
             Err(why) => return self.conclude(endpoint, received, open, Outcome::failed(why), now).await,
         };
         let secrets = match to.is_endpoint() {
-            true => outgoing::secret_parameters(route, self.home.secrets()).await,
+            true => outgoing::secret_parameters(&route.parameters, self.home.secrets()).await,
             false => Ok(BTreeMap::new()),
         };
         let secrets = match secrets {
@@ -324,16 +326,17 @@ impl<H: Home> Dispatcher<H> {
             }
         };
         let sent = match to.is_endpoint() {
-            true => outgoing::parameters(route, &open.control.parameters, &secrets),
+            true => outgoing::parameters(&route.parameters, &control.parameters, &secrets),
             false => BTreeMap::new(),
         };
+        let is_endpoint = to.is_endpoint();
         let target = outgoing::Target { hub: &self.hub, endpoint, to };
         let bring = outgoing::Sent {
             key: &key,
             message: &open.body.message,
             current: open.current.as_ref(),
             parameters: &sent,
-            signed: Signed { key: &self.home.store().signing_key().await?, generations: open.control.signing, at: now },
+            signed: Signed { key: &self.home.store().signing_key().await?, generations: control.signing, at: now },
         };
         let outcome = match outgoing::request(target, bring, self.home.secrets()).await {
             // A secret that is not there is the operator's to mend; the schedule gives them time.
@@ -347,9 +350,9 @@ impl<H: Home> Dispatcher<H> {
                     endpoint,
                     scope: Scope { hub: &self.hub, source: &message.source },
                     key: &key,
-                    sent: &sent,
-                    secrets: &secrets,
-                    current: &open.control.parameters,
+                    route,
+                    sent: is_endpoint.then_some(&sent),
+                    current: &control.parameters,
                 };
                 Outcome::of(answer, &asked, self.home.clock().now())
             }

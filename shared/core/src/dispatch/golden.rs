@@ -86,7 +86,7 @@ fn request(format: Format, current: Option<&Value>) -> EndpointRequest {
         key: &key(&message, 2),
         message: &carried,
         current,
-        parameters: &outgoing::parameters(route, &written_back, &secrets),
+        parameters: &outgoing::parameters(&route.parameters, &written_back, &secrets),
         signed: Signed { key: &SigningKey::new([7; 32]), generations: Generations::default(), at: now() },
     };
     let request = pin!(outgoing::request(target, sent, &OneSecret));

@@ -8,7 +8,7 @@ use super::bounds::bound_parameters;
 use crate::{
     Timestamp,
     answer::{self, Answer, FollowUp, Notification, Scope, Terms, Verdict},
-    hub::Endpoint,
+    hub::{Endpoint, Parameter, Route},
     id::{ContentHash, DeliveryKey, Epoch, MessageId, MessageType},
     message::{Envelope, Message},
     port::{Delivery, EndpointResponse, HttpError},
@@ -33,10 +33,9 @@ pub(super) struct Asked<'a> {
     pub endpoint: &'a Endpoint,
     pub scope: Scope<'a>,
     pub key: &'a DeliveryKey,
-    /// Went with the request.
-    pub sent: &'a BTreeMap<&'a str, &'a Value>,
-    /// Those of them that are secret.
-    pub secrets: &'a BTreeMap<&'a str, Value>,
+    pub route: &'a Route,
+    /// Went with the request; `None`: none did, because it was asked at another origin than the endpoint's.
+    pub sent: Option<&'a BTreeMap<&'a str, &'a Value>>,
     /// What the endpoint has written back before.
     pub current: &'a BTreeMap<String, Value>,
 }
@@ -48,8 +47,8 @@ impl Outcome {
             Err(error) => return Self::failed(error.to_string()),
         };
         let (mut answer, acknowledged) = answer::read(&response, asked.scope);
-        // Whoever answers with all that was sent must not have a secret stored.
-        answer.parameters.retain(|(name, _)| !asked.secrets.contains_key(name.as_str()));
+        // Whoever answers with all that was sent must not have a secret stored, and nobody gives one another value.
+        answer.parameters.retain(|(name, _)| !matches!(asked.route.parameters.get(name), Some(Parameter::Secret(_))));
         bound_parameters(&mut answer, asked.current);
         answer.check_update_url(asked.endpoint);
         let id = asked.key.message.to_string();
@@ -59,7 +58,7 @@ impl Outcome {
             now,
         };
         let verdict = match answer::verdict(&response, &answer, &acknowledged, terms) {
-            Verdict::AskAgain => ask_again(&answer, asked.key, asked.sent),
+            Verdict::AskAgain => ask_again(&answer, asked),
             verdict => verdict,
         };
         Self { verdict, status: Some(response.status), answer: Some(answer) }
@@ -71,16 +70,20 @@ impl Outcome {
     }
 }
 
-/// Asking again makes sense while the answers change something.
-fn ask_again(answer: &Answer, key: &DeliveryKey, sent: &BTreeMap<&str, &Value>) -> Verdict {
+/// Asking again makes sense while the answers change something: of what was sent, or of what is known where nothing was.
+fn ask_again(answer: &Answer, asked: &Asked<'_>) -> Verdict {
     // The last of a name is the one that is written back.
     let written: BTreeMap<&str, &Value> =
         answer.parameters.iter().map(|(name, value)| (name.as_str(), value)).collect();
-    let progress = written.iter().any(|(name, value)| sent.get(name) != Some(value));
+    let before = |name: &str| match asked.sent {
+        Some(sent) => sent.get(name).copied(),
+        None => asked.current.get(name),
+    };
+    let progress = written.iter().any(|(name, value)| before(name) != Some(*value));
     let failed = |why: &str| Verdict::Failed { why: why.to_owned(), retry_after: None };
     match progress {
         false => failed("answered 206 without changing a parameter"),
-        true if key.round >= MOST_ROUNDS => failed("answered 206 in 1,000 rounds"),
+        true if asked.key.round >= MOST_ROUNDS => failed("answered 206 in 1,000 rounds"),
         true => Verdict::AskAgain,
     }
 }

@@ -11,23 +11,23 @@ use super::{
     signing::Signed,
 };
 use crate::{
-    hub::{self, Endpoint, Hub, Route},
+    hub::{self, Endpoint, Hub},
     id::DeliveryKey,
     message::{Carried, Envelope},
     port::{EndpointRequest, HeaderValue, PortError, Secrets},
     signature::signatures,
 };
 
-/// The route's parameters that are secrets, looked up for this attempt. They are sent, and go nowhere else.
+/// The parameters that are secrets, looked up for this attempt. They are sent, and go nowhere else.
 ///
 /// # Errors
 /// One of them is not there.
 pub(super) async fn secret_parameters<'a>(
-    route: &'a Route,
+    parameters: &'a BTreeMap<String, hub::Parameter>,
     secrets: &impl Secrets,
 ) -> Result<BTreeMap<&'a str, Value>, PortError> {
     let mut found = BTreeMap::new();
-    for (name, parameter) in &route.parameters {
+    for (name, parameter) in parameters {
         if let hub::Parameter::Secret(secret) = parameter {
             let value = secrets.secret(secret).await?;
             found.insert(name.as_str(), Value::String(value.expose_secret().to_owned()));
@@ -36,13 +36,13 @@ pub(super) async fn secret_parameters<'a>(
     Ok(found)
 }
 
-/// The route's parameters, over them what the endpoint's own answers wrote back, and over all the route's secrets.
+/// The hub file's parameters, over them what answers wrote back, and over all the hub file's secrets.
 pub(super) fn parameters<'a>(
-    route: &'a Route,
+    parameters: &'a BTreeMap<String, hub::Parameter>,
     written_back: &'a BTreeMap<String, Value>,
     secrets: &'a BTreeMap<&'a str, Value>,
 ) -> BTreeMap<&'a str, &'a Value> {
-    let plain = route.parameters.iter().filter_map(|(name, parameter)| match parameter {
+    let plain = parameters.iter().filter_map(|(name, parameter)| match parameter {
         hub::Parameter::Value(value) => Some((name.as_str(), value)),
         hub::Parameter::Secret(_) => None,
     });

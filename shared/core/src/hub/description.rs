@@ -132,8 +132,10 @@ described! {
     CollectionPart {
         /// What one of its objects is: `order`. First word of its messages' types.
         required "type" object_type: ObjectType,
-        /// How a page is asked for.
-        required "request" request: RequestPart,
+        /// How a page is asked for. Either this or `remote`.
+        optional "request" request: RequestPart,
+        /// The endpoint through which it is read, where the source has no list that can be.
+        optional "remote" remote: At<RemotePart>,
         /// Where the list is in the answer; by default the answer is the list.
         optional "items" items: FieldPath,
         /// The field that names an object.
@@ -173,6 +175,16 @@ described! {
         required "every" every: At<Span>,
         /// How far back it reads, at most 366d; without it, everything. Needs `since`.
         optional "window" window: At<Span>,
+    }
+
+    /// A list that is read through an endpoint: it is asked by POST, and answers with objects and new parameters.
+    RemotePart {
+        /// The endpoint.
+        required "endpoint" endpoint: At<String>,
+        /// The service of the endpoint: appended to its URL.
+        optional "path" path: ServicePath,
+        /// What the first poll sends. What an answer gives replaces it in the next, secrets excepted.
+        optional "parameters" parameters: Named<ParameterPart>,
     }
 
     /// How one object is fetched that a push has named by its id alone.

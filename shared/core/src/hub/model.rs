@@ -148,6 +148,9 @@ pub struct Collection {
     /// `None`: the source cannot filter by time, and every poll reads the whole list.
     pub since: Option<Since>,
     pub pages: Pages,
+    /// The endpoint through which it is read, in place of the source's own list. Its `pages` are then a cursor to come back
+    /// to, and nothing else above says how it is asked for.
+    pub remote: Option<Remote>,
     pub every: Duration,
     pub reconcile: Option<Reconcile>,
     /// How one object is fetched that a thin event names; `None`: there are no thin events.
@@ -224,6 +227,16 @@ pub struct Since {
     pub overlap: Duration,
     /// The source gives what changed after the time it is asked for, without what changed at it.
     pub exclusive: bool,
+}
+
+/// How a collection is read through an endpoint.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Remote {
+    pub endpoint: EndpointName,
+    /// The service of the endpoint; appended to its URL's path.
+    pub path: String,
+    /// What is sent until an answer says something else, and what is always sent.
+    pub parameters: BTreeMap<String, Parameter>,
 }
 
 /// A wide poll beside the collection's own.

@@ -45,6 +45,11 @@ fn about_source(bookmark: Option<&str>, streak: u64, message: &str) -> MessageId
     MessageId::of_source_notification(EPOCH, &collection_key("orders"), bookmark, streak, &message_type(message))
 }
 
+fn told(place: u64, known: &str) -> MessageId {
+    let said = ContentHash::of(br#"{"total":2499e-2}"#);
+    MessageId::of_told(EPOCH, &collection_key("orders"), known, place, &message_type("stock:low"), &said)
+}
+
 #[test]
 fn message_ids() {
     let content = ContentHash::of(br#"{"total":2499e-2}"#);
@@ -64,6 +69,10 @@ fn message_ids() {
         (about_source(Some("2026-11-21T10:00:00Z"), 1, "notification:error"), "21255aeb-b345-8549-a380-57a0659c2c21"),
         (about_source(None, 1, "notification:info"), "7f4d88d1-ca4e-8e3b-9c69-2a6731bca61f"),
         (MessageId::of_refusal(EPOCH, versioned("order:updated", "")), "b6d0ebf8-5241-824f-8eec-d1a91ecad569"),
+        (MessageId::of_poll(EPOCH, &collection_key("orders"), &[1; 16]), "374c138b-67b0-8dff-bbe7-b0547cf62e14"),
+        (told(0, "{}"), "52ae9bb6-cc2f-8130-9f34-b6c6d71ddbee"),
+        (told(1, "{}"), "f53a69c1-6e79-89bd-95cc-eb89697ac8d4"),
+        (told(0, r#"{"since":1}"#), "9d4fd4c4-7cdc-86cb-827a-a11d97064a25"),
     ];
     for (id, expected) in vectors {
         assert_eq!(id.to_string(), expected);

@@ -19,7 +19,7 @@ use crate::{
     message::{Message, MessageRecord},
     object::{self, News, SetAside, TrackError, Tracker},
     poll::thin_id,
-    port::{Home, Outbox, PortError, VersionStore, WantMark, Wants},
+    port::{Home, Outbox, PortError, PutError, VersionStore, WantMark, Wants},
     route::Router,
 };
 
@@ -119,20 +119,18 @@ impl<'a, H: Home> Ingest<'a, H> {
     pub(crate) async fn objects(&self, collection: &Collection, items: Vec<Arrived>) -> Result<Stored, IngestError> {
         let mut stored = Stored::default();
         let mut good = Vec::with_capacity(items.len());
-        let mut named = BTreeSet::new();
+        let mut named: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         let mut places = BTreeMap::new();
         for Arrived { index, object } in items {
             let (body, deleted) = match object {
                 Object::Here { body, deleted } => (body, deleted),
                 Object::Named(id) => {
-                    stored.accepted += 1;
-                    named.insert(id);
+                    named.entry(id).or_default().push(index);
                     continue;
                 }
             };
             if let Some(id) = thin_id(collection, &body).filter(|_| !deleted) {
-                stored.accepted += 1;
-                named.insert(id);
+                named.entry(id).or_default().push(index);
                 continue;
             }
             match object::read(collection, &format!("item {index}"), body) {
@@ -150,7 +148,7 @@ impl<'a, H: Home> Ingest<'a, H> {
             }
         }
         let count = good.len();
-        self.want(collection, named).await?;
+        self.want(collection, named, &mut stored).await?;
         if good.is_empty() {
             return Ok(stored);
         }
@@ -173,14 +171,34 @@ impl<'a, H: Home> Ingest<'a, H> {
     }
 
     /// What is named by its id alone is fetched later; that it is to be fetched is stored now.
-    async fn want(&self, collection: &Collection, ids: BTreeSet<String>) -> Result<(), IngestError> {
-        if ids.is_empty() {
+    async fn want(
+        &self,
+        collection: &Collection,
+        named: BTreeMap<String, Vec<usize>>,
+        stored: &mut Stored,
+    ) -> Result<(), IngestError> {
+        if named.is_empty() {
             return Ok(());
         }
+        let (ids, places): (Vec<_>, Vec<_>) = named.into_iter().unzip();
         let objects = ids.into_iter().map(|id| ObjectKey { collection: collection.key.clone(), id }).collect();
         let mark = WantMark(self.home.random().bytes());
         let answers = self.home.store().want(objects, mark, self.home.clock().now()).await;
-        Ok(answers.into_iter().collect::<Result<(), _>>()?)
+        for (places, answer) in places.into_iter().zip(answers) {
+            match answer {
+                Ok(()) => stored.accepted += places.len(),
+                Err(PutError::Impossible(why)) => {
+                    let collection = Some(collection.key.collection.to_string());
+                    for index in places {
+                        let error = format!("cannot be stored: {why}");
+                        stored.refused.insert(index);
+                        stored.errors.push(ItemError { collection: collection.clone(), index, error });
+                    }
+                }
+                Err(PutError::Port(error)) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     /// Messages, or why an item is none; durable when this returns.
@@ -210,9 +228,9 @@ impl<'a, H: Home> Ingest<'a, H> {
                         stored.records.push(record);
                     }
                 }
-                Err(error) if error.transient => return Err(error.into()),
                 // Sent again, it would be refused again.
-                Err(error) => stored.refuse(index, format!("cannot be stored: {error}")),
+                Err(PutError::Impossible(why)) => stored.refuse(index, format!("cannot be stored: {why}")),
+                Err(PutError::Port(error)) => return Err(error.into()),
             }
         }
         Ok(stored)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{exchange::RedirectError, page::PageError, token::TokenError, walk::WalkError};
+use super::{exchange::RedirectError, page::PageError, remote::RemoteError, token::TokenError, walk::WalkError};
 use crate::{
     hub::Counts,
     id::CollectionKey,
@@ -27,12 +27,18 @@ pub enum PollError {
     Timeless(CollectionKey),
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// One that the hub file names for the source is not there, or of no use.
+    #[error(transparent)]
+    Secret(PortError),
     #[error(transparent)]
     Token(#[from] TokenError),
     #[error(transparent)]
     Redirect(#[from] RedirectError),
     #[error(transparent)]
     Page(#[from] PageError),
+    /// Of a remote collection.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
     #[error(transparent)]
     Walk(#[from] WalkError),
     #[error(
@@ -80,9 +86,11 @@ impl PollError {
             | Self::Lease(LeaseError::Port(_)) => true,
             Self::Later { error, .. } => error.is_our_own(),
             Self::Http(_)
+            | Self::Secret(_)
             | Self::Token(_)
             | Self::Redirect(_)
             | Self::Page(_)
+            | Self::Remote(_)
             | Self::Walk(_)
             | Self::CutOff
             | Self::AllSetAside { .. }
@@ -94,6 +102,7 @@ impl PollError {
     pub fn retry_after(&self) -> Option<Duration> {
         let asked = match self {
             Self::Page(PageError::Wait { wait, .. }) => Some(*wait),
+            Self::Remote(error) => error.wait(),
             Self::Token(error) => error.wait,
             Self::Later { error, .. } => error.retry_after(),
             _ => None,

@@ -74,13 +74,13 @@ async fn authorized<H: Home>(
     asked: &Asked,
 ) -> Result<SourceResponse, PollError> {
     let Some(Auth::OAuth2(oauth2)) = &source.auth else {
-        let request = request::complete(asked, source, limits, home.secrets()).await?;
+        let request = request::complete(asked, source, limits, home.secrets()).await.map_err(PollError::Secret)?;
         return Ok(home.source().fetch(request).await?);
     };
     let mut again = true;
     loop {
         let token = tokens.get(home, &source.name, oauth2, limits.timeout).await?;
-        let mut request = request::complete(asked, source, limits, home.secrets()).await?;
+        let mut request = request::complete(asked, source, limits, home.secrets()).await.map_err(PollError::Secret)?;
         request.headers.push(request::bearer(&token.value));
         let response = home.source().fetch(request).await?;
         if response.status != 401 {

@@ -28,7 +28,7 @@ use crate::{
     hub::{Collection, Fetch, Source},
     json::FieldPath,
     object::{self, News, SetAside, Tracker, natural_key},
-    port::{CollectionState, Collections, Home, LeaseError, Method, PortError, Wanted, Wants},
+    port::{CollectionState, Collections, Home, LeaseError, Method, PortError, RefusedBy, Wanted, Wants},
     retry::RetryPolicy,
     url::join,
 };
@@ -97,7 +97,7 @@ impl<'a, H: Home> Poller<'a, H> {
             }
             Err(PollError::Lease(LeaseError::Lost)) => Err(LeaseError::Lost.into()),
             Err(error) => {
-                self.fail(&mut run, &error).await;
+                self.end(&mut run, &error).await;
                 Err(error)
             }
         }
@@ -125,17 +125,17 @@ impl<'a, H: Home> Poller<'a, H> {
         let item = match self.ask_for(run, rule, wanted).await {
             Ok(item) => item,
             Err(Refusal::Object(why)) => {
-                if wanted.failures >= PATIENCE {
+                if wanted.refusals >= PATIENCE {
                     run.report.set_aside.push(aside(why));
                     self.home.store().fetched(wanted).await?;
                 } else {
-                    self.put_off(wanted, None).await?;
+                    self.put_off(wanted, RefusedBy::Object, None).await?;
                 }
                 return Ok(());
             }
             Err(Refusal::Source(error)) => {
                 if !error.is_our_own() {
-                    self.put_off(wanted, error.retry_after()).await?;
+                    self.put_off(wanted, RefusedBy::Source, error.retry_after()).await?;
                 }
                 return Err(error);
             }
@@ -173,13 +173,18 @@ impl<'a, H: Home> Poller<'a, H> {
         })
     }
 
-    async fn put_off(&self, wanted: &Wanted, asked: Option<Duration>) -> Result<(), PortError> {
+    async fn put_off(&self, wanted: &Wanted, by: RefusedBy, asked: Option<Duration>) -> Result<(), PortError> {
         let schedule = RetryPolicy::default();
-        let wait = schedule.wait_after(wanted.failures + 1, self.home.random().fraction(), asked);
+        // An event that came before the source's commit is asked about soon, whatever was the matter with the source.
+        let failures = match by {
+            RefusedBy::Source => wanted.failures,
+            RefusedBy::Object => wanted.refusals,
+        };
+        let wait = schedule.wait_after(failures + 1, self.home.random().fraction(), asked);
         let longest = schedule.waits().last().copied().unwrap_or(RetryPolicy::RETRY_AFTER_CAP);
         let now = self.now();
         let due = now.checked_add(wait.unwrap_or(longest)).unwrap_or(now);
-        self.home.store().postpone(wanted, due).await
+        self.home.store().postpone(wanted, due, by).await
     }
 }
 

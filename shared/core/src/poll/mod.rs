@@ -2,7 +2,7 @@
 //! stored with its pending messages (contract §3).
 //!
 //! [`walk`] decides which page to ask for next, [`page`] reads an answer, [`request`] writes a request; none of them
-//! does I/O. [`exchange`] asks and is answered. [`absent`] finds what is
+//! does I/O. [`exchange`] asks and is answered, [`remote`] does where the source is read through an endpoint. [`absent`] finds what is
 //! likely misspelt. [`Poller`] puts them together under the collection's lease.
 //!
 //! Deliberately absent: the schedule (each home has its own) and any notion of "deleted because it was not there".
@@ -20,6 +20,7 @@ mod poller;
 mod preview;
 mod reader;
 mod reconcile;
+mod remote;
 mod request;
 mod run;
 #[cfg(test)]
@@ -38,6 +39,7 @@ pub use health::PATIENCE;
 pub use page::{Page, PageError, next_link};
 pub use poller::{PollReport, Poller};
 pub use preview::Preview;
+pub use remote::RemoteError;
 pub use token::{TokenError, Tokens};
 pub use walk::WalkError;
 pub use way::Way;

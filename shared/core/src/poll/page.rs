@@ -15,6 +15,7 @@ use crate::{
     Timestamp,
     hub::{Auth, Collection, End, Pages},
     json::{FieldPath, without_byte_order_mark},
+    message::Message,
     object::{SetAside, record_kind},
     port::SourceResponse,
     retry::retry_after,
@@ -26,6 +27,8 @@ pub struct Page {
     pub items: Vec<Value>,
     /// Why each of the items that are not among `items` cannot be read.
     pub unreadable: Vec<SetAside>,
+    /// What else the answer told, of a remote collection.
+    pub(super) messages: Vec<Message>,
     pub(super) onward: Onward,
     /// What the answer does not have of what tells of the pages after it.
     pub(super) absent: Vec<Absent>,
@@ -100,7 +103,7 @@ pub(super) fn read(
     let absent = absent::in_answer(collection, &body);
     let found = collection.items.get(&body).map_or("nothing", record_kind);
     match take(&mut body, collection.items.segments()) {
-        Some(Value::Array(items)) => Ok(Page { items, unreadable, onward, absent }),
+        Some(Value::Array(items)) => Ok(Page { items, unreadable, messages: Vec::new(), onward, absent }),
         _ => Err(PageError::Unexpected { path: collection.items.to_string(), found, expected: "a list" }),
     }
 }

@@ -31,7 +31,7 @@ use crate::{
     id::CollectionKey,
     message::{Message, MessageRecord},
     object::{News, SetAside, Tracker},
-    port::{Collections, Home, LeaseError, LeaseOwner, Switch, VersionStore},
+    port::{Collections, Home, LeaseError, LeaseOwner, Outbox, PutError, Switch, VersionStore},
     publish::publish,
     route::Router,
 };
@@ -158,7 +158,7 @@ impl<'a, H: Home> Poller<'a, H> {
             // Whoever has the lease now also has the state.
             Err(PollError::Lease(LeaseError::Lost)) => Err(LeaseError::Lost.into()),
             Err(error) => {
-                self.fail(&mut run, &error).await;
+                self.end(&mut run, &error).await;
                 Err(error)
             }
         }
@@ -207,7 +207,12 @@ impl<'a, H: Home> Poller<'a, H> {
 
     /// Long enough for a page to be fetched, with all that may come in between, and stored; renewed with every page.
     pub(super) fn lease_from(&self, source: &Source, now: Timestamp) -> Timestamp {
-        let span = (self.hub.limits.timeout * (exchange::most_requests(source) + 3)).max(Duration::from_secs(60));
+        // A remote collection is read within its endpoint's time.
+        let remote = source.collections.iter().filter_map(|collection| collection.remote.as_ref());
+        let longest =
+            remote.filter_map(|rule| self.hub.endpoints.get(&rule.endpoint)).map(|endpoint| endpoint.timeout).max();
+        let timeout = self.hub.limits.timeout.max(longest.unwrap_or_default());
+        let span = (timeout * (exchange::most_requests(source) + 3)).max(Duration::from_secs(60));
         now.checked_add(span).unwrap_or(Timestamp::MAX)
     }
 
@@ -220,12 +225,13 @@ impl<'a, H: Home> Poller<'a, H> {
         let mut began = None;
         while let Some((since, at)) = walk.next() {
             let first_contact = run.state.started_at.is_none();
-            let page = self.reader().page(run, since, at).await?;
+            let mut page = self.reader().page(run, since, at).await?;
             if first_contact {
                 // What is old is told by this time, so it must not move when the first run is broken off.
                 self.save(run, self.lease_from(run.source, self.now()), None).await?;
             }
             let onward = page.onward.clone();
+            let told = std::mem::take(&mut page.messages);
             let read = run.records(page);
             let news = News::of(run.collection, &run.state, self.now());
             let home = self.home_for(run);
@@ -241,6 +247,7 @@ impl<'a, H: Home> Poller<'a, H> {
             run.report.emitted += tracked.messages.len() as u64;
             run.state.baseline_objects += tracked.baseline;
             self.publish(home, &tracked.messages).await;
+            run.report.emitted += self.tell(home, told).await?;
 
             reached = reached.max(read.times.iter().filter(|time| **time <= run.now).max().copied());
             walk.after(&PageFacts { times: read.times, rows: read.rows, onward })?;
@@ -257,6 +264,29 @@ impl<'a, H: Home> Poller<'a, H> {
             }
         }
         Ok(())
+    }
+
+    /// Stores what the answer of a remote collection told beside its objects: how many were not known before.
+    async fn tell(&self, home: &H, told: Vec<Message>) -> Result<u64, PollError> {
+        if told.is_empty() {
+            return Ok(0);
+        }
+        let records = told.into_iter().map(|message| self.router.record(message)).collect::<Result<Vec<_>, _>>()?;
+        let answers = home.store().put(records.clone()).await;
+        let mut fresh = Vec::with_capacity(records.len());
+        for (record, answer) in records.into_iter().zip(answers) {
+            match answer {
+                Ok(true) => fresh.push(record),
+                Ok(false) => {}
+                // It would be the same at every poll, and the bookmark would stay before it for ever.
+                Err(PutError::Impossible(why)) => {
+                    tracing::error!(message.id = %record.message.message_id, why, "a message of an answer cannot be stored");
+                }
+                Err(PutError::Port(error)) => return Err(error.into()),
+            }
+        }
+        self.publish(home, &fresh).await;
+        Ok(fresh.len() as u64)
     }
 
     fn is_past(&self, run: &Run<'_>, began: Timestamp) -> bool {
@@ -328,6 +358,17 @@ impl<'a, H: Home> Poller<'a, H> {
             }
         }
         Ok(())
+    }
+
+    /// After an error. Trouble of the hub's own is no failure of the source, and is for whoever runs the poll to tell.
+    pub(super) async fn end(&self, run: &mut Run<'_>, error: &PollError) {
+        if !error.is_our_own() {
+            return self.fail(run, error).await;
+        }
+        // What was read until then is behind the bookmark, and the next poll need not wait for the lease.
+        if let Err(error) = self.save(run, self.now(), None).await {
+            tracing::warn!(collection = %run.collection.key, error = %error, "a lease was not let go");
+        }
     }
 
     /// Counts the failure. That the poll failed is the news; what else fails here is only logged.

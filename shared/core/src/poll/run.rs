@@ -79,8 +79,12 @@ impl<'a> Run<'a> {
 
     /// The bookmark is a cursor, and the source no longer knows it.
     pub(super) fn has_outlived_its_cursor(&self, error: &PollError) -> bool {
-        matches!(error, PollError::Page(PageError::Status { status: 410 }))
-            && matches!(self.bookmark(), Bookmark::Cursor(_))
+        let is_gone = match error {
+            PollError::Page(PageError::Status { status }) => *status == 410,
+            PollError::Remote(error) => error.is_gone(),
+            _ => false,
+        };
+        is_gone && matches!(self.bookmark(), Bookmark::Cursor(_))
     }
 
     /// What can be read of a page; the rest is set aside in the report.

@@ -57,6 +57,16 @@ pub enum CommitError {
     Port(#[from] PortError),
 }
 
+/// Why one of several things was not stored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PutError {
+    /// It is more than the store ever takes, or nothing that it takes: to try again is of no use.
+    #[error("{0}")]
+    Impossible(String),
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
 /// How far a collection has been read, and who is reading it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CollectionState {
@@ -168,7 +178,7 @@ pub trait Wants: Send + Sync {
         objects: Vec<ObjectKey>,
         mark: WantMark,
         now: Timestamp,
-    ) -> impl Future<Output = Vec<Result<(), PortError>>> + Send;
+    ) -> impl Future<Output = Vec<Result<(), PutError>>> + Send;
 
     /// Of one collection, what is due: up to `limit`, the longest due first. What was wanted in the last second may be
     /// missing.
@@ -183,7 +193,12 @@ pub trait Wants: Send + Sync {
     fn fetched(&self, wanted: &Wanted) -> impl Future<Output = Result<(), PortError>> + Send;
 
     /// It is due later, and one more failure is counted, unless it was wanted anew since.
-    fn postpone(&self, wanted: &Wanted, due: Timestamp) -> impl Future<Output = Result<(), PortError>> + Send;
+    fn postpone(
+        &self,
+        wanted: &Wanted,
+        due: Timestamp,
+        refused: RefusedBy,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// Tells one wanting of an object from the next.
@@ -196,13 +211,24 @@ pub struct Wanted {
     pub mark: WantMark,
     /// How often it could not be fetched.
     pub failures: u32,
+    /// In how many of them it was for the object's own sake.
+    pub refusals: u32,
+}
+
+/// What it has to do with that an object could not be fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusedBy {
+    /// The source does not answer, or answers nobody.
+    Source,
+    /// The source does not have it, or does not give it.
+    Object,
 }
 
 /// Messages by id, each with a pending mark until the bus has accepted it.
 pub trait Outbox: Send + Sync {
     /// Stores messages that belong to no version, pending. An id that is there already is left as it is: `Ok(false)`.
     /// One answer per message, in order; all durable when this returns.
-    fn put(&self, messages: Vec<MessageRecord>) -> impl Future<Output = Vec<Result<bool, PortError>>> + Send;
+    fn put(&self, messages: Vec<MessageRecord>) -> impl Future<Output = Vec<Result<bool, PutError>>> + Send;
 
     /// Pending messages stored before `before`, in no order, each of them once: up to `limit` (at least 1) marks after the
     /// place where the page before this one ended. A place stays good whatever is stored or published in between; what is
@@ -355,7 +381,7 @@ pub struct Opened {
     pub deliveries: Vec<Read<Option<Delivery>>>,
     /// In the order asked.
     pub heads: Vec<Read<Option<Head>>>,
-    pub control: EndpointControl,
+    pub control: Read<EndpointControl>,
     /// Since when the whole hub is switched off ([`Switch::Hub`](super::Switch::Hub)).
     pub hub_off: Option<Timestamp>,
 }
@@ -404,16 +430,17 @@ pub trait Ledger: Send + Sync {
     fn tracked(&self, key: &DeliveryKey, answer: &Answer) -> impl Future<Output = Result<(), PortError>> + Send;
 
     /// All rounds for all routes of one message.
-    fn deliveries_of(&self, message: MessageId) -> impl Future<Output = Result<Vec<Delivery>, PortError>> + Send;
+    fn deliveries_of(&self, message: MessageId) -> impl Future<Output = Result<Vec<Read<Delivery>>, PortError>> + Send;
 
-    /// Deliveries of one endpoint in one state, the latest change first. Of those that were delivered, which are nearly
-    /// all, nobody keeps a list: to ask for them is a permanent error.
+    /// Up to `limit` deliveries of one endpoint in one state, the latest change first, and after them those that cannot
+    /// be read, as far as they were met. Of those that were delivered, which are nearly all, nobody keeps a list: to ask
+    /// for them is a permanent error.
     fn deliveries_in(
         &self,
         endpoint: &EndpointName,
         state: DeliveryState,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<Delivery>, PortError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Read<Delivery>>, PortError>> + Send;
 
     /// Pauses the endpoint, or lets it go on.
     fn set_paused(

@@ -3,7 +3,7 @@
 //! The text names the operation's table or the stored record, never a value: SQLite's own messages name columns only,
 //! and of unreadable JSON only the place is told.
 
-use crossdock_core::port::{PortError, Read, Unreadable};
+use crossdock_core::port::{PortError, PutError, Read, Unreadable};
 use rusqlite::ErrorCode;
 
 /// What errors begin with that tell of damage.
@@ -33,6 +33,25 @@ pub(super) fn one<T>(record: Result<T, Failure>) -> Result<Read<T>, Failure> {
         Err(Failure::Unreadable(error)) => Ok(Err(error)),
         Err(error) => Err(error),
     }
+}
+
+/// The first so many that can be read. The others are told of and harm none of them; `what` names one.
+pub(super) fn first_readable<T>(
+    records: impl Iterator<Item = Result<Read<T>, Failure>>,
+    limit: usize,
+    what: &str,
+) -> Result<Vec<T>, Failure> {
+    let mut found = Vec::new();
+    for record in records {
+        if found.len() == limit {
+            break;
+        }
+        match record? {
+            Ok(record) => found.push(record),
+            Err(error) => tracing::error!(error = %error, "{what} cannot be read; the others go on"),
+        }
+    }
+    Ok(found)
 }
 
 impl From<PortError> for Failure {
@@ -86,6 +105,11 @@ pub(super) fn port_error(error: &rusqlite::Error) -> PortError {
 /// Whether it is this very write that will always be refused.
 pub(super) fn is_too_large(error: &PortError) -> bool {
     !error.transient && error.what.starts_with(TOO_LARGE)
+}
+
+/// Tells what is this very record's from what is the matter with the store.
+pub(super) fn put_error(error: PortError) -> PutError {
+    if is_too_large(&error) { PutError::Impossible(error.what) } else { error.into() }
 }
 
 /// Whether this file should not be written to any more.

@@ -4,7 +4,7 @@ use crossdock_core::{
     answer::Answer,
     id::{DeliveryKey, EndpointName, MessageId, ObjectKey},
     port::{
-        Attempt, Delivery, DeliveryState, EndpointControl, Ledger, Next, Opened, Paused, PortError, Settled,
+        Attempt, Delivery, DeliveryState, EndpointControl, Ledger, Next, Opened, Paused, PortError, Read, Settled,
         Settlement, Timer,
     },
 };
@@ -37,7 +37,7 @@ impl Ledger for Database {
                     .map(|key| one(read_delivery(connection, key)))
                     .collect::<Result<_, _>>()?,
                 heads: read_heads(connection, &objects)?,
-                control: read_control(connection, &endpoint)?,
+                control: one(read_control(connection, &endpoint))?,
                 hub_off: hub_off(connection)?,
             })
         })
@@ -70,11 +70,11 @@ impl Ledger for Database {
             .await
     }
 
-    async fn deliveries_of(&self, message: MessageId) -> Result<Vec<Delivery>, PortError> {
+    async fn deliveries_of(&self, message: MessageId) -> Result<Vec<Read<Delivery>>, PortError> {
         self.read(move |connection| {
             let mut statement =
                 connection.prepare_cached(&format!("{DELIVERIES} WHERE message = ?1 ORDER BY route, round"))?;
-            statement.query_and_then([message.as_bytes()], delivery)?.collect()
+            statement.query_and_then([message.as_bytes()], |row| one(delivery(row)))?.collect()
         })
         .await
     }
@@ -84,17 +84,28 @@ impl Ledger for Database {
         endpoint: &EndpointName,
         state: DeliveryState,
         limit: usize,
-    ) -> Result<Vec<Delivery>, PortError> {
+    ) -> Result<Vec<Read<Delivery>>, PortError> {
         if state == DeliveryState::Delivered {
             return Err(PortError::permanent("deliveries that were delivered are not listed"));
         }
         let endpoint = endpoint.clone();
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(&format!(
-                "{DELIVERIES} WHERE state = ?1 AND endpoint = ?2 ORDER BY updated_at DESC, seq DESC LIMIT ?3"
+                "{DELIVERIES} WHERE state = ?1 AND endpoint = ?2 ORDER BY updated_at DESC, seq DESC"
             ))?;
-            statement.query_and_then(params![state.as_str(), endpoint.as_str(), limit], delivery)?.collect()
+            let of = params![state.as_str(), endpoint.as_str()];
+            let (mut found, mut unreadable) = (Vec::new(), Vec::new());
+            for delivery in statement.query_and_then(of, |row| one(delivery(row)))? {
+                if found.len() == limit {
+                    break;
+                }
+                match delivery? {
+                    Ok(delivery) => found.push(Ok(delivery)),
+                    Err(error) => unreadable.push(Err(error)),
+                }
+            }
+            found.append(&mut unreadable);
+            Ok(found)
         })
         .await
     }

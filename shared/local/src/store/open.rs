@@ -35,6 +35,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("switches.sql"),
     include_str!("seen.sql"),
     include_str!("order.sql"),
+    include_str!("refusals.sql"),
 ];
 
 /// "xdoc", in the header of the file at byte 68 (<https://www.sqlite.org/fileformat2.html>).

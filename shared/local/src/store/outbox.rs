@@ -5,24 +5,25 @@ use crossdock_core::{
     Timestamp,
     id::{MessageId, ObjectKey, RouteName},
     message::MessageRecord,
-    port::{Outbox, PendingPage, Place, PortError, Read, StoredPage, Unreadable},
+    port::{Outbox, PendingPage, Place, PortError, PutError, Read, StoredPage, Unreadable},
 };
 use rusqlite::{Connection, Row, Rows, params};
 
 use super::{
     Database,
     codec::{from_json, micros, optional_text, text, to_json},
-    failure::{Failure, one},
+    failure::{Failure, one, put_error},
 };
 
 /// How many pending marks are cleared as one item of a batch.
 const CLEARED_TOGETHER: usize = 8;
 
 impl Outbox for Database {
-    async fn put(&self, messages: Vec<MessageRecord>) -> Vec<Result<bool, PortError>> {
+    async fn put(&self, messages: Vec<MessageRecord>) -> Vec<Result<bool, PutError>> {
         let now = micros(self.clock().now());
         let rows = messages.iter().map(MessageRow::of).collect();
-        self.writer().write_each(rows, move |connection, row| store_pending(connection, &row, now)).await
+        let stored = self.writer().write_each(rows, move |connection, row| store_pending(connection, &row, now)).await;
+        stored.into_iter().map(|stored| stored.map_err(put_error)).collect()
     }
 
     async fn pending(&self, before: Timestamp, after: Option<&Place>, limit: usize) -> Result<PendingPage, PortError> {

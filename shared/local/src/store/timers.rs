@@ -10,7 +10,7 @@ use rusqlite::{Connection, Row, params};
 use super::{
     Database,
     codec::{micros, name, time},
-    failure::Failure,
+    failure::{Failure, first_readable, one},
 };
 
 impl Timers for Database {
@@ -22,7 +22,6 @@ impl Timers for Database {
         limit: usize,
     ) -> Result<Vec<Timer>, PortError> {
         let (before, at) = (micros(before), micros(now));
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let found = self.read(move |connection| due(connection, before, at, limit)).await?;
         if found.is_empty() {
             return Ok(found);
@@ -68,14 +67,14 @@ impl Database {
     }
 }
 
-fn due(connection: &Connection, before: i64, now: i64, limit: i64) -> Result<Vec<Timer>, Failure> {
-    connection
-        .prepare_cached(
-            "SELECT message, route, round, endpoint, due, body FROM timers
-             WHERE due < ?1 AND held_until <= ?2 ORDER BY due LIMIT ?3",
-        )?
-        .query_and_then(params![before, now, limit], timer)?
-        .collect()
+fn due(connection: &Connection, before: i64, now: i64, limit: usize) -> Result<Vec<Timer>, Failure> {
+    let mut statement = connection.prepare_cached(
+        "SELECT message, route, round, endpoint, due, body FROM timers
+         WHERE due < ?1 AND held_until <= ?2 ORDER BY due",
+    )?;
+    // Without a limit in SQL: what cannot be read stays, and must not stand before the others for ever.
+    let rows = statement.query_and_then(params![before, now], |row| one(timer(row)))?;
+    first_readable(rows, limit, "a timer")
 }
 
 fn timer(row: &Row<'_>) -> Result<Timer, Failure> {

@@ -217,7 +217,7 @@ async fn what_was_handed_over_before_the_end_is_done() {
 struct Diary(Arc<Mutex<Vec<String>>>);
 
 impl Diary {
-    fn work(&self, name: impl Into<String>) -> impl FnOnce(&Connection) -> Result<(), Failure> + Send + use<> {
+    fn work<N: Into<String>>(&self, name: N) -> impl FnOnce(&Connection) -> Result<(), Failure> + Send + use<N> {
         let (diary, name) = (self.clone(), name.into());
         move |_| {
             diary.0.lock().unwrap().push(name);

@@ -8,7 +8,7 @@ use crossdock_core::{
     fault::{FaultPlan, Faults},
     id::{CollectionKey, MessageId, ObjectKey},
     ingest::Ingest,
-    port::{DeliveryState, Entry, Home, Ledger, Outbox, QueueName, Queues, VersionStore},
+    port::{DeliveryState, Entry, Home, Ledger, Outbox, QueueName, Queues, VersionStore, whole},
     publish::publish,
 };
 use serde_json::{Value, json};
@@ -91,7 +91,7 @@ async fn followed(stage: &Stage, parent: MessageId) -> BTreeMap<String, Vec<Valu
 
 /// All of it is of one answer; which one.
 async fn check(stage: &Stage, id: MessageId, plan: &str) -> u32 {
-    let deliveries = stage.home.store().deliveries_of(id).await.unwrap();
+    let deliveries = stage.home.store().deliveries_of(id).await.and_then(whole).unwrap();
     let [delivery] = &deliveries[..] else { panic!("{plan}: {deliveries:?}") };
     assert_eq!((delivery.state, delivery.untracked), (DeliveryState::Delivered, false), "{plan}");
     let answer = delivery.answer.as_ref().unwrap();
@@ -109,7 +109,7 @@ async fn check(stage: &Stage, id: MessageId, plan: &str) -> u32 {
         let bodies = bodies(stage, collection, object).await;
         assert_eq!(bodies.iter().map(|body| &body["said"]).collect::<Vec<_>>(), [&json!(said)], "{plan}: {object}");
     }
-    let control = stage.home.store().open(&stage.endpoint(), &[], &[]).await.unwrap().control;
+    let control = stage.home.store().open(&stage.endpoint(), &[], &[]).await.unwrap().control.unwrap();
     assert_eq!(control.parameters, BTreeMap::from([("said".to_owned(), json!(said))]), "{plan}");
     said
 }
@@ -169,7 +169,7 @@ async fn no_old_object_comes_back() {
         let said: Vec<Value> = bodies(&stage, "orders", "R1").await.iter().map(|body| body["said"].clone()).collect();
         assert_eq!(said, [json!(1), json!("newer")], "{at}");
         assert_eq!(stage.seen().len(), 1, "{at}: nobody is asked again");
-        let deliveries = stage.home.store().deliveries_of(id).await.unwrap();
+        let deliveries = stage.home.store().deliveries_of(id).await.and_then(whole).unwrap();
         assert!(!deliveries[0].untracked, "{at}");
     }
 }
@@ -200,7 +200,7 @@ async fn a_collection_that_is_gone_when_its_objects_are_tracked_is_a_fault() {
     let without = crossdock_core::hub::load("hub.yaml", &text, &|_| None);
     stage.hub = Arc::new(without.unwrap_or_else(|faults| panic!("{faults}")).hub);
     stage.dispatch_once().await;
-    let deliveries = stage.home.store().deliveries_of(id).await.unwrap();
+    let deliveries = stage.home.store().deliveries_of(id).await.and_then(whole).unwrap();
     let answer = deliveries[0].answer.as_ref().unwrap();
     assert!(!deliveries[0].untracked);
     assert_eq!(answer.faults, ["shop/orders: the hub has no such collection any more"]);

@@ -13,7 +13,7 @@ use crossdock_core::{
     ingest::Ingest,
     port::{
         Clock, Delivery, DeliveryState, EndpointRequest, EndpointResponse, HeaderValue, Home, HttpError, Ledger,
-        VersionStore,
+        VersionStore, whole,
     },
     publish::publish,
     redrive, timer,
@@ -97,7 +97,8 @@ impl Theatre {
     async fn wait(&self) {
         let mut due = None;
         for state in [DeliveryState::Retrying, DeliveryState::Waiting] {
-            let waiting = self.stage.home.store().deliveries_in(&self.endpoint(), state, 10).await.unwrap();
+            let waiting =
+                self.stage.home.store().deliveries_in(&self.endpoint(), state, 10).await.and_then(whole).unwrap();
             due = due.into_iter().chain(waiting.iter().filter_map(|delivery| delivery.next_attempt_at)).min();
         }
         let wait = due.map(|due| Duration::try_from(due.duration_since(self.stage.clock.now())).unwrap_or_default());
@@ -112,7 +113,7 @@ impl Theatre {
         let (store, play) = (self.stage.home.store(), &self.play);
         let request = self.script.request(play).unwrap();
         let route = play.route();
-        let deliveries = store.deliveries_of(id).await.unwrap();
+        let deliveries = store.deliveries_of(id).await.and_then(whole).unwrap();
         let mut objects = BTreeMap::new();
         for name in play.case.effects.objects.keys() {
             let named = play.object(name);
@@ -131,7 +132,7 @@ impl Theatre {
             let letters = redrive::list(&*self.stage.home, name).await.unwrap();
             dead_letters.extend(letters.into_iter().map(|letter| letter.reason));
         }
-        let paused = store.open(&self.endpoint(), &[], &[]).await.unwrap().control.paused.is_some();
+        let paused = store.open(&self.endpoint(), &[], &[]).await.unwrap().control.unwrap().paused.is_some();
         let messages = self.script.followed(play);
         if play.case.effects.parameters.is_some() {
             let (source, probe) = play.probe();

@@ -3,7 +3,7 @@ use std::time::Duration;
 use crossdock_core::{
     id::MessageId,
     message::Message,
-    port::{Clock, Delivery, DeliveryState, Entry, Home, HttpError, Ledger, QueueName, Queues},
+    port::{Clock, Delivery, DeliveryState, Entry, Home, HttpError, Ledger, QueueName, Queues, Settlement, whole},
     publish::publish,
     redrive,
 };
@@ -22,7 +22,7 @@ pub(crate) async fn push(stage: &Stage, message: &str) -> MessageId {
 }
 
 async fn deliveries(stage: &Stage, id: MessageId) -> Vec<Delivery> {
-    let mut deliveries = stage.home.store().deliveries_of(id).await.unwrap();
+    let mut deliveries = stage.home.store().deliveries_of(id).await.and_then(whole).unwrap();
     deliveries.sort_by_key(|delivery| delivery.key.round);
     deliveries
 }
@@ -338,6 +338,40 @@ async fn a_dead_letter_that_was_overtaken_is_cleared_and_not_sent_again() {
     assert!(matches!(done[0].1, redrive::Redriven::Done(_)), "{done:?}");
     stage.settle().await;
     assert_eq!(deliveries(&stage, id).await.len(), 2, "no third round");
+}
+
+/// The queue gave an entry up whose delivery had ended well, before all was done that comes of it.
+#[tokio::test]
+async fn what_a_queue_gave_up_too_early_is_finished_by_a_redrive() {
+    for (next_round, untracked) in [(true, false), (false, true)] {
+        let stage = Stage::new().await;
+        let id = push(&stage, "order:ping").await;
+        let queue = QueueName::Endpoint(stage.endpoint());
+        let received = stage.home.queues().receive(&queue, 1, Duration::from_secs(5)).await.unwrap().remove(0);
+        let body: crossdock_core::port::QueueBody = serde_json::from_str(&received.body).unwrap();
+        let ended = Delivery {
+            state: DeliveryState::Delivered,
+            next_round,
+            untracked,
+            ..crossdock_testkit::build::delivery(body.key(), DeliveryState::Delivered)
+        };
+        let ended = Delivery { endpoint: stage.endpoint(), ..ended };
+        stage.home.store().settle(Settlement::alone(ended)).await.unwrap();
+        let given_up = Entry { body: received.body, attributes: received.attributes, delay: Duration::ZERO };
+        stage.home.queues().send(&QueueName::DeadLetters(stage.endpoint()), vec![given_up]).await;
+        stage.home.queues().delete(&queue, &received.receipt).await.unwrap();
+
+        assert_eq!(stage.dead_letters().await.len(), 1, "it is shown as long as something is left to do");
+        let done = redrive::redrive(&*stage.home, &stage.endpoint(), None).await.unwrap();
+        assert!(matches!(done[0].1, redrive::Redriven::Finishing(_)), "{done:?}");
+        stage.settle().await;
+        let rounds: Vec<_> =
+            deliveries(&stage, id).await.iter().map(|one| (one.key.round, one.state, one.untracked)).collect();
+        let mut expected = vec![(1, DeliveryState::Delivered, false)];
+        expected.extend(next_round.then_some((2, DeliveryState::Delivered, false)));
+        assert_eq!(rounds, expected);
+        assert_eq!(stage.dead_letters().await, []);
+    }
 }
 
 #[tokio::test]

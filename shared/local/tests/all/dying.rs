@@ -6,7 +6,7 @@ use crossdock_core::{
     dispatch::{Dispatcher, Disposition},
     fault::Faults,
     id::MessageId,
-    port::{Attempt, DeliveryState, Home, Ledger, QueueName, Queues},
+    port::{Attempt, DeliveryState, Home, Ledger, QueueName, Queues, whole},
 };
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -45,7 +45,7 @@ async fn die(stage: &mut Stage, at: &str) -> bool {
 }
 
 async fn attempts(stage: &Stage, id: MessageId) -> Vec<Attempt> {
-    let deliveries = stage.home.store().deliveries_of(id).await.unwrap();
+    let deliveries = stage.home.store().deliveries_of(id).await.and_then(whole).unwrap();
     deliveries.into_iter().flat_map(|delivery| delivery.attempts).collect()
 }
 

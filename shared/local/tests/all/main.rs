@@ -16,6 +16,7 @@ mod polling;
 mod publishing;
 mod pushing;
 mod reconciling;
+mod remote;
 mod restarting;
 mod resting;
 mod stage;

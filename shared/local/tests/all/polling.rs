@@ -528,6 +528,27 @@ async fn a_collection_that_is_never_read_through_is_told_of_once() {
     assert!(description.starts_with("its time was up before the bookmark could move"), "{description}");
 }
 
+/// Nobody is told that a source fails while it does not; and the next poll waits for no lease.
+#[tokio::test]
+async fn trouble_with_the_store_is_no_failure_of_the_source() {
+    let mut stage = Stage::new().await;
+    stage.poll().await.unwrap();
+    stage.clock.advance(Duration::from_secs(60));
+    stage.put("R1", &json!({}));
+    let plan = || "fail@before:versions.heads#every:1".parse().unwrap();
+    stage.restart(Faults::planned(plan(), Arc::new(|_| Box::pin(async {}))));
+    for _ in 0..4 {
+        let error = stage.poll().await.unwrap_err();
+        assert!(error.is_our_own(), "{error}");
+    }
+    assert_eq!(stage.home.store().state(&stage.orders()).await.unwrap().unwrap().failures, 0);
+    stage.restart(Faults::default());
+    let other = LeaseOwner("another".to_owned());
+    let report = Poller::new(&*stage.home, &stage.hub, &stage.router, other).poll(&stage.orders()).await.unwrap();
+    assert_eq!((report.busy, report.stored), (false, 1));
+    assert_eq!(stage.emitted(), ["order:new"]);
+}
+
 /// What is wrong with all records is wrong with the hub file, whether there was time for the rest of them or not.
 #[tokio::test]
 async fn a_poll_that_is_cut_off_and_read_nothing_has_failed() {

@@ -44,6 +44,19 @@ async fn an_object_that_no_store_takes_is_named_by_its_index() {
     assert!(error.error.starts_with("item 1: shop/orders/R2 cannot be stored: "), "{}", error.error);
 }
 
+#[tokio::test]
+async fn a_message_that_no_store_takes_is_named_by_its_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let stage = Stage::without_room(&folder.path().join("hub.db")).await;
+    let message = |note: &str| json!({"message": "stock:count", "payload": {"note": note}});
+    let body = json!([message("a"), {"message": 7}, message("huge"), message("b")]);
+    let receipt = push(&stage, &body, None).await.unwrap();
+    assert_eq!((receipt.accepted, receipt.message_ids.len()), (2, 2));
+    assert_eq!(receipt.errors.iter().map(|error| error.index).collect::<Vec<_>>(), [1, 2]);
+    let why = &receipt.errors[1].error;
+    assert!(why.starts_with("cannot be stored: more than the store's file takes: "), "{why}");
+}
+
 /// Another push may have stored it a moment ago, and still wait for the disk.
 #[tokio::test]
 async fn what_is_known_is_accepted_when_it_is_durable() {

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use crossdock_core::{
+    incoming::{Body, Incoming, Request},
     message::Carried,
     poll::Poller,
     port::{
         Clock, Collections, DeliveryState, Entry, Home, Ledger, QueueBody, QueueName, Queues, Switch, Switches,
         VersionStore,
     },
-    push::{self, Body, Request},
+    webhook::{Told, proof::Headers},
 };
 use crossdock_testkit::build::{entry, message};
 use serde_json::{Value, json};
@@ -185,6 +186,9 @@ impl Request for Pushed {
     fn path(&self) -> &str {
         "/push/shop"
     }
+}
+
+impl Headers for Pushed {
     fn header(&self, name: &str) -> Option<&[u8]> {
         (name == "authorization").then_some(self.0.as_bytes())
     }
@@ -196,7 +200,8 @@ async fn pushes_are_refused() {
     let order = json!({"orders": [{"number": "R1"}]}).to_string();
     let pushed = async |stage: &Stage, token| {
         let body = Body::of(order.as_bytes());
-        push::answer(&*stage.home, &stage.hub, &stage.router, &Pushed(token), body).await
+        let incoming = Incoming { home: &*stage.home, hub: &stage.hub, router: &stage.router, told: &Told::default() };
+        incoming.answer(incoming.way(&Pushed(token)).unwrap(), &Pushed(token), body).await
     };
     let (on, by_file) = (Stage::new().await, Stage::with_hub(&format!("enabled: false\n{HUB}")).await);
     switch(&on, true).await;

@@ -11,7 +11,7 @@ use crossdock_core::{
     fault::Faults,
     job::Ended,
     message::MessageRecord,
-    port::{Home, JobName, Jobs, LeaseOwner, Ledger, Mark, Outbox},
+    port::{Clock, Home, JobName, Jobs, LeaseOwner, Ledger, Mark, Outbox, Paused, whole},
     sweep::{FROM, HELD, LOOKS, Swept, sweep},
 };
 use serde_json::json;
@@ -69,6 +69,35 @@ async fn what_went_missing_is_delivered_after_all() {
     assert_eq!(told(&stage).len(), 1);
 }
 
+/// Nothing is sent to an endpoint whose control record cannot be read; what was promised to it is looked up all the same, as
+/// that of the others is.
+#[tokio::test]
+async fn an_endpoint_whose_record_cannot_be_read_holds_up_no_sweep() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hub.db");
+    let stage = Stage::without_room(&file).await;
+    stage
+        .home
+        .store()
+        .set_paused(&stage.endpoint(), Some(Paused { since: stage.clock.now(), reason: "gone".to_owned() }))
+        .await
+        .unwrap();
+    let broken = rusqlite::Connection::open(&file).unwrap();
+    assert_eq!(broken.execute("UPDATE paused SET since = 9223372036854775807", []), Ok(1));
+    let lost = lose(&stage, "R1").await;
+    stage.clock.advance(ENOUGH);
+    assert_eq!(swept(&stage).await, (1, 1));
+    for _ in 0..20 {
+        stage.dispatch_once().await;
+        stage.clock.advance(10 * SECOND);
+    }
+    assert_eq!(stage.seen().len(), 0, "whether it is paused is not known");
+    assert_eq!(broken.execute("DELETE FROM paused", []), Ok(1));
+    stage.dispatch_once().await;
+    let ids: Vec<String> = stage.seen().into_iter().map(|seen| seen.webhook_id).collect();
+    assert_eq!(ids, [lost.message.message_id.to_string()], "waiting was no poison");
+}
+
 /// Its endpoint is far behind: the copies are the same delivery.
 #[tokio::test]
 async fn what_is_in_the_queue_already_is_sent_again_as_the_same_delivery() {
@@ -81,7 +110,7 @@ async fn what_is_in_the_queue_already_is_sent_again_as_the_same_delivery() {
     stage.dispatch_once().await;
     let id = lost.message.message_id;
     assert!(stage.seen().iter().all(|seen| seen.webhook_id == id.to_string()), "{:?}", stage.seen());
-    let deliveries = stage.home.store().deliveries_of(id).await.unwrap();
+    let deliveries = stage.home.store().deliveries_of(id).await.and_then(whole).unwrap();
     assert_eq!(deliveries.len(), 1, "{deliveries:?}");
     assert_eq!(stage.dispatch_once().await, 0, "nothing is left in the queue");
 }

@@ -122,6 +122,26 @@ async fn a_source_in_trouble_is_waited_for() {
     assert_eq!(stage.emitted(), ["notification:error", "order:new", "notification:info"]);
 }
 
+/// However long the source was in trouble: an object that it does not have yet is asked for again as often.
+#[tokio::test]
+async fn what_the_source_was_in_trouble_for_is_not_held_against_the_object() {
+    let stage = stage().await;
+    push(&stage, &json!({"orders": ["R1"]})).await;
+    for _ in 0..5 {
+        answers(&stage, [status(503)]);
+        fetch(&stage).await.unwrap_err();
+        stage.clock.advance(Duration::from_secs(10 * 3600));
+    }
+    for _ in 0..3 {
+        answers(&stage, [status(404)]);
+        assert_eq!(fetch(&stage).await.unwrap().set_aside, []);
+        // Soon, however long the source was waited for.
+        stage.clock.advance(Duration::from_secs(150));
+    }
+    answers(&stage, [order("R1", "1")]);
+    assert_eq!(fetch(&stage).await.unwrap().stored, 1);
+}
+
 #[tokio::test]
 async fn an_answer_with_another_object_is_set_aside() {
     for (answer, reason) in [

@@ -56,7 +56,7 @@ async fn what_the_store_does_not_have_any_more_becomes_a_dead_letter_and_says_so
     stage.settle().await;
     let dead = only(&stage, MessageId::from_bytes([0x8f; 16])).await;
     assert_eq!(dead.state, DeliveryState::DeadLettered);
-    let reason = "the message was too large for the bus, and the store does not have it any more";
+    let reason = "the entry only refers to its message, and the store does not have it any more";
     assert_eq!((dead.reason.as_deref(), dead.attempts.len()), (Some(reason), 0));
     assert_eq!(only(&stage, kept).await.state, DeliveryState::Delivered);
     assert!(stage.arrived().iter().all(|kind| kind == "order:pong"), "{:?}", stage.arrived());

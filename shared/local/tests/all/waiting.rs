@@ -9,7 +9,7 @@ use crossdock_core::{
     fault::{FaultPlan, Faults},
     hub::Hub,
     id::{MessageId, RouteName},
-    port::{Clock, Delivery, DeliveryState, Home, Ledger, Outbox, Timers, VersionStore},
+    port::{Clock, Delivery, DeliveryState, Home, Ledger, Outbox, Timers, VersionStore, whole},
     redrive,
     route::Router,
     sweep::sweep,
@@ -35,7 +35,7 @@ async fn poll_id(stage: &Stage, of: MessageId, round: u32, poll: u32) -> Message
 }
 
 async fn rounds(stage: &Stage, id: MessageId) -> Vec<Delivery> {
-    let mut deliveries = stage.home.store().deliveries_of(id).await.unwrap();
+    let mut deliveries = stage.home.store().deliveries_of(id).await.and_then(whole).unwrap();
     deliveries.sort_by_key(|delivery| delivery.key.round);
     deliveries
 }

@@ -129,9 +129,9 @@ fn parameters(hub: &Hub) -> Map {
             "PollerTimeout",
             seconds(
                 POLLER_TIMEOUT.as_secs(),
-                least_runtime(longest((!hub.sources.is_empty()).then_some(hub.limits.timeout))).as_secs(),
+                least_runtime(longest(asked_within(hub))).as_secs(),
                 MOST_RUNTIME,
-                "Seconds the poller may run. Least: limits.timeout, and time around it.",
+                "Seconds the poller may run. Least: limits.timeout, or the longest timeout of an endpoint that is polled, and time around it.",
             ),
         )
 }
@@ -143,6 +143,13 @@ fn outputs() -> Map {
     Map::default()
         .with("DispatcherTimeout", output("DispatcherTimeout", "Seconds the dispatcher may run: enough for this hub."))
         .with("PollerTimeout", output("PollerTimeout", "Seconds the poller may run: enough for this hub."))
+}
+
+/// How long each of the poller's requests may take: sources have the hub's time, endpoints that are polled their own.
+fn asked_within(hub: &Hub) -> impl Iterator<Item = Duration> {
+    let remotes = hub.sources.values().flat_map(|source| &source.collections).filter_map(|one| one.remote.as_ref());
+    let endpoints = remotes.filter_map(|remote| hub.endpoints.get(&remote.endpoint)).map(|endpoint| endpoint.timeout);
+    (!hub.sources.is_empty()).then_some(hub.limits.timeout).into_iter().chain(endpoints)
 }
 
 fn longest(timeouts: impl IntoIterator<Item = Duration>) -> Duration {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crossdock_core::{
     message::{Change, MessageRecord},
-    port::{Outbox, PortError, VersionStore, whole},
+    port::{Outbox, PutError, VersionStore, whole},
     version::ObjectCommit,
 };
 use futures_util::future::join_all;
@@ -74,7 +74,7 @@ pub async fn each_message_has_its_own_answer<F: StoreFixture>(fixture: &F) {
 pub async fn of_puts_that_race_exactly_one_stores<F: StoreFixture>(fixture: &F) {
     let store = fixture.store();
     let racing = (0..8).map(|_| store.put(vec![record(message("m")), record(message("m"))]));
-    let answers: Vec<Result<bool, PortError>> = join_all(racing).await.into_iter().flatten().collect();
+    let answers: Vec<Result<bool, PutError>> = join_all(racing).await.into_iter().flatten().collect();
     assert_eq!(answers.len(), 16);
     assert_eq!(answers.iter().filter(|answer| **answer == Ok(true)).count(), 1);
     assert_eq!(answers.iter().filter(|answer| **answer == Ok(false)).count(), 15);

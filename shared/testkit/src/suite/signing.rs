@@ -14,7 +14,7 @@ fn generations(newest: u32, until: i64) -> Generations {
 }
 
 async fn control(fixture: &impl StoreFixture, name: &str) -> EndpointControl {
-    fixture.store().open(&endpoint(name), &[], &[]).await.expect("open").control
+    fixture.store().open(&endpoint(name), &[], &[]).await.expect("open").control.expect("readable")
 }
 
 async fn rotate(fixture: &impl StoreFixture, from: Generations, to: Generations) -> bool {

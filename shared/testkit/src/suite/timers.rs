@@ -51,7 +51,10 @@ pub async fn a_delivery_waits_with_its_timer<F: StoreFixture>(fixture: &F) {
     let waiting = put_off(fixture, &timer, None).await;
     assert_eq!(read(fixture, &timer.key).await, Some(waiting.clone()));
     let store = fixture.store();
-    assert_eq!(store.deliveries_in(&endpoint("alpha"), DeliveryState::Waiting, 10).await, Ok(vec![waiting]));
+    assert_eq!(
+        store.deliveries_in(&endpoint("alpha"), DeliveryState::Waiting, 10).await.and_then(whole),
+        Ok(vec![waiting])
+    );
     assert_eq!(take(fixture, 31, 0).await, [timer]);
 }
 

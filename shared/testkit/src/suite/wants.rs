@@ -2,7 +2,7 @@
 
 use crossdock_core::{
     Timestamp,
-    port::{WantMark, Wanted, Wants},
+    port::{RefusedBy, WantMark, Wanted, Wants},
 };
 
 use super::StoreFixture;
@@ -37,7 +37,7 @@ pub async fn what_is_wanted_is_due_and_the_longest_due_comes_first<F: StoreFixtu
     want(fixture, &["R3"], ONE, at(3)).await;
     want(fixture, &["R1", "R/2 #\u{e9}"], TWO, at(1)).await;
     let found = due(fixture, at(10), 3).await;
-    assert_eq!(found[2], Wanted { object: order("R3"), mark: ONE, failures: 0 });
+    assert_eq!(found[2], Wanted { object: order("R3"), mark: ONE, failures: 0, refusals: 0 });
     assert!(found[..2].iter().all(|wanted| wanted.mark == TWO));
     assert_eq!(ids(&due(fixture, at(2), 2).await).len(), 2, "the third is not due yet");
     let two = fixture.store().wanted(&collection("my-store/orders"), at(10), 2).await.expect("wanted");
@@ -52,7 +52,7 @@ pub async fn collections_are_kept_apart<F: StoreFixture>(fixture: &F) {
     fixture.store().fetched(&found[0]).await.expect("fetched");
     due(fixture, at(0), 0).await;
     let left = fixture.store().wanted(&collection("erp/orders"), at(0), 10).await.expect("wanted");
-    assert_eq!(left, [Wanted { object: object("erp/orders", "R1"), mark: TWO, failures: 0 }]);
+    assert_eq!(left, [Wanted { object: object("erp/orders", "R1"), mark: TWO, failures: 0, refusals: 0 }]);
 }
 
 pub async fn what_was_fetched_is_wanted_no_more<F: StoreFixture>(fixture: &F) {
@@ -67,23 +67,24 @@ pub async fn what_was_fetched_is_wanted_no_more<F: StoreFixture>(fixture: &F) {
 pub async fn what_was_put_off_is_due_later_and_its_failures_count<F: StoreFixture>(fixture: &F) {
     want(fixture, &["R1"], ONE, at(0)).await;
     let found = due(fixture, at(0), 1).await;
-    fixture.store().postpone(&found[0], at(30)).await.expect("postpone");
+    fixture.store().postpone(&found[0], at(30), RefusedBy::Source).await.expect("postpone");
     due(fixture, at(29), 0).await;
     let found = due(fixture, at(30), 1).await;
-    assert_eq!(found, [Wanted { object: order("R1"), mark: ONE, failures: 1 }]);
-    fixture.store().postpone(&found[0], at(60)).await.expect("postpone");
-    assert_eq!(due(fixture, at(60), 1).await[0].failures, 2);
+    assert_eq!(found, [Wanted { object: order("R1"), mark: ONE, failures: 1, refusals: 0 }]);
+    fixture.store().postpone(&found[0], at(60), RefusedBy::Object).await.expect("postpone");
+    let found = due(fixture, at(60), 1).await;
+    assert_eq!((found[0].failures, found[0].refusals), (2, 1));
 }
 
 pub async fn what_is_wanted_anew_stands_for_itself<F: StoreFixture>(fixture: &F) {
     want(fixture, &["R1"], ONE, at(0)).await;
     let before = due(fixture, at(0), 1).await;
-    fixture.store().postpone(&before[0], at(500)).await.expect("postpone");
+    fixture.store().postpone(&before[0], at(500), RefusedBy::Object).await.expect("postpone");
     want(fixture, &["R1"], TWO, at(10)).await;
-    let anew = Wanted { object: order("R1"), mark: TWO, failures: 0 };
+    let anew = Wanted { object: order("R1"), mark: TWO, failures: 0, refusals: 0 };
     assert_eq!(due(fixture, at(10), 1).await, std::slice::from_ref(&anew));
     fixture.store().fetched(&before[0]).await.expect("fetched");
-    fixture.store().postpone(&before[0], at(900)).await.expect("postpone");
+    fixture.store().postpone(&before[0], at(900), RefusedBy::Object).await.expect("postpone");
     assert_eq!(due(fixture, at(10), 1).await, [anew], "neither was of this wanting");
 }
 

@@ -33,33 +33,53 @@ impl Deployed {
 
     /// The same with some of the template's parameters set.
     pub(crate) async fn with(name: &str, bench: Bench, hub: &str, parameters: &[(&str, &str)]) -> Self {
-        let (cloud, template, parameters, editions) = Self::first(&bench, hub, parameters).await;
+        let cloud = Cloud::new();
+        cloud.make_bucket().await;
+        Self::create(cloud, name, bench, hub, parameters, 0).await
+    }
+
+    /// Another one in the same account.
+    pub(crate) async fn beside(&self, name: &str, bench: Bench, hub: &str) -> Self {
+        Self::create(self.cloud.clone(), name, bench, hub, &[], 1_000).await
+    }
+
+    /// `edition` is the first number of its uploads: no two stacks of an account may have the same.
+    async fn create(
+        cloud: Cloud,
+        name: &str,
+        bench: Bench,
+        hub: &str,
+        parameters: &[(&str, &str)],
+        edition: usize,
+    ) -> Self {
+        let editions = AtomicUsize::new(edition);
+        let (template, parameters) = Self::first(&cloud, &bench, hub, parameters, &editions).await;
         let stack = Stack::create(&cloud, name, &template).await;
         Self { cloud, stack, bench, parameters, editions }
     }
 
     /// A deployment that fails; why.
     pub(crate) async fn refused(name: &str, hub: &str, parameters: &[(&str, &str)]) -> String {
-        let (cloud, template, ..) = Self::first(&Bench::empty(), hub, parameters).await;
+        let cloud = Cloud::new();
+        cloud.make_bucket().await;
+        let (template, _) = Self::first(&cloud, &Bench::empty(), hub, parameters, &AtomicUsize::new(0)).await;
         Stack::refused(&cloud, name, &template).await
     }
 
     async fn first(
+        cloud: &Cloud,
         bench: &Bench,
         hub: &str,
         parameters: &[(&str, &str)],
-    ) -> (Cloud, Template, BTreeMap<String, String>, AtomicUsize) {
-        let cloud = Cloud::new();
-        cloud.make_bucket().await;
+        editions: &AtomicUsize,
+    ) -> (Template, BTreeMap<String, String>) {
         let given = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         // The log of calls, of which tests read what functions do.
         let log = ("LogLevel".to_owned(), "debug".to_owned());
         let parameters = BTreeMap::from_iter([log].into_iter().chain(given));
         fs::copy(repository().join("template.yaml"), bench.path("template.yaml")).unwrap();
         fs::create_dir(bench.path("infra")).unwrap();
-        let editions = AtomicUsize::new(0);
-        let template = made(&cloud, bench, hub, &parameters, &editions).await;
-        (cloud, template, parameters, editions)
+        (made(cloud, bench, hub, &parameters, editions).await, parameters)
     }
 
     /// With another hub file.

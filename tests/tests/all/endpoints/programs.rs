@@ -87,6 +87,71 @@ async fn in_rust() {
     play(&Language { needs: &["cargo", "--version"], start: &[program, "PORT"], trips: "answered 500" }).await;
 }
 
+/// The program that is polled, for a source that has no list: page by page, from where it had come to, and what changes in
+/// its file is a change like any other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_remote_collection_in_python() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("orders.csv");
+    let write = |rows: &[&str]| {
+        // At once, so that nobody reads half of it.
+        let draft = folder.path().join("draft");
+        std::fs::write(&draft, format!("number,changed,total\n{}\n", rows.join("\n"))).unwrap();
+        std::fs::rename(&draft, &file).unwrap();
+    };
+    let (one, two, three) = ("R1,2026-11-21,10.00", "R2,2026-11-21,20.00", "R3,2026-11-21,30.00");
+    write(&[three, one, two]);
+    let Some((_program, till)) =
+        started(&["python3", "--version"], &["python3", "poll.py", "PORT", file.to_str().unwrap()]).await
+    else {
+        return;
+    };
+    let books = Server::start(|_| Reply::status(200)).await;
+    let bench = Bench::new(&format!(
+        r#"
+hub: my-shop
+sources:
+  shop-floor:
+    url: "{till}"
+    collections:
+      orders:
+        type: order
+        remote: {{endpoint: till, path: /orders, parameters: {{most: 1}}}}
+        id: number
+        every: 200ms
+        start: all
+endpoints:
+  till: {{url: "{till}"}}
+  books: {{url: "{}"}}
+routes:
+  - {{name: book, messages: ["order:*"], to: books}}
+"#,
+        books.url()
+    ));
+    let hub = bench.start().await;
+    let told = async |count: usize| {
+        let seen = books.until("the orders", |seen| (seen.len() >= count).then(|| seen.to_vec())).await;
+        let mut told: Vec<String> = seen
+            .iter()
+            .map(|request| request.json())
+            .map(|message| {
+                format!(
+                    "{} {} {}",
+                    message["message"], message["object"]["id"], message["payload"]["order"]["actual"]["total"]
+                )
+            })
+            .collect();
+        told.sort();
+        told.join(", ").replace('"', "")
+    };
+    assert_eq!(told(3).await, "order:new R1 10.00, order:new R2 20.00, order:new R3 30.00");
+    write(&["R1,2026-11-22,12.00", two, three, "R4,2026-11-22,40.00"]);
+    let expected =
+        "order:new R1 10.00, order:new R2 20.00, order:new R3 30.00, order:new R4 40.00, order:updated R1 12.00";
+    assert_eq!(told(5).await, expected);
+    hub.stop().await;
+}
+
 async fn play(&Language { needs, start, trips }: &Language<'_>) {
     let Some((_program, url)) = started(needs, start).await else { return };
     let orders: Arc<Mutex<Vec<Value>>> = Arc::default();

@@ -66,7 +66,8 @@ async fn a_flood_of_bad_requests_leaves_nothing_behind() {
     hub.stop().await;
     let store = Connection::open(database(&scenery.bench)).unwrap();
     let count = |table: &str| -> usize {
-        store.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+        let count: i64 = store.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap();
+        usize::try_from(count).unwrap()
     };
     let rows = ["messages", "seen", "versions", "wanted"].map(count);
     assert_eq!(rows, [good, good, 0, 0], "what is stored is the good ones', and nothing else");

@@ -68,7 +68,35 @@ fn authorized(shop: &mut Shop, request: &Request) -> Reply {
     }
 }
 
+/// Of a message to an endpoint.
+fn parameter(request: &Request, name: &str) -> Value {
+    let message = request.json();
+    let found = message["parameters"].as_array().unwrap().iter().find(|one| one["name"] == name);
+    found.map(|one| one["value"].clone()).unwrap_or_default()
+}
+
 pub(super) const ROWS: &[Row] = &[
+    Row {
+        name: "through-an-endpoint",
+        source: "",
+        collection: "remote: {endpoint: bridge, path: /through-an-endpoint/poll,
+                     parameters: {from: 0, key: {secret: key}}}, created: created",
+        shop: |shop, request| {
+            let (feed, from) = (shop.feed(), parameter(request, "from").as_u64().unwrap() as usize);
+            let page: Vec<&Thing> = feed.iter().skip(from).take(SIZE).copied().collect();
+            let next = from + page.len();
+            let answer = json!({"things": shown(&page, Clock::Rfc3339), "parameters": {"from": next, "key": "none"}});
+            Reply::json(if next < feed.len() { 206 } else { 200 }, &answer)
+        },
+        asked: |requests| {
+            all("a signed message", requests, |request| {
+                request.header("webhook-signature").is_some() && request.json()["message"] == "thing:poll"
+            });
+            all("the secret", requests, |request| parameter(request, "key") == "s3cret");
+            let from: Vec<u64> = requests.iter().map(|request| parameter(request, "from").as_u64().unwrap()).collect();
+            assert!(from.is_sorted() && from.contains(&2), "{from:?}");
+        },
+    },
     Row {
         name: "single",
         source: "",

@@ -75,6 +75,8 @@ async fn scenery(limits: &str, sources: impl IntoIterator<Item = Source>) -> Sce
         ));
     }
     text.push_str(&format!("endpoints:\n  all: {{url: '{}', concurrency: 16}}\n", endpoint.url()));
+    // A source that is read through an endpoint has its shop behind that.
+    text.push_str(&format!("  bridge: {{url: '{}'}}\n", server.url()));
     text.push_str("routes:\n  - {name: all, messages: [\"*\"], to: all}\n");
     let bench = Bench::new(&text).secret("key", "s3cret");
     let hub = bench.start().await;

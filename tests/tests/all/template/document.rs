@@ -6,7 +6,7 @@
 use std::fs;
 
 use crossdock_core::hub::load_outline;
-use crossdock_stack::render::render;
+use crossdock_stack::render;
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use serde_json::{Map, Value, json};
 

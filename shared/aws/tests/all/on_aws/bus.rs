@@ -18,7 +18,7 @@ use crossdock_testkit::{
 use serde_json::{Value, json};
 
 use super::queues::make_queues;
-use crate::support::{Account, clients, names, queue_urls};
+use crate::support::{Account, clients, names, queue_urls, random};
 
 const LIMIT: usize = 262_144;
 
@@ -61,8 +61,8 @@ impl Fixture {
         }
         let hub = load("hub.yaml", HUB, &|_: &str| None).unwrap().hub;
         let router = Arc::new(Router::new(&hub));
-        let queues = SqsQueues::new(clients.sqs.clone(), bus.clone(), &queue_urls(&account));
-        let bus = EventBridgeBus::new(clients.eventbridge.clone(), bus.bus(), router.clone(), LIMIT);
+        let queues = SqsQueues::new(clients.sqs.clone(), bus.clone(), &queue_urls(&account), random());
+        let bus = EventBridgeBus::new(clients.eventbridge.clone(), bus.bus(), router.clone(), LIMIT, random());
         Self { bus, queues, router }
     }
 

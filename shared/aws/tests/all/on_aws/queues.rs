@@ -15,7 +15,7 @@ use crossdock_testkit::{
 };
 use serde_json::json;
 
-use crate::support::{Account, clients, names, queue_urls};
+use crate::support::{Account, clients, names, queue_urls, random};
 
 const MAX_RECEIVE_COUNT: u32 = 3;
 
@@ -30,7 +30,7 @@ impl Fixture {
         for name in ["alpha", "beta"] {
             make_queues(&clients, name).await;
         }
-        let queues = SqsQueues::new(clients.sqs.clone(), names(), &queue_urls(&account));
+        let queues = SqsQueues::new(clients.sqs.clone(), names(), &queue_urls(&account), random());
         Self { queues }
     }
 }

@@ -14,7 +14,7 @@ endpoints:
   mail: {url: http://mail.test, dead_letter_on: [422]}
   strict: {url: http://strict.test, require_ack: true}
 routes:
-  - {name: mail, messages: ['order:*'], to: mail, path: /send}
+  - {name: mail, messages: ['order:*'], to: mail, path: /send, parameters: {key: {secret: mail-key}}}
   - {name: strict, messages: ['order:*'], to: strict, path: /send}
 ";
     crate::hub::load("hub.yaml", text, &|_| None).unwrap_or_else(|faults| panic!("{faults}")).hub
@@ -101,16 +101,17 @@ fn outcome_of(
     hub: &Hub,
     route: usize,
     round: u32,
-    sent: &BTreeMap<&str, &Value>,
+    sent: Option<&BTreeMap<&str, &Value>>,
+    current: &BTreeMap<String, Value>,
     result: Result<EndpointResponse, HttpError>,
 ) -> Outcome {
     let asked = Asked {
         endpoint: &hub.endpoints[&hub.routes[route].to],
         scope: Scope { hub, source: &parent().source },
         key: &key(route, round),
+        route: &hub.routes[route],
         sent,
-        secrets: &BTreeMap::new(),
-        current: &BTreeMap::new(),
+        current,
     };
     Outcome::of(result, &asked, Timestamp::UNIX_EPOCH)
 }
@@ -119,7 +120,7 @@ fn outcome(route: usize, round: u32, sent: &Value, status: u16, body: &str) -> O
     let hub = hub();
     let sent = sent.as_object().unwrap().iter().map(|(name, value)| (name.as_str(), value)).collect();
     let response = EndpointResponse { status, headers: Vec::new(), body: body.as_bytes().to_vec(), truncated: false };
-    outcome_of(&hub, route, round, &sent, Ok(response))
+    outcome_of(&hub, route, round, Some(&sent), &BTreeMap::new(), Ok(response))
 }
 
 fn check_206(round: u32, sent: &Value, body: &str, expected: Result<(), &str>) {
@@ -172,7 +173,7 @@ fn the_endpoints_terms_are_heeded() {
 fn without_an_answer_the_attempt_failed() {
     let hub = hub();
     let refused = Err(HttpError::Refused("10.0.0.1:80".to_owned()));
-    let found = outcome_of(&hub, 0, 1, &BTreeMap::new(), refused);
+    let found = outcome_of(&hub, 0, 1, None, &BTreeMap::new(), refused);
     let why = "connection refused by 10.0.0.1:80".to_owned();
     assert_eq!(found.verdict, Verdict::Failed { why, retry_after: None });
     assert_eq!((found.status, found.answer), (None, None));
@@ -190,25 +191,34 @@ fn a_secret_parameter_is_not_written_back() {
     let hub = hub();
     let (page, secret) = (json!(1), json!("hush"));
     let sent = BTreeMap::from([("page", &page), ("key", &secret)]);
-    let secrets = BTreeMap::from([("key", secret.clone())]);
-    let check = |body: &str, again: bool, written: &[(&str, Value)]| {
+    let nothing = BTreeMap::new();
+    let check = |sent: Option<&BTreeMap<&str, &Value>>, body: &str, again: bool, written: &[(&str, Value)]| {
         let response =
             EndpointResponse { status: 206, headers: Vec::new(), body: body.as_bytes().to_vec(), truncated: false };
-        let asked = Asked {
-            endpoint: &hub.endpoints[&hub.routes[0].to],
-            scope: Scope { hub: &hub, source: &parent().source },
-            key: &key(0, 1),
-            sent: &sent,
-            secrets: &secrets,
-            current: &BTreeMap::new(),
-        };
-        let found = Outcome::of(Ok(response), &asked, Timestamp::UNIX_EPOCH);
+        let found = outcome_of(&hub, 0, 1, sent, &nothing, Ok(response));
         assert_eq!(found.verdict == Verdict::AskAgain, again, "{body}");
         let answer = found.answer.unwrap();
         assert!(!serde_json::to_string(&answer).unwrap().contains("hush"), "{body}");
         let expected: Vec<_> = written.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         assert_eq!(answer.parameters, expected, "{body}");
     };
-    check(r#"{"parameters": {"page": 2, "key": "hush"}}"#, true, &[("page", json!(2))]);
-    check(r#"{"parameters": [{"name": "key", "value": "other"}]}"#, false, &[]);
+    // At another origin nothing was sent; what the route calls a secret is none of theirs either.
+    for sent in [Some(&sent), None] {
+        check(sent, r#"{"parameters": {"page": 2, "key": "hush"}}"#, true, &[("page", json!(2))]);
+        check(sent, r#"{"parameters": [{"name": "key", "value": "other"}]}"#, false, &[]);
+    }
+}
+
+#[test]
+fn where_nothing_was_sent_progress_is_what_the_hub_did_not_have() {
+    let (hub, current) = (hub(), BTreeMap::from([("page".to_owned(), json!(2))]));
+    let check = |body: &str, again: bool| {
+        let response =
+            EndpointResponse { status: 206, headers: Vec::new(), body: body.as_bytes().to_vec(), truncated: false };
+        let verdict = outcome_of(&hub, 0, 1, None, &current, Ok(response)).verdict;
+        assert_eq!(verdict == Verdict::AskAgain, again, "{body}");
+    };
+    check(r#"{"parameters": {"page": 3}}"#, true);
+    check(r#"{"parameters": {"page": 2}}"#, false);
+    check(r#"{"parameters": {"page": 2, "cursor": "x"}}"#, true);
 }

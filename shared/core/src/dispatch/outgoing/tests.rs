@@ -95,7 +95,7 @@ fn try_sent_to(
         key: &DeliveryKey { message: message().message_id, route: route.name.clone(), round },
         message: &carried(&message()),
         current: None,
-        parameters: &parameters(route, &nothing, &no_secrets),
+        parameters: &parameters(&route.parameters, &nothing, &no_secrets),
         signed: Signed { key: &SigningKey::new([9; 32]), generations, at: now() },
     };
     request(target, sent, &Hush).now_or_never().unwrap()
@@ -182,7 +182,7 @@ fn what_was_written_back_goes_over_the_route() {
     let hub = hub();
     let none = BTreeMap::new();
     let written = BTreeMap::from([("retries".to_owned(), json!(5)), ("token".to_owned(), json!("t"))]);
-    let parameters = parameters(&hub.routes[0], &written, &none);
+    let parameters = parameters(&hub.routes[0].parameters, &written, &none);
     let expected = BTreeMap::from([("from", json!("shop")), ("retries", json!(5)), ("token", json!("t"))]);
     assert_eq!(parameters, expected.iter().map(|(name, value)| (*name, value)).collect());
 }
@@ -200,8 +200,8 @@ fn a_secret_parameter_is_looked_up_and_goes_over_all() {
     let hub = hub();
     let route = hub.route(&"vault".parse().unwrap()).unwrap();
     let written = BTreeMap::from([("key".to_owned(), json!("old")), ("token".to_owned(), json!("t"))]);
-    let secrets = secret_parameters(route, &Hush).now_or_never().unwrap().unwrap();
-    let found = json!(parameters(route, &written, &secrets));
+    let secrets = secret_parameters(&route.parameters, &Hush).now_or_never().unwrap().unwrap();
+    let found = json!(parameters(&route.parameters, &written, &secrets));
     assert_eq!(found, json!({"key": "hush-vault-key", "like": {"secret": "x"}, "token": "t"}));
     assert_eq!(format!("{:?}", route.parameters["key"]), "Secret(\"vault-key\")");
 }

@@ -36,8 +36,8 @@ fn outcome(asked: &QueueBody, status: u16, body: &serde_json::Value) -> Outcome 
         endpoint: &hub.endpoints[&hub.routes[0].to],
         scope: Scope { hub: &hub, source: &asked.message.envelope.source },
         key: &asked.key(),
-        sent: &BTreeMap::new(),
-        secrets: &BTreeMap::new(),
+        route: &hub.routes[0],
+        sent: None,
         current: &BTreeMap::new(),
     };
     Outcome::of(Ok(response), &of, Timestamp::UNIX_EPOCH).to(asked)

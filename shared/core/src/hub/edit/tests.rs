@@ -354,11 +354,10 @@ fn a_webhook_is_added() {
     check(
         &hooks(),
         &expect![[r#"
-        +  new:
-        +    source: s
-        +    provider: github
-        +    secrets: [n]
-    "#]],
+            +  new:
+            +    provider: github
+            +    secrets: [n]
+        "#]],
     );
     let before = "hub: h\nsources: {s: {url: \"http://s.test\", collections: {c: {type: t, request: {path: /}, id: id, every: 1m}}}}\n";
     let expected = expect![[r#"

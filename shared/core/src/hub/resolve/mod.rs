@@ -6,6 +6,7 @@
 mod aliases;
 mod endpoint;
 mod http;
+mod remote;
 mod request;
 mod route;
 mod rules;
@@ -42,8 +43,13 @@ pub(super) fn resolve(root: &Node, file: &HubFile, report: &mut Report) -> Optio
     let limits = limits(file.limits.as_ref(), report);
     let retention = retention(file.retention.as_ref(), report);
     let networks = http::networks(file.networks.as_deref().unwrap_or_default(), report);
+    let names = route::endpoint_names(root, file);
     let sources = file.sources.clone().unwrap_or_default();
-    let sources = sources.0.iter().filter_map(|(key, part)| source::source(key, &part.as_ref()?.0, report)).collect();
+    let sources = sources
+        .0
+        .iter()
+        .filter_map(|(key, part)| source::source(key, &part.as_ref()?.0, names.as_deref(), report))
+        .collect();
     let webhooks = webhook::webhooks(root, file, &sources, report);
     let endpoints = file.endpoints.clone().unwrap_or_default();
     let resolved = endpoints

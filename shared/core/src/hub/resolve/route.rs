@@ -25,9 +25,7 @@ pub(super) fn routes(
     aliases: &BTreeMap<MessageType, MessageType>,
     report: &mut Report,
 ) -> Vec<Route> {
-    let endpoints = file.endpoints.as_ref().map(|endpoints| endpoints.names().collect::<Vec<_>>());
-    // Endpoints that could not be read at all are one fault, not one of every route.
-    let endpoints = if root.get("endpoints").is_some() { endpoints } else { Some(Vec::new()) };
+    let endpoints = endpoint_names(root, file);
     let draining: BTreeSet<&str> = file
         .endpoints
         .iter()
@@ -36,7 +34,10 @@ pub(super) fn routes(
         .map(|(key, _)| key.text.as_str())
         .collect();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    let mut used: BTreeSet<&str> = BTreeSet::new();
+    let collections = file.sources.iter().flat_map(|sources| &sources.0).filter_map(|(_, source)| source.as_ref());
+    let collections = collections.flat_map(|source| &source.0.collections).flat_map(|collections| &collections.0);
+    let remotes = collections.filter_map(|(_, part)| part.as_ref()?.remote.as_ref()?.value.endpoint.as_ref());
+    let mut used: BTreeSet<&str> = remotes.map(|endpoint| endpoint.value.as_str()).collect();
     let mut routes = Vec::new();
     let mut wildcards = Vec::new();
     for At { place, value: part, .. } in file.routes.as_deref().unwrap_or_default() {
@@ -47,17 +48,9 @@ pub(super) fn routes(
                 seen.insert(name.to_string(), place.line);
             }
         }
-        if let (Some(to), Some(endpoints)) = (&part.to, &endpoints) {
-            if endpoints.contains(&to.value.as_str()) {
-                used.insert(&to.value);
-            } else {
-                let known = match endpoints.as_slice() {
-                    [] => "there are none".to_owned(),
-                    names => format!("expected {}", one_of(names)),
-                };
-                let message = format!("no endpoint is called {}; {known}", to.shown);
-                report.suggest(&to.place, message, did_you_mean(&to.value, endpoints.iter().copied()));
-            }
+        if let Some(to) = &part.to {
+            used.insert(&to.value);
+            known_endpoint(to, endpoints.as_deref(), report);
         }
         let Some(mut route) = route(place, part, words, aliases, report) else { continue };
         route.enabled &= !draining.contains(route.to.as_str());
@@ -76,10 +69,27 @@ pub(super) fn routes(
     }
     for (key, _) in file.endpoints.iter().flat_map(|endpoints| &endpoints.0) {
         if !used.contains(key.text.as_str()) {
-            report.note(&key.place, "no route goes to this endpoint", None);
+            report.note(&key.place, "no route goes to this endpoint, and no collection is read through it", None);
         }
     }
     routes
+}
+
+/// `None`: they could not be read at all, which is one fault and not one of everything that names one.
+pub(super) fn endpoint_names<'a>(root: &Node, file: &'a HubFile) -> Option<Vec<&'a str>> {
+    let endpoints = file.endpoints.as_ref().map(|endpoints| endpoints.names().collect::<Vec<_>>());
+    if root.get("endpoints").is_some() { endpoints } else { Some(Vec::new()) }
+}
+
+/// What is named must be there.
+pub(super) fn known_endpoint(named: &At<String>, endpoints: Option<&[&str]>, report: &mut Report) {
+    let Some(endpoints) = endpoints.filter(|endpoints| !endpoints.contains(&named.value.as_str())) else { return };
+    let known = match endpoints {
+        [] => "there are none".to_owned(),
+        names => format!("expected {}", one_of(names)),
+    };
+    let message = format!("no endpoint is called {}; {known}", named.shown);
+    report.suggest(&named.place, message, did_you_mean(&named.value, endpoints.iter().copied()));
 }
 
 fn route(
@@ -119,7 +129,7 @@ fn route(
     })
 }
 
-fn parameter(part: ParameterPart) -> Parameter {
+pub(super) fn parameter(part: ParameterPart) -> Parameter {
     match part {
         ParameterPart::Value(value) => Parameter::Value(value),
         ParameterPart::Secret(secret) => Parameter::Secret(secret),

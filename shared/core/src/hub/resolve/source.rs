@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     MONTH, count,
     http::{CONNECTION, header_name, headers},
-    name,
+    name, remote,
     request::{self, Request},
     rules::rules,
     show, within,
@@ -31,7 +31,13 @@ use crate::{
 /// How far back a poll may be asked to look again.
 const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-pub(super) fn source(key: &tree::Key, part: &SourcePart, report: &mut Report) -> Option<(SourceName, Source)> {
+/// `endpoints` are those of the file; `None`: they could not be read, which is a fault of its own.
+pub(super) fn source(
+    key: &tree::Key,
+    part: &SourcePart,
+    endpoints: Option<&[&str]>,
+    report: &mut Report,
+) -> Option<(SourceName, Source)> {
     let name: Option<SourceName> = name(key, report);
     let auth = part.auth.as_ref().and_then(|auth| self::auth(auth, report));
     let headers = headers(part.headers.as_ref(), &CONNECTION, report);
@@ -46,8 +52,11 @@ pub(super) fn source(key: &tree::Key, part: &SourcePart, report: &mut Report) ->
         }
     }
     let collections = part.collections.clone().unwrap_or_default();
-    let collections =
-        collections.0.iter().filter_map(|(key, part)| collection(name.as_ref(), key, part.as_ref()?, report)).collect();
+    let collections = collections
+        .0
+        .iter()
+        .filter_map(|(key, part)| collection(name.as_ref(), key, part.as_ref()?, endpoints, report))
+        .collect();
     let push = part.push.clone().and_then(|push| push.secret);
     if part.collections.is_none() && part.push.is_none() {
         let meant = part.preset.map(|_| "name those of the preset's `collections` that are to be polled".to_owned());
@@ -98,10 +107,19 @@ fn collection(
     source: Option<&SourceName>,
     key: &tree::Key,
     part: &CollectionPart,
+    endpoints: Option<&[&str]>,
     report: &mut Report,
 ) -> Option<Collection> {
     let name = collection_name(key, &key.text, report);
-    let request = request::request(part, report);
+    let remote = part.remote.as_ref().map(|remote| remote::remote(remote, part, endpoints, report));
+    let request = match (&remote, &part.request) {
+        (Some(_), _) => Some(remote::request()),
+        (None, None) => {
+            report.fault(&key.place, "expected `request`, or `remote` where an endpoint is asked; found neither");
+            None
+        }
+        (None, Some(_)) => request::request(part, report),
+    };
     let every = interval(part.every.as_ref(), report);
     let fetch = part.fetch.as_ref().map(|fetch| self::fetch(fetch, report));
     let reconcile = part.reconcile.as_ref().map(|reconcile| self::reconcile(reconcile, part, report));
@@ -138,6 +156,10 @@ fn collection(
         created: part.created.as_ref().and_then(created),
         since,
         pages,
+        remote: match remote {
+            Some(remote) => Some(remote?),
+            None => None,
+        },
         every: every?,
         reconcile: match reconcile {
             Some(reconcile) => Some(reconcile?),

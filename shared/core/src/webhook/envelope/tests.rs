@@ -71,7 +71,7 @@ fn filled(mut event: Value, sent: &Value) -> Value {
 
 fn check(file: &str) {
     let file: File = serde_json::from_str(file).unwrap();
-    for Case { about, envelope, from_bus, headers, body, events, error } in file.cases {
+    for Case { about, envelope, headers, body, events, error, from_bus } in file.cases {
         let take_off = if from_bus { unwrap_from_bus } else { unwrap };
         let found = take_off(kind(&envelope), &|name| headers.get(name).cloned(), body.clone());
         match found {

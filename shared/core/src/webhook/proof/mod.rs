@@ -30,7 +30,7 @@ pub const TOLERANCE_SECONDS: i64 = 300;
 
 /// Signatures in one header that are looked at: a sender has one for each of its live secrets. More are refused, because
 /// each costs as much as hashing the body.
-const MOST_SIGNATURES: usize = 16;
+const MOST_SIGNATURES: usize = 8;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Proof {

@@ -54,7 +54,7 @@ pub(super) fn verify(keys: &[Key], headers: &impl Headers, body: &[u8], now: Tim
 }
 
 const SECONDS: &str = "seconds since 1970";
-const SIGNATURES: &str = "1 to 16 of v1,<base64> and v1a,<base64> with blanks between them";
+const SIGNATURES: &str = "1 to 8 of v1,<base64> and v1a,<base64> with blanks between them";
 
 /// `None`: the hash of a token, which verifies no signature.
 fn verifier(key: &Key) -> Option<Result<Verifier, NoSecret>> {

@@ -13,7 +13,7 @@ use super::{
 use crate::{Timestamp, id::hex};
 
 const HEADER: &str = "stripe-signature";
-pub(super) const EXPECTED: &str = "one t=<seconds since 1970> and 1 to 16 of v1=<hex> with commas between them";
+pub(super) const EXPECTED: &str = "one t=<seconds since 1970> and 1 to 8 of v1=<hex> with commas between them";
 
 pub(super) fn verify(keys: &[Key], headers: &impl Headers, body: &[u8], now: Timestamp) -> Result<(), Refused> {
     let malformed = || Refused::malformed(HEADER, EXPECTED);

@@ -4,7 +4,7 @@ use crossdock_core::{
     hub::Retention,
     message::Carried,
     port::{Bus, DeliveryState, Entry, Ledger, Outbox, QueueBody, QueueName, Queues, VersionStore, whole},
-    version::VersionRef,
+    version::{ObjectCommit, Version, VersionRef},
 };
 use crossdock_testkit::{
     build::{at, commit, delivery, delivery_key, endpoint, entry, message, message_id, order, record, settlement},
@@ -92,7 +92,7 @@ async fn a_message_goes_with_its_deliveries_when_the_last_has_ended_long_ago() {
     assert_eq!(fixture.collected().await, [0, 1, 0, 0], "what nobody wanted is over when it is stored");
     fixture.clock.set(at(121));
     assert_eq!(fixture.collected().await, [0, 1, 2, 0]);
-    assert_eq!(fixture.database.deliveries_of(message_id("early")).await, Ok(Vec::new()));
+    assert_eq!(fixture.database.deliveries_of(message_id("early")).await.and_then(whole), Ok(Vec::new()));
     assert!(fixture.has("late").await);
     fixture.clock.set(at(131));
     assert_eq!(fixture.collected().await, [0, 1, 1, 0]);
@@ -194,6 +194,30 @@ async fn old_versions_go_and_heads_stay() {
     let found = database.versions(&refs).await.and_then(whole).unwrap();
     assert!(found[0].is_none() && found[1].is_some());
     assert_eq!(database.commit(vec![commit(&order("R1"), 5)]).await, [Ok(())], "the chain goes on");
+}
+
+/// A late one was no head when it came, and the head is no older for it.
+#[tokio::test]
+async fn late_versions_go_and_leave_their_numbers() {
+    let fixture = Fixture::on_disk().await;
+    let database = &fixture.database;
+    let key = order("R1");
+    let mut collector = Collector::new(database.clone(), RETENTION);
+    for (number, late, second) in [(1, false, 0), (2, true, 10), (3, true, 500)] {
+        let expected = database.heads(std::slice::from_ref(&key)).await.and_then(whole).unwrap().remove(0);
+        let mut commit = ObjectCommit { expected, ..commit(&key, number) };
+        commit.version = Version { late, parent: None, stored_at: at(second), ..commit.version };
+        assert_eq!(database.commit(vec![commit]).await, [Ok(())]);
+    }
+    for (second, expected) in [(110, vec![1, 2, 3]), (111, vec![1, 3]), (601, vec![1]), (1_000_000, vec![1])] {
+        fixture.clock.set(at(second));
+        let shown = database.expired(&RETENTION).await.unwrap();
+        assert_eq!(collector.run().await, Ok(shown));
+        let history = database.history(&key).await.and_then(whole).unwrap();
+        assert_eq!(history.iter().map(|version| version.number).collect::<Vec<_>>(), expected, "at {second}");
+    }
+    let head = database.heads(&[key]).await.and_then(whole).unwrap().remove(0).unwrap();
+    assert_eq!((head.version, head.last), (1, 3));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use crossdock_core::port::{Outbox, VersionStore, whole};
+use crossdock_core::port::{Outbox, PutError, VersionStore, whole};
 use crossdock_testkit::{
     build::{at, commit, message, message_id, order, record},
     clock::{SeededRandom, TestClock},
@@ -50,13 +50,14 @@ async fn after_a_flush_that_failed_nothing_is_stored_or_read() {
     let Fixture { database, folder, .. } = &fixture;
     assert_eq!(database.put(vec![record(message("before"))]).await, [Ok(true)]);
     fixture.breaks(true);
-    let error = database.put(vec![record(message("lost"))]).await.remove(0).unwrap_err();
+    let lost = database.put(vec![record(message("lost"))]).await.remove(0);
+    let Err(PutError::Port(error)) = lost else { panic!("{lost:?}") };
     assert!(!error.transient, "{error:?}");
     assert!(error.what.starts_with("the disk did not make a write durable (input/output error): "), "{error:?}");
 
     // That a later flush would succeed proves nothing of the one before.
     fixture.breaks(false);
-    assert_eq!(database.put(vec![record(message("lost"))]).await, [Err(error.clone())]);
+    assert_eq!(database.put(vec![record(message("lost"))]).await, [Err(error.clone().into())]);
     assert_eq!(database.commit(vec![commit(&order("R1"), 1)]).await, [Err(error.clone().into())]);
     assert_eq!(database.published(&[message_id("lost")]).await, Err(error.clone()));
     assert_eq!(database.heads(&[order("R1")]).await.and_then(whole), Err(error.clone()));
@@ -83,7 +84,7 @@ async fn a_flush_that_nobody_waits_for_closes_the_store_too() {
     fixture.breaks(true);
     assert_eq!(fixture.database.published(&[message_id("m")]).await, Ok(()));
     let error = fixture.database.damaged().await;
-    assert_eq!(fixture.database.put(vec![record(message("n"))]).await, [Err(error)]);
+    assert_eq!(fixture.database.put(vec![record(message("n"))]).await, [Err(error.into())]);
 }
 
 #[tokio::test]

@@ -58,7 +58,10 @@ async fn calls_after_closing_say_so() {
     database.close().await;
     let write = clone.put(vec![record(message("m"))]).await.remove(0).unwrap_err();
     let read = clone.messages(&[message_id("m")]).await.unwrap_err();
-    assert_eq!((write.what.as_str(), read.what.as_str()), ("the store is closed", "the store is closed"));
+    assert_eq!(
+        (write.to_string(), read.to_string()),
+        ("the store is closed".to_owned(), "the store is closed".to_owned())
+    );
 }
 
 /// Opening fails, names the file and says what to do; the file is left as it was.
@@ -204,7 +207,7 @@ async fn once_damage_has_shown_nothing_is_stored_or_read() {
     }
     let found = found.unwrap();
     assert!(found.what.starts_with("the store's file is damaged: ") && !found.transient, "{found:?}");
-    assert_eq!(database.put(vec![record(message("after"))]).await, [Err(found.clone())]);
+    assert_eq!(database.put(vec![record(message("after"))]).await, [Err(found.clone().into())]);
     assert_eq!(database.messages(&[message_id("before")]).await.and_then(whole), Err(found.clone()));
     assert_eq!(database.commit(vec![commit(&order("R1001"), 1)]).await.len(), 1);
     assert_eq!(database.damaged().await, found);

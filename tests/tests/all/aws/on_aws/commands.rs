@@ -184,6 +184,10 @@ async fn an_operator_needs_what_is_written_of_each_command() {
     called("endpoint drained", &["endpoint", "drained", "leaving"]).await;
     called("endpoint pause", &["endpoint", "pause", "email"]).await;
     called("endpoint resume", &["endpoint", "resume", "email"]).await;
+    called("hub disable", &["hub", "disable"]).await;
+    called("hub status", &["hub", "status"]).await;
+    called("hub enable", &["hub", "enable"]).await;
+    called("webhook list", &["webhook", "list"]).await;
     called("secret list", &["secret", "list"]).await;
     called("secret show", &["secret", "show", "email"]).await;
     called("secret rotate", &["secret", "rotate", "email"]).await;

@@ -18,11 +18,11 @@ const OF_MAPPINGS: [&str; 3] = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:
 const UNSEEN: [(&str, &str, &str); 1] =
     [("poller", "dynamodb:ConditionCheckItem", "a bookmark saved with more messages than fit into one transaction")];
 
-struct Allowed {
-    sid: String,
+pub(super) struct Allowed {
+    pub(super) sid: String,
     actions: BTreeSet<String>,
     /// ARNs, with `*` for anything.
-    resources: Vec<String>,
+    pub(super) resources: Vec<String>,
 }
 
 impl Allowed {
@@ -32,7 +32,7 @@ impl Allowed {
 }
 
 /// Whether an ARN is that of a resource, which the log calls by its name.
-fn is_of(pattern: &str, name: &str) -> bool {
+pub(super) fn is_of(pattern: &str, name: &str) -> bool {
     let own = pattern.splitn(6, ':').nth(5).unwrap_or(pattern);
     let own = ["table/", "event-bus/", "parameter"].iter().find_map(|kind| own.strip_prefix(kind)).unwrap_or(own);
     match own.split_once('*') {
@@ -41,7 +41,7 @@ fn is_of(pattern: &str, name: &str) -> bool {
     }
 }
 
-async fn allowed(hub: &Deployed, function: &str) -> Vec<Allowed> {
+pub(super) async fn allowed(hub: &Deployed, function: &str) -> Vec<Allowed> {
     let resources = hub.stack.resources().await;
     let id = format!("{}Role", function[..1].to_uppercase() + &function[1..]);
     let role = resources.iter().find(|resource| resource.logical == id).unwrap();

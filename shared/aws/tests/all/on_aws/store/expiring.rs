@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crossdock_core::{
     hub::Retention,
     port::{Clock, DeliveryState, Ledger, Outbox, Settled, VersionStore, whole},
-    version::{Version, VersionRef},
+    version::{ObjectCommit, Version, VersionRef},
 };
 use crossdock_testkit::build::{
     at, delivery, delivery_key, endpoint, following, message, message_about, message_id, order, record, settlement,
@@ -57,12 +57,16 @@ async fn a_message_is_forgotten_after_its_term_and_so_are_its_deliveries() {
     fixture.clock.advance(TERM - 2 * SECOND);
     assert_eq!(store.messages(&[message_id("m")]).await.and_then(whole), Ok(vec![Some(record.clone())]));
     assert_eq!(store.put(vec![record.clone()]).await, [Ok(false)]);
-    assert_eq!(store.deliveries_of(message_id("m")).await, Ok(vec![delivered.clone()]));
+    assert_eq!(store.deliveries_of(message_id("m")).await.and_then(whole), Ok(vec![delivered.clone()]));
     fixture.clock.advance(SECOND);
     assert_eq!(store.messages(&[message_id("m")]).await.and_then(whole), Ok(vec![None]));
-    assert_eq!(store.deliveries_of(message_id("m")).await, Ok(vec![delivered.clone()]), "never before its message");
+    assert_eq!(
+        store.deliveries_of(message_id("m")).await.and_then(whole),
+        Ok(vec![delivered.clone()]),
+        "never before its message"
+    );
     fixture.clock.advance(SECOND);
-    assert_eq!(store.deliveries_of(message_id("m")).await, Ok(vec![]));
+    assert_eq!(store.deliveries_of(message_id("m")).await.and_then(whole), Ok(vec![]));
     let opened = store.open(&endpoint("alpha"), &[delivery_key("m")], &[]).await.unwrap();
     assert_eq!(opened.deliveries, [Ok(None)]);
 
@@ -107,7 +111,24 @@ async fn what_is_not_over_is_never_forgotten() {
     }
     assert_eq!(store.heads(&[order("R1")]).await.and_then(whole), Ok(vec![Some(version.head())]));
     assert_eq!(store.history(&order("R1")).await.and_then(whole), Ok(vec![version]));
-    assert_eq!(store.deliveries_of(message_id("waiting")).await, Ok(vec![waiting]));
+    assert_eq!(store.deliveries_of(message_id("waiting")).await.and_then(whole), Ok(vec![waiting]));
+}
+
+#[tokio::test]
+async fn a_late_version_has_a_term_from_the_beginning_and_its_head_none() {
+    let fixture = Fixture::keeping(Retention { versions: Some(TERM), ..USUAL }).await;
+    let key = order("R1");
+    let head = version(&key, 1, json!({"n": 1}));
+    let late = Version { late: true, parent: None, ..version(&key, 2, json!({"n": 0})) };
+    let commits = [
+        ObjectCommit { expected: None, version: head.clone(), messages: Vec::new() },
+        ObjectCommit { expected: Some(head.head()), version: late, messages: Vec::new() },
+    ];
+    for commit in commits {
+        assert_eq!(fixture.store.commit(vec![commit]).await, [Ok(())]);
+    }
+    let terms: Vec<String> = terms(&fixture).await.into_iter().map(|(_, sk, _)| sk).collect();
+    assert_eq!(terms, [format!("v#{:020}", 2)]);
 }
 
 #[tokio::test]

@@ -108,7 +108,10 @@ async fn a_long_settlement_is_recorded_whole() {
     assert_eq!(pending(store, at(1)).await.unwrap().len(), 120);
     let opened = store.open(&endpoint("alpha"), &[delivery_key("m")], &[]).await.unwrap();
     assert_eq!(opened.deliveries, [Ok(Some(settlement.delivery))]);
-    assert_eq!(opened.control.parameters, settlement.parameters.into_iter().collect::<BTreeMap<String, Value>>());
+    assert_eq!(
+        opened.control.unwrap().parameters,
+        settlement.parameters.into_iter().collect::<BTreeMap<String, Value>>()
+    );
 }
 
 /// Not even what would have gone before the outcome.
@@ -125,7 +128,7 @@ async fn of_a_long_settlement_that_comes_late_nothing_is_written() {
         assert_eq!(store.settle(late.clone()).await, Ok(Settled::AlreadyEnded(Box::new(ended.clone()))));
         assert_eq!(stored(&fixture, &late.messages).await, 0);
     }
-    let control = store.open(&endpoint("alpha"), &[], &[]).await.unwrap().control;
+    let control = store.open(&endpoint("alpha"), &[], &[]).await.unwrap().control.unwrap();
     assert_eq!(control.parameters, BTreeMap::new());
 }
 

@@ -4,19 +4,22 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crossdock_core::{
     id::MessageId,
     message::MessageRecord,
-    port::{DeliveryState, Ledger, Outbox, Read, VersionStore, whole},
+    port::{
+        Clock, DeliveryState, Ledger, Next, Outbox, Read, Settled, Settlement, Timers, VersionStore, WantMark, Wants,
+        whole,
+    },
     version::VersionRef,
 };
 use crossdock_testkit::{
     build::{
-        at, delivery, delivery_key, endpoint, following, message, message_about, message_id, order, record, settlement,
-        version,
+        at, collection, delivery, delivery_key, endpoint, following, message, message_about, message_id, order, record,
+        settlement, timer, version,
     },
     suite::by_id,
 };
 use serde_json::json;
 
-use crate::support::{Fixture, TABLE};
+use crate::support::{DAY, Fixture, TABLE};
 
 fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
@@ -162,4 +165,96 @@ async fn deliveries() {
     let keys = ["a", "b", "c", "unknown"].map(delivery_key);
     let opened = fixture.store.open(&endpoint("alpha"), &keys, &[]).await.unwrap();
     assert_eq!(readable(&opened.deliveries, "list of attempts"), [true, false, true, true]);
+}
+
+/// Whoever looks for the deliveries of a message, or of a state, sees the others.
+#[tokio::test]
+async fn lists_of_deliveries() {
+    let fixture = Fixture::new().await;
+    let round = |number: u32| {
+        let mut round = delivery(delivery_key("m"), DeliveryState::Retrying);
+        (round.key.round, round.updated_at) = (number, at(number.into()));
+        round
+    };
+    for number in 1..=3 {
+        fixture.store.settle(settlement(round(number))).await.unwrap();
+    }
+    spoil(&fixture, &message_pk(message_id("m")), "d#book#0000000003", "attempts", text("?")).await;
+    let of = fixture.store.deliveries_of(message_id("m")).await.unwrap();
+    assert_eq!(readable(&of, "list of attempts"), [true, true, false]);
+    for limit in [2, 10] {
+        let found = fixture.store.deliveries_in(&endpoint("alpha"), DeliveryState::Retrying, limit).await.unwrap();
+        assert_eq!(readable(&found, "list of attempts"), [true, true, false], "{limit}");
+        assert_eq!(found[..2], [Ok(round(2)), Ok(round(1))]);
+    }
+}
+
+#[tokio::test]
+async fn control_records() {
+    let fixture = Fixture::new().await;
+    for name in ["alpha", "beta"] {
+        let mut outcome = settlement(delivery(delivery_key(name), DeliveryState::Delivered));
+        outcome.delivery.endpoint = endpoint(name);
+        outcome.parameters = vec![("page".to_owned(), json!(1))];
+        fixture.store.settle(outcome).await.unwrap();
+    }
+    let control = fixture.client.scan().table_name(TABLE).send().await.unwrap().items.unwrap();
+    let control =
+        control.iter().find(|item| item.contains_key("p:page") && item["pk"].as_s().unwrap().contains("alpha"));
+    let key = |name: &str| control.unwrap()[name].as_s().unwrap().clone();
+    spoil(&fixture, &key("pk"), &key("sk"), "p:page", text("{")).await;
+    let opened = fixture.store.open(&endpoint("alpha"), &[delivery_key("alpha")], &[]).await.unwrap();
+    assert_eq!((readable(&opened.deliveries, "delivery"), opened.control.is_err()), (vec![true], true));
+    assert!(fixture.store.open(&endpoint("beta"), &[], &[]).await.unwrap().control.is_ok());
+}
+
+#[tokio::test]
+async fn timers() {
+    let fixture = Fixture::new().await;
+    for n in 0..40 {
+        let next = Some(Next { timer: timer(&format!("m{n}"), 5), message: None });
+        let outcome = settlement(delivery(delivery_key(&format!("before m{n}")), DeliveryState::Delivered));
+        fixture.store.settle(Settlement { next, ..outcome }).await.unwrap();
+    }
+    let items = fixture.client.scan().table_name(TABLE).send().await.unwrap().items.unwrap();
+    let timers: Vec<_> = items.iter().filter(|item| item["pk"].as_s().unwrap().starts_with("t#")).collect();
+    assert_eq!(timers.len(), 40);
+    for item in &timers[..20] {
+        let key = |name: &str| item[name].as_s().unwrap().clone();
+        spoil(&fixture, &key("pk"), &key("sk"), "endpoint", text("")).await;
+    }
+    // One by one, whatever stands before them.
+    for _ in 0..20 {
+        assert_eq!(fixture.store.take(at(100), at(0), at(60), 1).await.unwrap().len(), 1);
+    }
+    assert_eq!(fixture.store.take(at(100), at(0), at(60), 1).await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn wanted_objects() {
+    let fixture = Fixture::new().await;
+    for (id, due) in [("R1", 1), ("R2", 2), ("R3", 3)] {
+        fixture.store.want(vec![order(id)], WantMark([1; 16]), at(due)).await.remove(0).unwrap();
+    }
+    spoil(&fixture, "w#my-store/orders/R1", "want", "mark", text("?")).await;
+    for (limit, expected) in [(1, &["R2"][..]), (10, &["R2", "R3"][..])] {
+        let found = fixture.store.wanted(&collection("my-store/orders"), at(10), limit).await.unwrap();
+        let ids: Vec<&str> = found.iter().map(|wanted| wanted.object.id.as_str()).collect();
+        assert_eq!(ids, expected, "{limit}");
+    }
+}
+
+/// A message whose term cannot be renewed holds up neither the publisher nor its own outcome.
+#[tokio::test]
+async fn terms_of_messages() {
+    let fixture = Fixture::new().await;
+    let messages = ["a", "b", "c"].map(|name| record(message(name)));
+    assert_eq!(fixture.store.put(messages.to_vec()).await, [Ok(true), Ok(true), Ok(true)]);
+    spoil(&fixture, &message_pk(message_id("b")), "m", "parts", text("many")).await;
+    fixture.clock.advance(8 * DAY);
+    let page = fixture.store.pending(fixture.clock.now(), None, 100).await.unwrap();
+    let [a, _, c] = messages;
+    assert_eq!((by_id(page.messages), page.unreadable.len()), (by_id(vec![a, c]), 1));
+    let outcome = settlement(delivery(delivery_key("b"), DeliveryState::DeadLettered));
+    assert_eq!(fixture.store.settle(outcome).await, Ok(Settled::Recorded { new: Vec::new() }));
 }
