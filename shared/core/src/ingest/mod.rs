@@ -147,12 +147,16 @@ impl<'a, H: Home> Ingest<'a, H> {
                 }
             }
         }
+        if good.is_empty() && named.is_empty() {
+            return Ok(stored);
+        }
         let count = good.len();
+        // For those that are only named too: what is old is told by when the hub first heard of the collection, which is now.
+        let news = News::unasked(self.home, collection).await?;
         self.want(collection, named, &mut stored).await?;
         if good.is_empty() {
             return Ok(stored);
         }
-        let news = News::unasked(self.home, collection).await?;
         let tracked = Tracker::new(self.home, self.hub, self.router).track(collection, good, &news).await?;
         for aside in &tracked.set_aside {
             if let Some(index) = places.get(&aside.at) {

@@ -116,7 +116,7 @@ async fn timers() {
     }
     let connection = rusqlite::Connection::open(folder.path().join("hub.db")).unwrap();
     assert_eq!(
-        connection.execute("UPDATE timers SET endpoint = x'ff' WHERE due = (SELECT min(due) FROM timers)", []),
+        connection.execute("UPDATE timers SET endpoint = '' WHERE due = (SELECT min(due) FROM timers)", []),
         Ok(1)
     );
     // The oldest stands before the others whoever looks, and is no reason to see none of them.
@@ -135,7 +135,7 @@ async fn wanted_objects() {
         database.want(vec![order(id)], WantMark([1; 16]), at(due)).await.remove(0).unwrap();
     }
     let connection = rusqlite::Connection::open(folder.path().join("hub.db")).unwrap();
-    assert_eq!(connection.execute("UPDATE wanted SET mark = x'00' WHERE id = 'R1'", []), Ok(1));
+    assert_eq!(connection.execute("UPDATE wanted SET refusals = -1 WHERE id = 'R1'", []), Ok(1));
     let ids = async |limit| {
         let found = database.wanted(&collection("my-store/orders"), at(10), limit).await.unwrap();
         found.into_iter().map(|wanted| wanted.object.id).collect::<Vec<_>>()
