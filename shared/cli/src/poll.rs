@@ -44,7 +44,7 @@ pub(crate) async fn run(args: Poll, environment: Environment) -> Result<(), Fail
         #[cfg(feature = "aws")]
         On::Aws(stack) if args.dry_run => {
             let opened = remote::open_to_poll(&args.place.which, stack, &environment).await?;
-            preview(&opened, &collection(&opened.hub, &args.collection)?, args.way()).await
+            Box::pin(preview(&opened, &collection(&opened.hub, &args.collection)?, args.way())).await
         }
         // The stack polls by itself: what is stored must be what its own hub says.
         #[cfg(feature = "aws")]

@@ -201,7 +201,7 @@ fn read(
             }),
         }
     }
-    let next = (!bookmark.is_empty()).then(|| At::Cursor(Value::Object(bookmark)));
+    let next = (!bookmark.is_empty()).then_some(At::Cursor(Value::Object(bookmark)));
     page.onward = Onward { total: None, more: Some(more), next };
     Ok(page)
 }

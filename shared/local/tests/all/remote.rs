@@ -16,7 +16,7 @@ async fn stage() -> Stage {
     let (_, after) = after.split_once("        every: 1s\n").unwrap();
     let remote = "        remote: {endpoint: books, path: /poll, parameters: {since: 'first', key: {secret: books-key}}}\n        \
                   id: number\n        created: created_at\n        every: 1s\n";
-    Stage::with_hub(&format!("{before}{}{after}", remote)).await
+    Stage::with_hub(&format!("{before}{remote}{after}")).await
 }
 
 fn order(number: &str, state: &str) -> Value {

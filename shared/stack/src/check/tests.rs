@@ -72,7 +72,7 @@ endpoints:
             hub.yaml:13:48: endpoints.one.concurrency: a queue that Lambda reads has at least 2 requests at a time: expected 2 or more, found 1; allow 2, or have the service take one at a time
             hub.yaml:14:45: endpoints.slow.timeout: the dispatcher runs for 2m at most: expected a timeout up to 110s, found 111s; shorten it, or have the service answer before it is done
             hub.yaml:15:3: endpoints.late: the dispatcher runs for 2m at most: expected a timeout up to 110s, found 15m; shorten it, or have the service answer before it is done
-            note hub.yaml:1:6: hub: the hub's name cannot be the stack's: "my_hub" cannot name a stack of Crossdock: expected a letter, then letters, digits or '-', at most 34 characters, because the names of its queues begin with it; give the stack another name when you deploy it
+            note hub.yaml:1:6: hub: the hub's name cannot be the stack's: "my_hub" cannot name a stack of Crossdock: expected a letter, then letters, digits or '-', at most 34 characters, because the names of its queues begin with it; and not the words to, dead, from or unread behind a '-', because its queues would be called as those of another stack are; give the stack another name when you deploy it
             note hub.yaml:3:27: retention.dead_letters: dead letters stay for 20160m on AWS, found 5s; longer than asked for; nothing need be done
             note hub.yaml:16:46: endpoints.quick.retries: a queue of SQS counts waits in whole seconds; on AWS a shorter wait is 1s
             note hub.yaml:17:48: endpoints.odd.concurrency: on AWS 29 requests at a time become 27: 3 invocations with 9 each; multiples of ten are used in full

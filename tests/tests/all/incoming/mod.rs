@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use crate::support::{
     Bench, Hub, Reply, Server,
     client::{Call, Response, call},
+    now,
 };
 
 const SECRET: &str = "hush-of-the-shop";
@@ -97,7 +98,7 @@ routes:
 /// As Shopify sends it, signed with this secret.
 fn shopify(url: &str, secret: &str, id: &str, topic: &str, body: &Value) -> Call {
     let body = body.to_string();
-    let event = Event { id, at: jiff::Timestamp::now() };
+    let event = Event { id, at: now() };
     let signed = sign(&Proof::Shopify, &Key::Secret(secret.into()), event, body.as_bytes()).unwrap();
     let said = Provider::Shopify.announced(id, Some(topic), event.at);
     let sent = call("POST", format!("{url}/webhooks/shop-orders")).header("content-type", "application/json");

@@ -143,7 +143,7 @@ pub fn unwrap(kind: Envelope, header: &dyn Fn(&str) -> Option<String>, body: Val
             body => Ok(vec![opened(cloudevents::structured(body)?)]),
         },
         Envelope::PubSub => Ok(vec![opened(pubsub::open(body)?)]),
-        Envelope::Sns => Ok(vec![opened(sns::open(body)?)]),
+        Envelope::Sns => Ok(vec![opened(sns::open(&body)?)]),
         Envelope::EventBridge => Ok(vec![opened(eventbridge::open(body)?)]),
         Envelope::Commercetools => Ok(vec![commercetools::read(body)?]),
     }
@@ -191,7 +191,7 @@ fn every_layer(header: &dyn Fn(&str) -> Option<String>, body: Value) -> Result<E
         } else if pubsub::is(&body) {
             pubsub::open(body)?
         } else if sns::is(&body) {
-            sns::open(body)?
+            sns::open(&body)?
         } else if eventbridge::is(&body) {
             eventbridge::open(body)?
         } else if commercetools::is(&body) {
@@ -224,7 +224,7 @@ fn other(body: &Value, expected: &'static str) -> Unfit {
         Value::Object(fields) => {
             let names: Vec<&str> = fields.keys().map(String::as_str).take(5).collect();
             let more = if fields.len() > names.len() { ", …" } else { "" };
-            format!("an object with {:?}{more}", names)
+            format!("an object with {names:?}{more}")
         }
         body => record_kind(body).to_owned(),
     };

@@ -11,17 +11,17 @@ pub(super) fn is(body: &Value) -> bool {
     matches!(text(body, "Type"), Some("Notification" | "SubscriptionConfirmation")) && text(body, "TopicArn").is_some()
 }
 
-pub(super) fn open(body: Value) -> Result<Opened, Unfit> {
-    if !is(&body) {
-        return Err(other(&body, EXPECTED));
+pub(super) fn open(body: &Value) -> Result<Opened, Unfit> {
+    if !is(body) {
+        return Err(other(body, EXPECTED));
     }
-    if text(&body, "Type") == Some("SubscriptionConfirmation") {
+    if text(body, "Type") == Some("SubscriptionConfirmation") {
         // A topic of another account asks before it sends anything. Whoever runs the queue has to say yes.
         let problem = "found SubscriptionConfirmation: the subscription waits to be confirmed at its SubscribeURL";
         return Err(Unfit::Content { place: "Type", problem: problem.to_owned() });
     }
-    let message = text(&body, "Message")
+    let message = text(body, "Message")
         .ok_or_else(|| Unfit::Content { place: "Message", problem: "found none, expected text".to_owned() })?;
     let inner = encoded::text(message).map_err(|problem| Unfit::Content { place: "Message", problem })?;
-    Ok(Opened { id: said(&body, "MessageId"), kind: None, body: inner, attributes: Map::new() })
+    Ok(Opened { id: said(body, "MessageId"), kind: None, body: inner, attributes: Map::new() })
 }
