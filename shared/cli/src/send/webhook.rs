@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn a_webhook_that_is_not_reached_over_http_says_what_to_do() {
         let file = "hub: h\nsources: {shop: {url: \"https://shop.example\", collections: {orders: {type: order, request: \
-                    {path: /o}, id: id, created: c, every: 1h}}}}\nendpoints: {all: {url: \"https://all.example\"}}\n\
+                    {path: /o}, fetch: {path: '/o/{id}'}, id: id, created: c, every: 1h}}}}\nendpoints: {all: {url: \"https://all.example\"}}\n\
                     routes: []\nwebhooks:\n  http: {source: shop, provider: stripe, secrets: [s]}\n  \
                     queue: {source: shop, provider: commercetools, from: {queue: \"arn:aws:sqs:eu-west-1:123456789012:ct\"}}\n  \
                     bus: {source: shop, provider: commercetools, from: {bus: aws.partner/ct}}\n";
