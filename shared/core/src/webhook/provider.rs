@@ -124,6 +124,17 @@ impl Provider {
         }
     }
 
+    /// Which kinds of events bring an object of this collection whole, and which one takes it away, where the provider's own
+    /// names tell: Shopify calls its lists as its API does, WooCommerce names the type.
+    pub fn kinds_of(self, collection: &str, object_type: &str) -> Option<KindsOf> {
+        let (known, name) = match self {
+            Self::Shopify => (SHOPIFY_KINDS, collection),
+            Self::WooCommerce => (WOOCOMMERCE_KINDS, object_type),
+            _ => return None,
+        };
+        known.iter().find(|(known, _)| *known == name).map(|(_, kinds)| *kinds)
+    }
+
     /// A request that WooCommerce sends when a webhook is saved: `webhook_id=<number>` as a form, with no signature
     /// (`WC_Webhook::deliver_ping`). It says nothing and changes nothing, and unless the answer is exactly 200 the shop's
     /// admin shows an error.
@@ -163,6 +174,50 @@ impl Provider {
         said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 }
+
+/// What events are called that tell of objects of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KindsOf {
+    pub whole: &'static [&'static str],
+    pub deleted: &'static str,
+}
+
+/// Topics whose body is the resource (<https://shopify.dev/docs/api/admin-rest/latest/resources/webhook>). `orders/edited` and
+/// others that begin so have something else in them.
+const SHOPIFY_KINDS: &[(&str, KindsOf)] = &[
+    (
+        "orders",
+        KindsOf {
+            whole: &[
+                "orders/cancelled",
+                "orders/create",
+                "orders/fulfilled",
+                "orders/paid",
+                "orders/partially_fulfilled",
+                "orders/updated",
+            ],
+            deleted: "orders/delete",
+        },
+    ),
+    ("products", KindsOf { whole: &["products/create", "products/update"], deleted: "products/delete" }),
+    (
+        "customers",
+        KindsOf {
+            whole: &["customers/create", "customers/disable", "customers/enable", "customers/update"],
+            deleted: "customers/delete",
+        },
+    ),
+];
+
+/// `wc_is_webhook_valid_topic` of WooCommerce. What is restored is sent whole.
+const WOOCOMMERCE_KINDS: &[(&str, KindsOf)] = &[
+    ("order", KindsOf { whole: &["order.created", "order.restored", "order.updated"], deleted: "order.deleted" }),
+    (
+        "product",
+        KindsOf { whole: &["product.created", "product.restored", "product.updated"], deleted: "product.deleted" },
+    ),
+    ("customer", KindsOf { whole: &["customer.created", "customer.updated"], deleted: "customer.deleted" }),
+];
 
 const GITHUB_DELIVERY: &str = "x-github-delivery";
 const GITHUB_EVENT: &str = "x-github-event";

@@ -224,6 +224,10 @@ fn events(key: &Key, part: &WebhookPart, source: &Target<'_>, report: &mut Repor
         if names_resources(part) && !source.known.is_empty() {
             return Some(by_resource(key, source, report));
         }
+        let told = by_kind(part, source);
+        if !told.is_empty() {
+            return Some(told);
+        }
         if let [collection] = source.of.collections.as_slice() {
             let action = object(collection, FieldPath::root(), false);
             return Some(vec![EventRule { kinds: Kinds::Beginning(String::new()), action }]);
@@ -242,6 +246,22 @@ fn events(key: &Key, part: &WebhookPart, source: &Target<'_>, report: &mut Repor
         events.0.iter().filter_map(|(key, part)| rule(key, part.as_ref()?, source, report)).collect();
     rules.sort_by(|a, b| b.kinds.cmp(&a.kinds));
     Some(rules)
+}
+
+/// What the provider's own names of events say of the source's collections; everything else of it is dropped.
+fn by_kind(part: &WebhookPart, source: &Target<'_>) -> Vec<EventRule> {
+    let Some(provider) = part.provider.as_ref().map(|provider| provider.value) else { return Vec::new() };
+    let rules = |collection: &Collection| {
+        let kinds = provider.kinds_of(collection.key.collection.as_str(), collection.object_type.as_str())?;
+        let rule = |kind: &str, deleted| EventRule {
+            kinds: Kinds::Exactly(kind.to_owned()),
+            action: object(collection, FieldPath::root(), deleted),
+        };
+        let mut rules: Vec<EventRule> = kinds.whole.iter().map(|kind| rule(kind, false)).collect();
+        rules.push(rule(kinds.deleted, true));
+        Some(rules)
+    };
+    source.of.collections.iter().filter_map(rules).flatten().collect()
 }
 
 /// Notifications of commercetools say themselves which resource they are about, by the name of its type.

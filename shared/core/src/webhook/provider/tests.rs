@@ -15,6 +15,20 @@ fn every_provider_has_a_name_and_a_proof() {
 }
 
 #[test]
+fn what_is_about_which_collection() {
+    let check = |provider: Provider, collection: &str, object_type: &str, deleted: Option<&str>| {
+        let found = provider.kinds_of(collection, object_type);
+        assert_eq!(found.map(|kinds| kinds.deleted), deleted, "{provider:?} {collection}");
+        assert!(found.is_none_or(|kinds| !kinds.whole.is_empty() && !kinds.whole.contains(&kinds.deleted)));
+    };
+    check(Provider::Shopify, "orders", "sale", Some("orders/delete"));
+    check(Provider::Shopify, "sales", "order", None);
+    check(Provider::WooCommerce, "sales", "order", Some("order.deleted"));
+    check(Provider::WooCommerce, "orders", "sale", None);
+    check(Provider::Stripe, "orders", "order", None);
+}
+
+#[test]
 fn which_event_it_is_and_what_happened() {
     let check = |provider: Provider, headers: &[(&str, &str)], body: Value, id: Option<&str>, event: Option<&str>| {
         let headers = sent(headers);
