@@ -71,7 +71,7 @@ async fn each_answer_of_the_contract() {
         ("too long", till(&url, &json!({"text": "x".repeat(1024 * 1024)})), 413, "1 MiB"),
         ("not JSON", call("POST", at("till")).bearer(TOKEN).body("{"), 400, "not JSON"),
         ("schema", till(&url, &json!({"id": "1"})), 400, "/: required: missing properties 'kind'"),
-        ("no item", till(&url, &json!({"id": "1", "kind": "sale.made"})), 400, "nothing at \"sale\""),
+        ("no item", till(&url, &json!({"id": "1", "kind": "sale.made"})), 400, "nothing at"),
         ("twice", call("POST", at("till")).bearer(TOKEN).body(r#"{"id": 1, "id": 2}"#), 400, "stands twice"),
         ("ignored", till(&url, &json!({"id": "1", "kind": "ping"})), 202, "\"ignored\":1"),
     ] {
@@ -81,7 +81,7 @@ async fn each_answer_of_the_contract() {
     }
     // Whoever looks for a webhook by its id finds nothing out.
     let mut answers = BTreeSet::new();
-    for path in ["none", "", "till/", "tiLL", "t%69ll", "..", "a b", &"x".repeat(3000)] {
+    for path in ["none", "", "till/", "tiLL", "t%69ll", "...", "a b", &"x".repeat(3000)] {
         let path = path.replace(' ', "%20");
         for request in [call("POST", at(&path)).bearer(TOKEN).json(&sale("1")), call("GET", at(&path))] {
             let response = request.send().await;
