@@ -173,6 +173,19 @@ impl<H> Opened<H> {
 }
 
 impl Opened<LocalHome> {
+    /// For what may be said before a hub has ever run. Where none has, that is told: the folder may be the wrong one.
+    pub(crate) async fn or_first(which: &Which, environment: Environment) -> Result<Self, Failure> {
+        let (hub, environment) = Self::hub(which, environment)?;
+        let state = which.folder(&hub.name);
+        if !LocalHome::is_at(&state) {
+            out::note(&format!(
+                "no hub has run on {} yet: this is for one that will; name another folder with --state",
+                state.display()
+            ));
+        }
+        Self::of(which, hub, &environment).await
+    }
+
     /// For what makes sense only where a hub has run: a folder without a store is a mistake, and nothing is made there.
     pub(crate) async fn existing(which: &Which, environment: Environment) -> Result<Self, Failure> {
         let (hub, environment) = Self::hub(which, environment)?;

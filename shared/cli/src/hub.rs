@@ -22,7 +22,7 @@ pub(crate) async fn run(args: Hub, environment: Environment) -> Result<(), Failu
     match &place.on {
         On::Local => {
             // A hub may be switched off before it has ever run.
-            let opened = Opened::open(&place.which, environment).await?;
+            let opened = Opened::or_first(&place.which, environment).await?;
             match &args.command {
                 HubCommand::Disable { .. } => disable(&opened).await?,
                 HubCommand::Enable { .. } => {
@@ -112,7 +112,7 @@ async fn status<H: Home>(opened: &Opened<H>, as_json: bool) -> Result<(), Failur
         return Ok(());
     }
     out::line(&match hub {
-        None => format!("{name} is at work"),
+        None => format!("{name} is switched on"),
         Some(off) => format!("{name}: {off}"),
     });
     for (id, since) in webhooks {

@@ -58,9 +58,9 @@ pub const INGEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// As [`QUEUE_VISIBILITY`], of the queue between a bus and ingest.
 pub const WEBHOOK_VISIBILITY: Duration = Duration::from_secs(6 * INGEST_TIMEOUT.as_secs());
 
-/// Receives after which SQS takes an event away that ingest could not take in: with [`WEBHOOK_VISIBILITY`] between them, five
-/// hours in which a store may be in trouble. What can never be read has its alarm at the first.
-pub const WEBHOOK_RECEIVES: u64 = 100;
+/// Receives after which SQS takes an event away that ingest could not take in: with [`WEBHOOK_VISIBILITY`] between them, two
+/// days in which a store may be in trouble or the hub switched off. What can never be read has its alarm at the first.
+pub const WEBHOOK_RECEIVES: u64 = MOST_RECEIVES;
 
 /// The shortest interval of a schedule, and the unit of the longer ones
 /// (`scheduler/latest/UserGuide/schedule-types.html`, rate-based schedules).

@@ -31,6 +31,11 @@ pub(super) async fn handle<H: Home>(work: Work<H>, invocation: Invocation, event
     let mut stored = Vec::new();
     for record in records {
         let id = record.id.clone();
+        if left().is_zero() {
+            // It has not had its turn.
+            answer.batch_item_failures.push(Left { item_identifier: id });
+            continue;
+        }
         let taken = tokio::time::timeout(left(), take(&work, record)).await.unwrap_or_else(|_| {
             tracing::error!(sqs.message_id = id, "the time was up before an event was stored");
             Err(Vec::new())

@@ -133,6 +133,14 @@ fn answered(hub: &str, status: u16, body: &[u8]) -> Result<(), Failure> {
         return Err(Failure::new(format!("{hub} answered {status}: {why}")));
     }
     out::line(&format!("{hub} answered {status}"));
+    for (name, what) in [("duplicates", "known already"), ("ignored", "that no rule wants")] {
+        if let Some(count) = answer.get(name).and_then(Value::as_u64) {
+            out::line(&format!("events {what}: {count}"));
+        }
+    }
+    for error in answer.get("errors").and_then(Value::as_array).into_iter().flatten() {
+        out::note(&format!("not taken: {error}"));
+    }
     for id in answer.get("message_ids").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
         out::line(&format!("message {id}"));
     }

@@ -2,14 +2,14 @@
 
 use crossdock_core::{
     hub::{
-        Compiled,
+        Compiled, Hub,
         edit::{self, Entry},
     },
     webhook::provider::Provider,
 };
 use serde_json::{Value, json};
 
-use super::secret::{Shared, Token, name_for};
+use super::secret::{Shared, Token, name_for, taken};
 use crate::{
     args::AddWebhook,
     context::{Environment, unknown},
@@ -42,11 +42,12 @@ pub(super) fn run(args: &AddWebhook, environment: &Environment) -> Result<(), Fa
     let proof = match args.bearer {
         true => Proof::Token(Token::new()),
         false => {
-            let name = name_for(id, &[]).ok_or_else(|| Failure::new(format!("no secret can be called after {id}")))?;
+            let name = name_for(id, &taken(id, &patch.before.text, &[]))
+                .ok_or_else(|| Failure::new(format!("no secret can be called after {id}")))?;
             Proof::Shared(Shared::new(name, args.provider))
         }
     };
-    let fields = described(args, &proof);
+    let fields = described(args, &hub, &proof);
     let proposed = edit::add_webhook(&patch.text, &entry(id.as_str(), &fields));
     let by_hand = format!("webhooks:\n  {}", entry(id.as_str(), &fields).block.join("\n  "));
     let expected = Value::Object(fields);
@@ -79,7 +80,7 @@ fn check(args: &AddWebhook) -> Result<(), Failure> {
 }
 
 /// What the hub file says of it.
-fn described(args: &AddWebhook, proof: &Proof) -> serde_json::Map<String, Value> {
+fn described(args: &AddWebhook, hub: &Hub, proof: &Proof) -> serde_json::Map<String, Value> {
     let mut fields = serde_json::Map::new();
     fields.insert("source".to_owned(), json!(args.source));
     fields.insert("provider".to_owned(), json!(args.provider.as_str()));
@@ -106,10 +107,25 @@ fn described(args: &AddWebhook, proof: &Proof) -> serde_json::Map<String, Value>
             }
         }
     }
-    if let Some(collection) = &args.collection {
-        fields.insert("events".to_owned(), json!({"*": {"collection": collection}}));
+    if let Some(events) = args.collection.as_ref().and_then(|collection| events(args, hub, collection.as_str())) {
+        fields.insert("events".to_owned(), events);
     }
     fields
+}
+
+/// That every event is about this collection, as far as its provider does not know better.
+fn events(args: &AddWebhook, hub: &Hub, collection: &str) -> Option<Value> {
+    let collections = hub.sources.get(&args.source).map(|source| source.collections.as_slice()).unwrap_or_default();
+    let object_type = collections
+        .iter()
+        .find(|known| known.key.collection.as_str() == collection)
+        .map_or("", |known| known.object_type.as_str());
+    match args.provider {
+        provider if provider.kinds_of(collection, object_type).is_some() => None,
+        Provider::GitHub => Some(json!({"ping": "ignore", "*": {"collection": collection, "item": object_type}})),
+        Provider::Stripe => Some(json!({"*": {"collection": collection, "item": "data.object"}})),
+        _ => Some(json!({"*": {"collection": collection}})),
+    }
 }
 
 fn entry(id: &str, fields: &serde_json::Map<String, Value>) -> Entry {

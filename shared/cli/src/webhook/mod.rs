@@ -35,7 +35,7 @@ pub(crate) async fn run(args: Webhook, environment: Environment) -> Result<(), F
     match on {
         On::Local => {
             // A webhook may be switched off before the hub has ever run.
-            let opened = Opened::open(which, environment).await?;
+            let opened = Opened::or_first(which, environment).await?;
             act(&args.command, &opened).await?;
             opened.close().await;
         }

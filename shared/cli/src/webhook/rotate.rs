@@ -7,7 +7,7 @@ use crossdock_core::{
 use serde_json::{Value, json};
 
 use super::{
-    secret::{Shared, Token, name_for},
+    secret::{Shared, Token, name_for, taken},
     webhook,
 };
 use crate::{args::RotateWebhook, context::Environment, failure::Failure, out, patch::Patch};
@@ -59,7 +59,8 @@ fn begin(patch: Patch<'_>, of: &Webhook, yes: bool, hub: &Hub) -> Result<(), Fai
         }
         return Ok(());
     }
-    let name = name_for(id, &of.secrets).ok_or_else(|| Failure::new(format!("no secret can be called after {id}")))?;
+    let used = taken(id, &patch.before.text, &of.secrets);
+    let name = name_for(id, &used).ok_or_else(|| Failure::new(format!("no secret can be called after {id}")))?;
     let shared = Shared::new(name, of.provider);
     if push(patch, &path, shared.name.as_str(), yes)? {
         shared.show(hub);

@@ -9,6 +9,7 @@ use crossdock_core::{
 };
 use crossdock_http::OsRandom;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 
 use crate::out;
 
@@ -94,6 +95,34 @@ fn variable(name: &SecretName) -> String {
     name.as_str().to_ascii_uppercase().replace('-', "_")
 }
 
+/// Names after this webhook that the hub file has in use, for whatever: a second thing of that name would have the first
+/// one's value. `text` is the hub as JSON.
+pub(super) fn taken(id: &WebhookId, text: &str, live: &[SecretName]) -> Vec<SecretName> {
+    fn collect(value: &Value, is_secret: bool, found: &mut Vec<SecretName>) {
+        match value {
+            Value::String(name) if is_secret => found.extend(SecretName::new(name)),
+            Value::Array(items) => items.iter().for_each(|item| collect(item, is_secret, found)),
+            Value::Object(fields) => {
+                fields
+                    .iter()
+                    .for_each(|(key, value)| collect(value, matches!(key.as_str(), "secret" | "secrets"), found));
+            }
+            _ => {}
+        }
+    }
+    let mut found = live.to_vec();
+    let mut used = Vec::new();
+    collect(&serde_json::from_str(text).unwrap_or(Value::Null), false, &mut used);
+    let plain = id.as_str().to_ascii_lowercase();
+    let is_after = |name: &SecretName| {
+        let name = name.as_str().strip_prefix("webhook-").unwrap_or(name.as_str());
+        let end = name.strip_prefix(plain.as_str());
+        end.is_some_and(|end| end.is_empty() || end.strip_prefix('-').is_some_and(|end| end.parse::<u32>().is_ok()))
+    };
+    found.extend(used.into_iter().filter(|name| is_after(name) && !live.contains(name)));
+    found
+}
+
 /// After the webhook, with a number from the second on; none that is live.
 pub(super) fn name_for(id: &WebhookId, live: &[SecretName]) -> Option<SecretName> {
     let plain = id.as_str().to_ascii_lowercase();
@@ -111,6 +140,18 @@ pub(super) fn name_for(id: &WebhookId, live: &[SecretName]) -> Option<SecretName
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_two_things_have_one_secret() {
+        let hub = r#"{"sources": {"shop": {"push": {"secret": "till"}}}, "webhooks": {"a": {"source": "till-9", "secrets": ["till-2", "b"]}}}"#;
+        let check = |id: &str, expected: &str| {
+            let id = id.parse().unwrap();
+            assert_eq!(name_for(&id, &taken(&id, hub, &[])).unwrap().as_str(), expected);
+        };
+        check("till", "till-3");
+        check("b", "b-2");
+        check("shop", "shop");
+    }
 
     #[test]
     fn secrets_are_called_after_their_webhook() {

@@ -81,7 +81,7 @@ fn secrets_are_named_and_not_written() {
     let folder = folder();
     let folder = folder.path();
     let (output, notes) =
-        run(folder, &["webhook", "add", "Hub_1", "--source", "shop", "--provider", "github", "--yes"]);
+        run(folder, &["webhook", "add", "Hub_1", "--source", "shop", "--provider", "woocommerce", "--yes"]);
     let secret = last_line(&output);
     assert_eq!(secret.len(), 64);
     for said in ["CROSSDOCK_SECRET_HUB_1", "aws ssm put-parameter", "/h/hub_1"] {
@@ -149,13 +149,13 @@ fn what_cannot_be_says_why() {
     let add = |rest: &[&'static str]| [&["webhook", "add", "x", "--yes"], rest].concat();
     check(&add(&["--source", "shop", "--provider", "generic"]), "say --bearer (a token) or --hmac");
     check(&add(&["--source", "shop", "--provider", "github", "--bearer"]), "github says itself how");
-    check(&add(&["--source", "shops", "--provider", "github"]), "no source \"shops\"");
+    check(&add(&["--source", "shops", "--provider", "woocommerce"]), "no source \"shops\"");
     check(&add(&["--source", "shop", "--provider", "magento"]), "expected one of generic, standard-webhooks");
-    check(&add(&["--source", "shop", "--provider", "github", "--collection", "carts"]), "would have faults");
+    check(&add(&["--source", "shop", "--provider", "woocommerce", "--collection", "carts"]), "would have faults");
     check(&["webhook", "rotate", "x", "--yes"], "no webhook \"x\", nor any other");
     check(&["webhook", "disable", "x"], "no webhook \"x\", nor any other");
     // Nobody is asked, and so nobody says yes.
-    let (output, notes) = run(folder, &["webhook", "add", "x", "--source", "shop", "--provider", "github"]);
+    let (output, notes) = run(folder, &["webhook", "add", "x", "--source", "shop", "--provider", "woocommerce"]);
     assert!(output.contains("+  x:") && notes.contains("nothing was written"), "{output}{notes}");
     assert_eq!(file(folder), HUB);
     assert!(last_line(&output).starts_with(['+', ' ']), "and no secret is shown: {output}");

@@ -212,6 +212,9 @@ pub enum OrderKind {
     Number,
     /// The time of the last change: two changes may have the same.
     Time(TimeFormat),
+    /// The same where nobody chose it, because the source filters by it: a time that names no zone tells nothing then. It may
+    /// be another one on the other way in, and goes back each autumn.
+    Zoned(TimeFormat),
 }
 
 #[derive(Debug, Clone)]

@@ -79,6 +79,10 @@ impl<H: Home> Ingest<'_, H> {
             && self.home.store().seen(&[key]).await?.contains(&true)
         {
             receipt.accepted = count;
+            let all = |(collection, items): &(&Collection, Vec<Value>)| {
+                (collection.key.collection.to_string(), vec![202; items.len()])
+            };
+            receipt.statuses = wanted.iter().map(all).collect();
             return Ok((receipt, Vec::new()));
         }
         let mut records = Vec::new();
@@ -89,8 +93,8 @@ impl<H: Home> Ingest<'_, H> {
             let stored = self.objects(collection, arrived.collect()).await?;
             records.extend(receipt.take(collection.key.collection.as_str(), count, stored));
         }
-        // Not of a push of which nothing was good: mended, it may come under the same key.
-        if let Some(key) = key.filter(|_| receipt.accepted > 0) {
+        // Not of a push with an item that was refused: mended, it may come under the same key.
+        if let Some(key) = key.filter(|_| receipt.errors.is_empty()) {
             self.home.store().note(&[key], self.home.clock().now()).await?;
         }
         Ok((receipt, records))

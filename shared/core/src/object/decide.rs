@@ -58,8 +58,12 @@ impl Shown {
     }
 
     fn is_late(&self, head: &Head) -> bool {
-        let (Some(known), Some(shown)) = (head.order, self.order) else { return false };
-        shown < known || (shown == known && head.deleted)
+        self.is_behind(head) || head.deleted && head.order.is_some() && self.order == head.order
+    }
+
+    /// Older than what is known.
+    pub(super) fn is_behind(&self, head: &Head) -> bool {
+        head.order.zip(self.order).is_some_and(|(known, shown)| shown < known)
     }
 }
 

@@ -64,11 +64,14 @@ pub fn read(collection: &Collection, at: &str, item: Value) -> Result<Record, Se
         .map_err(aside)?;
     let order = collection.order.as_ref().map_or(Ok(None), |order| {
         value_at(&order.path, &item, |value| match order.kind {
-            OrderKind::Number => whole_number(value).map(Order::Number).ok_or("a whole number"),
-            OrderKind::Time(format) => parse_time(format, value).map(Order::Time),
+            OrderKind::Number => whole_number(value).map(|number| Some(Order::Number(number))).ok_or("a whole number"),
+            OrderKind::Time(format) => parse_time(format, value).map(|time| Some(Order::Time(time))),
+            OrderKind::Zoned(format) => {
+                parse_time(format, value).map(|time| is_zoned(format, value).then_some(Order::Time(time)))
+            }
         })
     });
-    let order = order.map_err(aside)?;
+    let order = order.map_err(aside)?.flatten();
     let deleted = collection.deleted.as_ref().and_then(|path| path.get(&item)).is_some_and(says_deleted);
     let mut children = Vec::new();
     let mut set_aside = Vec::new();
@@ -131,6 +134,14 @@ fn value_at<T>(
         Some(value) => {
             read(value).map(Some).map_err(|expected| format!("found {} at {path:?}, expected {expected}", shown(value)))
         }
+    }
+}
+
+/// Whether it says when that was by itself, without a zone that is only assumed.
+fn is_zoned(format: TimeFormat, value: &Value) -> bool {
+    match format {
+        TimeFormat::Epoch | TimeFormat::EpochMs => true,
+        TimeFormat::Rfc3339 => value.as_str().is_some_and(|text| text.trim().parse::<Timestamp>().is_ok()),
     }
 }
 

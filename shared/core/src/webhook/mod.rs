@@ -20,6 +20,8 @@ mod queued;
 mod schema;
 mod told;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -97,15 +99,18 @@ pub(crate) async fn accept<H: Home>(
     match prove(incoming.home, webhook, request, body).await {
         Ok(Ok(())) => {}
         Ok(Err(refused)) => {
-            tell_refused(incoming, webhook, &refused);
+            tell_refused(incoming, webhook, &format!("401: {refused}"));
             return Err(Answer::refused(401, "this is not proven to come from the webhook's provider"));
         }
         Err(error) => {
-            tracing::error!(webhook = %webhook.id, error = %error, "a webhook could not be checked");
+            tell_refused(incoming, webhook, &format!("503: it could not be checked: {error}"));
             return Err(Answer::refused(503, "the hub cannot check this now; send it again"));
         }
     }
-    incoming.is_on(&[Switch::Hub, Switch::Webhook(webhook.id.clone())]).await?;
+    if let Err(answer) = incoming.is_on(&[Switch::Hub, Switch::Webhook(webhook.id.clone())]).await {
+        tell_refused(incoming, webhook, &format!("{}: it is switched off, or the hub is", answer.status));
+        return Err(answer);
+    }
     match take(incoming, webhook, request, None, body).await {
         Ok((receipt, records)) => match receipt.fault() {
             None => Ok((Answer::new(202, &receipt), records)),
@@ -168,6 +173,8 @@ async fn take<H: Home>(
     let mut receipt = Receipt::default();
     let (events, known) = unknown(home, webhook, events).await?;
     receipt.duplicates = known;
+    let keys: Vec<(usize, EventKey)> =
+        events.iter().filter_map(|(index, event)| Some((*index, key(webhook, event)?))).collect();
 
     let ingest = Ingest::new(home, hub, router);
     let Mapped { objects, messages, ids, ignored, unwanted, errors } =
@@ -191,8 +198,10 @@ async fn take<H: Home>(
     refused.extend(&stored.refused);
     receipt.add(stored, &mut records);
 
-    let keys: Vec<EventKey> =
-        ids.into_iter().filter(|(index, _)| !refused.contains(index)).map(|(_, key)| key).collect();
+    // What was refused may come again, mended, under the same id; so one that stands twice is noted only if both are stored.
+    let refused: BTreeSet<EventKey> =
+        keys.into_iter().filter(|(index, _)| refused.contains(index)).map(|(_, key)| key).collect();
+    let keys: Vec<EventKey> = ids.into_iter().map(|(_, key)| key).filter(|key| !refused.contains(key)).collect();
     if !keys.is_empty() {
         home.store().note(&keys, home.clock().now()).await?;
     }
@@ -227,7 +236,26 @@ fn read(webhook: &Webhook, headers: &impl Headers, carrier: Option<&str>, raw: &
         event.id = id.filter(|id| !id.is_empty());
         event.kind = kind;
     }
+    if !matches!(webhook.event_id, Some(Locator::Path(_))) {
+        tell_apart(&mut events);
+    }
     Ok(events)
+}
+
+/// Events that came together may have no id but that of what carried them. Each gets its place in it too, so that one that was
+/// refused can come again under it, and its neighbours are known.
+fn tell_apart(events: &mut [Event]) {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for id in events.iter().filter_map(|event| event.id.clone()) {
+        *counts.entry(id).or_default() += 1;
+    }
+    for (index, event) in events.iter_mut().enumerate() {
+        if let Some(id) = &mut event.id
+            && counts.get(id).is_some_and(|count| *count > 1)
+        {
+            id.push_str(&format!("/{index}"));
+        }
+    }
 }
 
 /// A list is a list of events.
@@ -307,9 +335,9 @@ fn tell_bad<H: Home>(incoming: &Incoming<'_, H>, webhook: &Webhook) {
 }
 
 /// Anybody can be refused as often as he likes: that is said now and then, with how often it was.
-fn tell_refused<H: Home>(incoming: &Incoming<'_, H>, webhook: &Webhook, refused: &Refused) {
+fn tell_refused<H: Home>(incoming: &Incoming<'_, H>, webhook: &Webhook, why: &str) {
     if let Some(count) = incoming.told.refused(&webhook.id, incoming.home.clock().now()) {
         let event = reported(incoming, webhook, EventName::WebhookRefused).counting(count);
-        incoming.home.observer().observe(event.because(format!("401: {refused}")));
+        incoming.home.observer().observe(event.because(why));
     }
 }

@@ -4,7 +4,7 @@
 
 mod server;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router as Routes,
@@ -70,10 +70,9 @@ async fn answer(State(intake): State<Intake>, request: Request) -> Response {
         Ok(way) => way,
         Err(nobody) => return response(nobody),
     };
-    let Ok(body) = tokio::time::timeout(intake.limits.body, read(body)).await else {
-        // The connection ends with it: the rest of the body is in the way of another request.
-        let late = r#"{"error":"the body did not come in time"}"#.to_owned();
-        return response(Answer { status: 408, headers: &[("connection", "close")], body: late });
+    let body = match read_within(intake.limits.body, body).await {
+        Ok(body) => body,
+        Err(late) => return response(late),
     };
     let body = match &body {
         Ok(body) => incoming::Body::of(body),
@@ -87,8 +86,20 @@ async fn answer(State(intake): State<Intake>, request: Request) -> Response {
     response(answer)
 }
 
+/// What was read of a body, or why it was not.
+type Read = Result<Vec<u8>, incoming::Body<'static>>;
+
+/// Or the answer to one that did not come in time.
+async fn read_within(limit: Duration, body: Body) -> Result<Read, Answer> {
+    tokio::time::timeout(limit, read(body)).await.map_err(|_| {
+        // The connection ends with it: the rest of the body is in the way of another request.
+        let late = r#"{"error":"the body did not come in time"}"#.to_owned();
+        Answer { status: 408, headers: &[("connection", "close")], body: late }
+    })
+}
+
 /// As much as may be taken.
-async fn read(body: Body) -> Result<Vec<u8>, incoming::Body<'static>> {
+async fn read(body: Body) -> Read {
     let mut chunks = body.into_data_stream();
     let mut whole = Vec::new();
     while let Some(chunk) = chunks.next().await {
@@ -127,5 +138,31 @@ impl Headers for Asked {
     }
     fn query(&self) -> Option<&str> {
         self.0.uri.query()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+
+    use super::*;
+
+    /// The chunks, and then an end or nothing more.
+    fn body(chunks: &[&'static [u8]], ends: bool) -> Body {
+        let chunks: Vec<_> = chunks.iter().map(|chunk| Ok::<_, std::io::Error>(*chunk)).collect();
+        let rest = if ends { stream::empty().boxed() } else { stream::pending().boxed() };
+        Body::from_stream(stream::iter(chunks).chain(rest))
+    }
+
+    #[tokio::test]
+    async fn a_body_has_its_time_and_its_size() {
+        const LONG: &[u8] = &[b'x'; MOST_BYTES];
+        let read = async |chunks: &[&'static [u8]], ends, limit| read_within(limit, body(chunks, ends)).await;
+        let (soon, ever) = (Duration::from_millis(10), Duration::from_secs(3600));
+        assert_eq!(read(&[b"{\"a\":", b"1}"], true, ever).await.unwrap().unwrap(), b"{\"a\":1}");
+        assert_eq!(read(&[LONG], true, ever).await.unwrap().unwrap().len(), MOST_BYTES);
+        // It is not waited for where it is too long already.
+        assert!(matches!(read(&[LONG, b"x"], false, ever).await.unwrap(), Err(incoming::Body::TooLong)));
+        assert_eq!(read(&[b"{"], false, soon).await.unwrap_err().status, 408);
     }
 }

@@ -202,6 +202,18 @@ async fn the_children_of_what_is_late_are_left_alone() {
     assert_eq!(again.stored, 1);
 }
 
+/// It differs from the head in nothing but them.
+#[tokio::test]
+async fn the_children_of_an_old_snapshot_are_left_alone() {
+    let hub = numbered().replace("volatile: [updated_at, rev]", "volatile: [updated_at, rev, payments]");
+    let stage = Stage::with_hub(&hub).await;
+    let with = |rev: u64, state: &str| json!({"number": "R1", "rev": rev, "payments": [{"id": 1, "state": state}]});
+    take(&stage, with(2, "open")).await;
+    assert_eq!(take(&stage, with(3, "paid")).await.stored, 1);
+    assert_eq!(take(&stage, with(2, "open")).await.stored, 0);
+    assert_eq!(take(&stage, with(3, "void")).await.stored, 1);
+}
+
 /// A zone left out, or a year mistyped: what comes after it is not late.
 #[tokio::test]
 async fn a_time_ahead_of_the_clock_tells_nothing() {
@@ -227,6 +239,13 @@ async fn what_tells_no_order_is_never_late() {
     take(&stage, json!({"number": "R1", "state": "sent"})).await;
     assert_eq!(shown(&history(&stage).await), ["1 open", "2 paid", "3 sent"]);
     assert_eq!(head(&stage).await.order, None);
+
+    // The field of `since` was chosen for polling: without a zone its times are no order.
+    let at = |second: u64, state: &str| json!({"number": "R1", "updated_at": format!("2026-03-01 11:00:{second:02}"), "state": state});
+    let stage = Stage::new().await;
+    take(&stage, at(5, "open")).await;
+    take(&stage, at(1, "paid")).await;
+    assert_eq!(shown(&history(&stage).await), ["1 open", "2 paid"]);
 }
 
 /// An endpoint that completes an object leaves its number alone; one that worked on an old one is late.
@@ -255,7 +274,10 @@ async fn what_an_answer_gives_is_compared_with_what_it_is() {
     // What an endpoint says of its own does not make late what the source says.
     assert_eq!(given(order(9, "paid")).await.stored, 0);
     take(&stage, order(4, "sent")).await;
-    let expected = ["1 open", "2 booked", "3 paid", "4 booked twice late", "5 sent"];
+    // Not even where it changes something.
+    assert_eq!(given(order(20, "packed")).await.told, 1);
+    assert_eq!(take(&stage, order(5, "back")).await.told, 1);
+    let expected = ["1 open", "2 booked", "3 paid", "4 booked twice late", "5 sent", "6 packed", "7 back"];
     assert_eq!(shown(&history(&stage).await), expected);
 }
 

@@ -139,3 +139,14 @@ async fn what_cannot_be_taken_says_what_could() {
         assert_eq!(push(&stage, &body, None).await.unwrap_err().to_string(), expected);
     }
 }
+
+#[tokio::test]
+async fn a_push_with_a_bad_item_is_mended_under_its_key() {
+    let stage = Stage::new().await;
+    let bad = json!({"orders": [{"number": "R1"}, {"no": "R2"}]});
+    assert_eq!(push(&stage, &bad, Some("k")).await.unwrap().statuses["orders"], [202, 400]);
+    let mended = json!({"orders": [{"number": "R1"}, {"number": "R2"}]});
+    assert_eq!(push(&stage, &mended, Some("k")).await.unwrap().message_ids.len(), 1);
+    let again = push(&stage, &mended, Some("k")).await.unwrap();
+    assert_eq!((again.accepted, again.message_ids.len(), &again.statuses["orders"][..]), (2, 0, &[202, 202][..]));
+}

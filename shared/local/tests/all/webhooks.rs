@@ -327,3 +327,21 @@ async fn what_is_switched_off_takes_nothing_from_those_who_have_proven_who_they_
         assert_eq!(send(&stage, &event("shop-events", &what.to_string()), &order("R1", 1)).await.0, 202, "{what}");
     }
 }
+
+/// They share the request's id: what was good of them is known, what was refused may come again.
+#[tokio::test]
+async fn a_list_under_one_id_is_mended_event_by_event() {
+    let stage = stage().await;
+    let moved = |sku: Option<u32>| match sku {
+        Some(sku) => json!({"type": "stock/moved", "stock": {"sku": sku}}),
+        None => json!({"type": "stock/moved"}),
+    };
+    let (status, receipt) = send(&stage, &event("shop-events", "1"), &json!([moved(None), moved(Some(2))])).await;
+    assert_eq!((status, &receipt["accepted"], &receipt["errors"][0]["index"]), (202, &json!(1), &json!(0)));
+    let mended = json!([moved(Some(1)), moved(Some(2))]);
+    let (status, receipt) = send(&stage, &event("shop-events", "1"), &mended).await;
+    assert_eq!((status, &receipt["accepted"], &receipt["duplicates"]), (202, &json!(1), &json!(1)));
+    let (_, receipt) = send(&stage, &event("shop-events", "1"), &mended).await;
+    assert_eq!((&receipt["accepted"], &receipt["duplicates"]), (&json!(0), &json!(2)));
+    assert_eq!(stage.emitted(), ["stock:moved", "stock:moved"]);
+}

@@ -75,7 +75,7 @@ hub: incoming
 sources:
   s: {url: "https://s.example", collections: {c: {type: t, request: {path: /}, id: id, every: 2d, fetch: {path: "/{id}"}}}}
 webhooks:
-  over-http: {source: s, provider: github, secrets: [github]}
+  over-http: {source: s, provider: woocommerce, secrets: [github]}
   Queued_1: {source: s, provider: commercetools, from: {queue: "arn:aws:sqs:eu-west-1:123456789012:ct-orders"}}
   partner: {source: s, provider: commercetools, from: {bus: aws.partner/commercetools.com/my-project/crossdock}}
   own-bus: {source: s, provider: generic, from: {bus: default}}

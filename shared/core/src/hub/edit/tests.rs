@@ -247,7 +247,7 @@ webhooks:
       - first  # since May
       # on its way
       - second
-  two: {source: s, provider: github, secrets: [a, b,  c]} # three
+  two: {source: s, provider: woocommerce, secrets: [a, b,  c]} # three
   three: {source: s, provider: generic, verify: {bearer: {sha256: ["HASH"]}}}
 endpoints: {e: {url: "http://e.test"}}
 "#;
@@ -291,8 +291,8 @@ fn a_list_gets_a_value_more() {
         "d",
         serde_json::json!(["a", "b", "c", "d"]),
         &expect![[r#"
-        -  two: {source: s, provider: github, secrets: [a, b,  c]} # three
-        +  two: {source: s, provider: github, secrets: [a, b,  c, d]} # three
+        -  two: {source: s, provider: woocommerce, secrets: [a, b,  c]} # three
+        +  two: {source: s, provider: woocommerce, secrets: [a, b,  c, d]} # three
     "#]],
     );
     let (old, new) = ("0".repeat(64), "1".repeat(64));
@@ -318,8 +318,8 @@ fn a_list_keeps_its_last_value() {
         &["webhooks", "two", "secrets"],
         serde_json::json!(["c"]),
         &expect![[r#"
-        -  two: {source: s, provider: github, secrets: [a, b,  c]} # three
-        +  two: {source: s, provider: github, secrets: [c]} # three
+        -  two: {source: s, provider: woocommerce, secrets: [a, b,  c]} # three
+        +  two: {source: s, provider: woocommerce, secrets: [c]} # three
     "#]],
     );
 }
@@ -345,17 +345,17 @@ fn what_is_no_list_stays() {
 #[test]
 fn a_webhook_is_added() {
     let webhook = Entry {
-        block: ["new:", "  source: s", "  provider: github", "  secrets: [n]"].map(str::to_owned).into(),
-        flow: "new: {source: s, provider: github, secrets: [n]}".to_owned(),
+        block: ["new:", "  source: s", "  provider: woocommerce", "  secrets: [n]"].map(str::to_owned).into(),
+        flow: "new: {source: s, provider: woocommerce, secrets: [n]}".to_owned(),
     };
-    let value = serde_json::json!({"source": "s", "provider": "github", "secrets": ["n"]});
+    let value = serde_json::json!({"source": "s", "provider": "woocommerce", "secrets": ["n"]});
     let path = ["webhooks", "new"];
     let check = |text: &str, expected: &Expect| changed(text, add_webhook(text, &webhook), &path, &value, expected);
     check(
         &hooks(),
         &expect![[r#"
             +  new:
-            +    provider: github
+            +    provider: woocommerce
             +    secrets: [n]
         "#]],
     );
@@ -365,7 +365,7 @@ fn a_webhook_is_added() {
         +webhooks:
         +  new:
         +    source: s
-        +    provider: github
+        +    provider: woocommerce
         +    secrets: [n]
     "#]];
     check(before, &expected);

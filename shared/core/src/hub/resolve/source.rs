@@ -186,7 +186,7 @@ fn order_field(part: &OrderPart) -> Option<Option<OrderField>> {
 }
 
 fn order_of_since(since: &Since) -> OrderField {
-    OrderField { path: since.field.clone(), kind: OrderKind::Time(since.format) }
+    OrderField { path: since.field.clone(), kind: OrderKind::Zoned(since.format) }
 }
 
 fn interval(part: Option<&At<Span>>, report: &mut Report) -> Option<Duration> {

@@ -228,8 +228,19 @@ fn events(key: &Key, part: &WebhookPart, source: &Target<'_>, report: &mut Repor
         if !told.is_empty() {
             return Some(told);
         }
+        let provider = part.provider.as_ref().map(|provider| provider.value);
+        if provider == Some(Provider::GitHub) {
+            let message = "nobody says what becomes of its events: expected `events`, since GitHub's bodies are not the \
+                           objects, but hold them, each kind its own";
+            report.fault(&key.place, message);
+            return None;
+        }
         if let [collection] = source.of.collections.as_slice() {
-            let action = object(collection, FieldPath::root(), false);
+            let item = match provider {
+                Some(Provider::Stripe) => "data.object".parse().unwrap_or_else(|_| FieldPath::root()),
+                _ => FieldPath::root(),
+            };
+            let action = object(collection, item, false);
             return Some(vec![EventRule { kinds: Kinds::Beginning(String::new()), action }]);
         }
         let message = format!(

@@ -94,7 +94,11 @@ impl<H: Home> Tracker<'_, H> {
             if *decision == Decision::Unchanged || is_left_out {
                 continue;
             }
-            let version = one.version(head, *decision, now);
+            let mut version = one.version(head, *decision, now);
+            if self.given.is_some() && *decision != Decision::Late {
+                // An endpoint's clock, or its count, makes no change of the source late.
+                version.order = None;
+            }
             if one.parent.is_none() {
                 traces.insert(place, trace_id(context.epoch, &version));
             }
@@ -135,7 +139,12 @@ impl<H: Home> Tracker<'_, H> {
                 Some((Decision::Unchanged, head)) => !head.is_some_and(|head| head.baseline),
                 Some(_) => true,
             };
-            let is_late = matches!(parent, Some((Decision::Late, _)));
+            // Of a parent that is older than its head, and is the same but for its children, these are as old.
+            let is_behind = one.parent.is_some_and(|parent| {
+                let parent = &seen.0[parent];
+                heads.get(parent.key).is_some_and(|head| parent.shown(by_source).is_behind(head))
+            });
+            let is_late = is_behind || matches!(parent, Some((Decision::Late, _)));
             let decision = match stored.contains(one.key) || is_late {
                 true => Decision::Unchanged,
                 false => decide(head, &one.shown(by_source), is_news),

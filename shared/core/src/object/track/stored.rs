@@ -14,11 +14,13 @@ use crate::{
     id::ObjectKey,
     object::{Decision, Record},
     port::{Home, VersionStore},
-    version::{Head, VersionRef},
+    version::{Head, Version, VersionRef},
 };
 
 /// How many versions of an object are looked through for one that is there already.
 const LOOKED_BACK: u64 = 100;
+/// Versions, bodies and all, that are in memory together while they are looked through.
+const READ_AT_ONCE: usize = 100;
 
 pub(super) type Heads = BTreeMap<ObjectKey, Head>;
 /// Why what is stored of an object cannot be read.
@@ -84,19 +86,21 @@ impl<H: Home> Tracker<'_, H> {
                 ones.push(one);
             }
         }
-        if refs.is_empty() {
-            return Ok(HashSet::new());
-        }
         let by_source = self.given.is_none();
-        let versions = self.home.store().versions(&refs).await?;
-        let found = ones.into_iter().zip(versions).filter(|(one, version)| {
-            // One that cannot be read tells nothing.
-            let version = version.as_ref().ok().and_then(Option::as_ref);
-            version.is_some_and(|version| {
-                one.is(version) || one.shown(by_source).is_the_change(version.order, version.deleted)
-            })
-        });
-        Ok(found.map(|(one, _)| one.key.clone()).collect())
+        let mut found = HashSet::new();
+        for (refs, ones) in refs.chunks(READ_AT_ONCE).zip(ones.chunks(READ_AT_ONCE)) {
+            let versions = self.home.store().versions(refs).await?;
+            for (one, version) in ones.iter().zip(versions) {
+                // One that cannot be read tells nothing.
+                let is_it = |version: &Version| {
+                    one.is(version) || one.shown(by_source).is_the_change(version.order, version.deleted)
+                };
+                if version.ok().flatten().as_ref().is_some_and(is_it) {
+                    found.insert(one.key.clone());
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// The bodies that updates follow. Where there is none to be read, it is added to what is `unreadable`.
