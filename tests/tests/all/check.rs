@@ -82,7 +82,7 @@ async fn every_fault_of_a_file_is_found_at_once() {
         (2, "15s"),
         (3, "sources"),
         (7, "ftp"),
-        (10, "request"),
+        (9, "request"),
         (12, "soon"),
         (13, "page"),
         (15, "retries"),

@@ -162,7 +162,13 @@ impl AwsCommand {
         let shape = found["input"]["shape"].as_str().unwrap();
         let members = model["shapes"][shape]["members"].as_object().unwrap();
         for option in options {
-            let known = members.keys().any(|member| dashed(member) == option);
+            // Of a boolean there is the opposite too. Where words end is not asked: `UUID` is one.
+            let is_it = |(member, shape): (&String, &Value)| {
+                let is_boolean = model["shapes"][shape["shape"].as_str().unwrap()]["type"] == "boolean";
+                let is_called = |option: &str| option.replace('-', "") == member.to_ascii_lowercase();
+                is_called(option) || is_boolean && option.strip_prefix("no-").is_some_and(is_called)
+            };
+            let known = members.iter().any(is_it);
             assert!(known, "{service} {operation} has no --{option}: {}", self.line);
         }
     }
