@@ -46,6 +46,34 @@ pub struct Message {
 }
 
 impl Message {
+    /// One that follows from no other and is about no version of an object; its routes are still to be worked out.
+    pub(crate) fn beginning(
+        message_id: MessageId,
+        message: MessageType,
+        hub: &HubName,
+        source: &SourceName,
+        payload: Value,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            message_id,
+            message,
+            hub: hub.clone(),
+            source: source.clone(),
+            created_at: now,
+            trace_id: message_id.trace_id(),
+            parent_id: None,
+            parent_route: None,
+            hops: 0,
+            object: None,
+            keys: BTreeMap::new(),
+            payload,
+            previous: None,
+            changes: None,
+            routes: Vec::new(),
+        }
+    }
+
     /// The event as EventBridge would see it, the shape every pattern is written against.
     ///
     /// # Errors

@@ -270,23 +270,7 @@ fn arrived(
     if is_too_deep(&payload) {
         return Err(format!("payload: nested more than {DEEPEST} levels deep"));
     }
-    Ok(Message {
-        message_id,
-        message,
-        hub: hub.name.clone(),
-        source: source.clone(),
-        created_at: now,
-        trace_id: message_id.trace_id(),
-        parent_id: None,
-        parent_route: None,
-        hops: 0,
-        object: None,
-        keys: BTreeMap::new(),
-        payload,
-        previous: None,
-        changes: None,
-        routes: Vec::new(),
-    })
+    Ok(Message::beginning(message_id, message, &hub.name, source, payload, now))
 }
 
 /// A payload that was left out.

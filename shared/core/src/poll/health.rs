@@ -82,26 +82,11 @@ fn notification(
         state.streak,
         &message,
     );
-    Message {
-        message_id,
-        message,
-        hub: hub.name.clone(),
-        source: key.source.clone(),
-        created_at: now,
-        trace_id: message_id.trace_id(),
-        parent_id: None,
-        parent_route: None,
-        hops: 0,
-        object: None,
-        keys: std::collections::BTreeMap::new(),
-        payload: json!({"notification": {
-            "level": level, "subject": subject, "description": description,
-            "source": key.source, "collection": key.collection,
-        }}),
-        previous: None,
-        changes: None,
-        routes: Vec::new(),
-    }
+    let payload = json!({"notification": {
+        "level": level, "subject": subject, "description": description,
+        "source": key.source, "collection": key.collection,
+    }});
+    Message::beginning(message_id, message, &hub.name, &key.source, payload, now)
 }
 
 #[cfg(test)]

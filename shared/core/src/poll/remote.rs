@@ -9,7 +9,7 @@
 //!
 //! Deliberately absent: `delay` and `update_url`, because the interval says when to ask again.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
@@ -119,34 +119,7 @@ fn question(
     let kind = kind.map_err(|error| PortError::permanent(error.to_string()))?;
     let payload = json!({"poll": {"collection": collection.key.collection}});
     let id = MessageId::of_poll(epoch, &collection.key, &random);
-    Ok(message(id, kind, hub, collection, payload, now))
-}
-
-fn message(
-    message_id: MessageId,
-    message: MessageType,
-    hub: &Hub,
-    collection: &Collection,
-    payload: Value,
-    now: Timestamp,
-) -> Message {
-    Message {
-        message_id,
-        message,
-        hub: hub.name.clone(),
-        source: collection.key.source.clone(),
-        created_at: now,
-        trace_id: message_id.trace_id(),
-        parent_id: None,
-        parent_route: None,
-        hops: 0,
-        object: None,
-        keys: BTreeMap::new(),
-        payload,
-        previous: None,
-        changes: None,
-        routes: Vec::new(),
-    }
+    Ok(Message::beginning(id, kind, &hub.name, &collection.key.source, payload, now))
 }
 
 /// `known` are the parameters that were sent.
@@ -232,7 +205,7 @@ fn told(
     let all = follow_ups.chain(notifications).enumerate().map(|(index, (kind, payload))| {
         let said = ContentHash::of(canonical(&payload, &[]).as_bytes());
         let id = MessageId::of_told(epoch, key, &place, index as u64, &kind, &said);
-        message(id, kind, hub, collection, payload, now)
+        Message::beginning(id, kind, &hub.name, &collection.key.source, payload, now)
     });
     all.collect()
 }

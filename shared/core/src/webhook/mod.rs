@@ -108,7 +108,10 @@ pub(crate) async fn accept<H: Home>(
         }
     }
     if let Err(answer) = incoming.is_on(&[Switch::Hub, Switch::Webhook(webhook.id.clone())]).await {
-        tell_refused(incoming, webhook, &format!("{}: it is switched off, or the hub is", answer.status));
+        // Trouble with the store has been told where it came up.
+        if answer.status == 403 {
+            tell_refused(incoming, webhook, "403: it is switched off, or the hub is");
+        }
         return Err(answer);
     }
     match take(incoming, webhook, request, None, body).await {

@@ -25,6 +25,7 @@ use crate::{
         provider::Provider,
     },
 };
+
 pub(super) fn webhooks(
     root: &Node,
     file: &HubFile,
