@@ -32,7 +32,7 @@ const MOST_ROUNDS: usize = 5;
 /// What is not read by then is not waited for.
 const LONGEST_READING: Duration = Duration::from_secs(180);
 
-fn hub_file(shop: &str, endpoints: &str) -> String {
+fn hub_file(shop: &str, catalogue: &str, endpoints: &str) -> String {
     format!(
         r#"
 hub: lanes
@@ -44,6 +44,9 @@ sources:
     collections:
       orders: {{type: order, request: {{path: /orders}}, id: number, every: 1d}}
       returns: {{type: return, request: {{path: /returns}}, id: number, every: 100ms}}
+  catalogue:
+    url: "{catalogue}"
+    collections:
       products:
         type: product
         request: {{path: /products}}
@@ -88,7 +91,7 @@ struct Bench {
 pub(crate) async fn measure(crossdock: &Path, folder: &Path) {
     let clocked = Arc::new(Clocked::default());
     let shop = Shop::start(clocked.clone()).await;
-    let file = hub_file(&shop.url, &endpoints(clocked.clone()).await);
+    let file = hub_file(&shop.url, &shop.catalogue, &endpoints(clocked.clone()).await);
     let hub = Hub::start(crossdock, folder, &file, &["push"]).await;
     let mut bench = Bench { client: Client::new(), hub, shop, clocked, pushed: 0 };
     wait_until(PATIENCE, "the returns have their baseline", || bench.shop.returns_asked() >= 2).await;

@@ -31,6 +31,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use thread_priority::ThreadPriority;
 use tokio::net::TcpListener;
 
 /// For all of it.
@@ -74,6 +75,19 @@ async fn listen(routes: axum::Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+    url
+}
+
+/// The same on a thread of the lowest priority, for what would be another machine's work.
+fn listen_elsewhere(routes: axum::Router) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        thread_priority::set_current_thread_priority(ThreadPriority::Min).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async { axum::serve(TcpListener::from_std(listener).unwrap(), routes).await.unwrap() });
+    });
     url
 }
 

@@ -20,7 +20,7 @@ use axum::{
 };
 use tokio::sync::watch;
 
-use crate::{arrivals::Clocked, listen};
+use crate::{arrivals::Clocked, listen, listen_elsewhere};
 
 pub(crate) const PRODUCTS: u64 = 100_000;
 /// What large shops give at most: Shopify 250, commercetools 500.
@@ -43,7 +43,10 @@ struct Inner {
 #[derive(Clone)]
 pub(crate) struct Shop {
     inner: Arc<Inner>,
+    /// Of the returns.
     pub(crate) url: String,
+    /// Of the products. Making pages of them takes no processor time from what is measured, as if it were another machine's.
+    pub(crate) catalogue: String,
 }
 
 #[derive(serde::Deserialize)]
@@ -65,10 +68,11 @@ impl Shop {
             asked: AtomicU64::new(0),
             clocked,
         });
-        let routes = Router::new().route("/products", get(products)).route("/returns", get(returns));
+        let routes = Router::new().route("/returns", get(returns));
         let routes = routes.route("/orders", get(|| async { ([("content-type", "application/json")], "[]") }));
         let url = listen(routes.with_state(inner.clone())).await;
-        Self { inner, url }
+        let catalogue = listen_elsewhere(Router::new().route("/products", get(products)).with_state(inner.clone()));
+        Self { inner, url, catalogue }
     }
 
     pub(crate) fn open(&self, open: bool) {

@@ -5,6 +5,7 @@
 //! expired, and a server for pushes.
 //! Whatever is true of the hub is in the store or in `hub.yaml`; a loop holds nothing that a crash could lose.
 
+mod aside;
 mod home;
 mod intake;
 mod refused;

@@ -17,9 +17,10 @@ use tokio::{
 };
 
 use crate::{
+    aside::Aside,
     home::{LocalHome, Setup, SetupError, StateLock, database_of, running_at},
     intake,
-    workers::{self, Served},
+    workers::{self, Polled, Served},
 };
 
 /// How long attempts in flight may take to finish when the hub is stopped; what is not finished is given back.
@@ -40,6 +41,8 @@ pub enum StartError {
     Setup(#[from] SetupError),
     #[error("cannot listen on {address} (name another address with --listen): {why}")]
     Listen { address: SocketAddr, why: io::Error },
+    #[error("threads could not be started: {0}")]
+    Threads(io::Error),
     #[error("the queues could not be made ready: {0}")]
     Queues(#[from] PortError),
 }
@@ -52,6 +55,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     loops: JoinSet<()>,
     server: JoinHandle<()>,
+    _aside: Aside,
     _lock: StateLock,
 }
 
@@ -77,6 +81,8 @@ impl Running {
         let address = listener.local_addr().map_err(|why| StartError::Listen { address: options.listen, why })?;
         lock.announce(&format!("http://{address}"))?;
 
+        let waiting = home.database().clone();
+        let aside = Aside::start(move || waiting.is_waited_for()).map_err(StartError::Threads)?;
         let (stop, stopped) = watch::channel(false);
         let mut loops = JoinSet::new();
         let tokens = Arc::new(Tokens::default());
@@ -89,7 +95,8 @@ impl Running {
                     hub.clone(),
                     router.clone(),
                     tokens.clone(),
-                    (collection.key.clone(), way, every),
+                    Polled { key: collection.key.clone(), way, every },
+                    aside.place(),
                     stopped.clone(),
                 ));
             }
@@ -102,18 +109,20 @@ impl Running {
             let dispatcher = Dispatcher::new(home.clone(), hub.clone(), router.clone());
             loops.spawn(workers::dispatch(home.clone(), hub.clone(), dispatcher, served, GRACE, stopped.clone()));
         }
-        loops.spawn(workers::sweep(home.clone(), hub.clone(), router.clone(), stopped.clone()));
+        let place = aside.place();
+        let housekeeping = place.handle();
+        loops.spawn_on(workers::sweep(home.clone(), hub.clone(), router.clone(), stopped.clone()), housekeeping);
         loops.spawn(workers::send_due(home.clone(), hub.clone(), stopped.clone()));
-        loops.spawn(workers::audit(home.clone(), hub.clone(), stopped.clone()));
+        loops.spawn_on(workers::audit(home.clone(), hub.clone(), stopped.clone()), housekeeping);
         loops.spawn(workers::tell_of_switches(home.clone(), hub.clone(), stopped.clone()));
-        loops.spawn(workers::expire(home.clone(), hub.retention, stopped.clone()));
+        loops.spawn_on(workers::expire(home.clone(), hub.retention, stopped.clone()), housekeeping);
         let (pushed, to_publish) = mpsc::channel(workers::MOST_UNPUBLISHED);
         loops.spawn(workers::publish_pushed(home.clone(), router.clone(), to_publish, stopped.clone()));
         let server = intake::serve(listener, home.clone(), hub.clone(), router.clone(), pushed, stopped);
 
         let started = HubEvent::new(home.clock().now(), EventName::HubStarted);
         home.observer().observe(started.because(format!("{} listens on http://{address}", hub.name)));
-        Ok(Self { home, hub, router, address, stop, loops, server, _lock: lock })
+        Ok(Self { home, hub, router, address, stop, loops, server, _aside: aside, _lock: lock })
     }
 
     pub fn address(&self) -> SocketAddr {

@@ -100,7 +100,7 @@ impl<H: Home> Poller<'_, H> {
         // A row may be read more than once; what changes meanwhile is the poll's to find.
         let mut seen: HashSet<ObjectKey> = HashSet::new();
         while let Some((since, at)) = walk.next() {
-            let page = self.reader().page(run, since, at).await?;
+            let page = self.reader(self.home.slow().await).page(run, since, at).await?;
             let onward = page.onward.clone();
             let mut read = run.records(page);
             read.records.retain(|record| {
@@ -137,7 +137,8 @@ impl<H: Home> Poller<'_, H> {
         planned: &mut (dyn FnMut(&Planned) + Send),
         done: &mut Backfilled,
     ) -> Result<(), PollError> {
-        let tracker = Tracker::new(self.home.slow(), self.hub, self.router);
+        let home = self.home.slow().await;
+        let tracker = Tracker::new(home, self.hub, self.router);
         if dry_run {
             let mut plan = tracker.plan(run.collection, &records, news).await?;
             run.report.set_aside.append(&mut plan.set_aside);
@@ -152,7 +153,7 @@ impl<H: Home> Poller<'_, H> {
         done.baseline += tracked.stored - tracked.told - tracked.late;
         done.told += tracked.told;
         done.messages += tracked.messages.len() as u64;
-        self.publish(self.home.slow(), &tracked.messages).await;
+        self.publish(home, &tracked.messages).await;
         Ok(())
     }
 }

@@ -190,15 +190,15 @@ impl<'a, H: Home> Poller<'a, H> {
         }
     }
 
-    /// A small poll is as quick as a push, also beside a large one: what a run stores goes into the slow lane from the page
-    /// on with which it has read much.
-    fn home_for(&self, run: &Run<'_>) -> &'a H {
+    /// A small poll is as quick as a push, also beside a large one: a run goes into the slow lane with the page with which it
+    /// has read much.
+    async fn home_for(&self, run: &Run<'_>) -> &'a H {
         let is_small = self.way == Way::Poll && run.report.records <= SMALL;
-        if is_small { self.home } else { self.home.slow() }
+        if is_small { self.home } else { self.home.slow().await }
     }
 
-    pub(super) fn reader(&self) -> Reader<'_, H> {
-        Reader { home: self.home, hub: self.hub, tokens: &self.tokens }
+    pub(super) fn reader(&self, home: &'a H) -> Reader<'_, H> {
+        Reader { home, hub: self.hub, tokens: &self.tokens }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -225,7 +225,8 @@ impl<'a, H: Home> Poller<'a, H> {
         let mut began = None;
         while let Some((since, at)) = walk.next() {
             let first_contact = run.state.started_at.is_none();
-            let mut page = self.reader().page(run, since, at).await?;
+            let home = self.home_for(run).await;
+            let mut page = self.reader(home).page(run, since, at).await?;
             if first_contact {
                 // What is old is told by this time, so it must not move when the first run is broken off.
                 self.save(run, self.lease_from(run.source, self.now()), None).await?;
@@ -234,7 +235,7 @@ impl<'a, H: Home> Poller<'a, H> {
             let told = std::mem::take(&mut page.messages);
             let read = run.records(page);
             let news = News::of(run.collection, &run.state, self.now());
-            let home = self.home_for(run);
+            let home = self.home_for(run).await;
             let tracker = Tracker::new(home, self.hub, self.router);
             let times = run.missed.as_ref().map(|_| Missed::times(&read.records)).unwrap_or_default();
             let tracked = tracker.track(run.collection, read.records, &news).await?;
@@ -405,11 +406,11 @@ impl<'a, H: Home> Poller<'a, H> {
             .map(|message| self.router.record(message))
             .into_iter()
             .collect::<Result<Vec<MessageRecord>, _>>()?;
-        self.home
-            .store()
+        let home = self.home_for(run).await;
+        home.store()
             .save(&self.way.record_of(&run.collection.key), &self.owner, until, &run.state, records.clone())
             .await?;
-        self.publish(self.home, &records).await;
+        self.publish(home, &records).await;
         Ok(())
     }
 

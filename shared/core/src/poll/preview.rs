@@ -47,7 +47,7 @@ impl<H: Home> Poller<'_, H> {
         let (mut of_answers, mut of_records) = (Everywhere::default(), Everywhere::default());
         let mut walk = Walk::start(collection, &run.bookmark());
         while let Some((since, at)) = walk.next() {
-            let page = self.reader().page(&mut run, since, at).await?;
+            let page = self.reader(self.home).page(&mut run, since, at).await?;
             let onward = page.onward.clone();
             of_answers.and(page.absent.clone());
             for item in &page.items {

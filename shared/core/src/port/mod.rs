@@ -25,6 +25,8 @@ pub use store::*;
 pub use switch::*;
 pub use timer::*;
 
+use std::future::{Future, ready};
+
 /// A call to the outside failed. What it says is for operators; nothing in it is a payload or a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
@@ -106,8 +108,9 @@ pub trait Home: Send + Sync + 'static {
 
     /// This home for work of which there is much and for which nobody waits (`docs/adr/0031-lanes.md`): the same ports, and
     /// what is asked of them gives way to what others ask. All else that they promise holds, durability and order first of
-    /// all. A home in which nobody stands in another's way has nothing to tell apart.
-    fn slow(&self) -> &Self {
-        self
+    /// all. A home in which nobody stands in another's way has nothing to tell apart. Whoever awaits this may go on elsewhere,
+    /// where it takes no processor time that others want.
+    fn slow(&self) -> impl Future<Output = &Self> + Send {
+        ready(self)
     }
 }

@@ -16,7 +16,6 @@ use rusqlite::{Connection, OptionalExtension};
 use super::{
     codec::to_json,
     failure::Failure,
-    lanes::Lane,
     queues::{Content, EntryRow, LocalQueues, copy_body, store_entry, stored_name},
 };
 
@@ -27,7 +26,6 @@ pub type Targets = dyn Fn(&Message) -> Result<Vec<(RouteName, EndpointName)>, St
 pub struct LocalBus {
     queues: LocalQueues,
     targets: Arc<Targets>,
-    lane: Lane,
 }
 
 impl fmt::Debug for LocalBus {
@@ -55,13 +53,13 @@ impl Routed {
 
 impl LocalBus {
     pub fn new(queues: LocalQueues, targets: Arc<Targets>) -> Self {
-        Self { queues, targets, lane: Lane::Fast }
+        Self { queues, targets }
     }
 
     /// The same bus for much that nobody waits for, as [`Database::slow`](super::Database::slow).
     #[must_use]
     pub fn slow(&self) -> Self {
-        Self { lane: Lane::Slow, ..self.clone() }
+        Self { queues: self.queues.slow(), targets: self.targets.clone() }
     }
 
     fn route(&self, message: &Message) -> Result<Routed, PortError> {
@@ -78,7 +76,7 @@ impl LocalBus {
 
 impl Bus for LocalBus {
     async fn publish(&self, messages: &[Message]) -> Vec<Result<(), PublishError>> {
-        let writer = self.queues.database().writer_in(self.lane);
+        let writer = self.queues.database().writer();
         let routed: Vec<_> = messages.iter().map(|message| self.route(message)).collect();
         let unroutable: Vec<bool> = routed.iter().map(Result::is_err).collect();
         let woken: BTreeSet<EndpointName> =

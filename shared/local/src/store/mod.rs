@@ -8,7 +8,7 @@
 //!
 //! Who works: one thread that writes, committing for all callers at once ([`writer`]), some of them before others
 //! ([`lanes`]); one that waits for the disk
-//! ([`sync`]); a few that read ([`readers`]). Callers turn typed values into rows before they hand work over, so that the
+//! ([`sync`]); one that moves the log into the file ([`checkpoint`]); a few that read ([`readers`]). Callers turn typed values into rows before they hand work over, so that the
 //! writer does nothing but SQL.
 //!
 //! Times are kept to the microsecond.
@@ -17,7 +17,9 @@
 //!
 //! Deliberately absent: any retry, and any knowledge of routes or deliveries beyond what the ports say.
 
+mod arrivals;
 mod bus;
+mod checkpoint;
 mod claims;
 mod codec;
 mod collections;
@@ -58,7 +60,10 @@ pub use self::{
     stats::{DeliveryCounts, Stats},
     writer::WriteCounts,
 };
+use crate::aside;
+
 use self::{
+    arrivals::Arrivals,
     damage::Damage,
     failure::{Failure, is_damage},
     lanes::Lane,
@@ -85,10 +90,17 @@ pub struct Database {
 struct Inner {
     writer: Writer,
     /// `None` in memory: there the one connection reads too.
-    readers: Option<Readers>,
+    readers: Option<ReadersByLane>,
     damage: Damage,
+    arrivals: Arc<Arrivals>,
     clock: Arc<dyn Clock>,
     made: Made,
+}
+
+/// What is read in the slow lane takes no processor time that somebody else wants.
+struct ReadersByLane {
+    fast: Readers,
+    slow: Readers,
 }
 
 impl Database {
@@ -109,11 +121,16 @@ impl Database {
         in_background(move || {
             let (connection, made) = open::open_file(&path, fresh)?;
             let count = thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4));
-            let connections = (0..count).map(|_| open::open_reader(&path)).collect::<Result<_, _>>()?;
+            let open = |count| (0..count).map(|_| open::open_reader(&path)).collect::<Result<_, _>>();
             let damage = Damage::none();
-            let readers = Some(Readers::start(connections, damage.clone())?);
-            let writer = Writer::start(connection, damage.clone(), flush)?;
-            Ok(Self::new(Inner { writer, readers, damage, clock, made }))
+            let readers = ReadersByLane {
+                fast: Readers::start(open(count)?, damage.clone(), || {})?,
+                slow: Readers::start(open(1)?, damage.clone(), aside::lower_priority)?,
+            };
+            let beside = Some(open::open_for_log(&path)?);
+            let arrivals = Arc::new(Arrivals::none());
+            let writer = Writer::start(connection, beside, damage.clone(), arrivals.clone(), flush)?;
+            Ok(Self::new(Inner { writer, readers: Some(readers), damage, arrivals, clock, made }))
         })
         .await
     }
@@ -122,8 +139,9 @@ impl Database {
     pub async fn in_memory(clock: Arc<dyn Clock>, random: &dyn Random) -> Result<Self, OpenError> {
         let (connection, made) = open::open_in_memory(Made::by(random))?;
         let damage = Damage::none();
-        let writer = Writer::start(connection, damage.clone(), File::sync_data)?;
-        Ok(Self::new(Inner { writer, readers: None, damage, clock, made }))
+        let arrivals = Arc::new(Arrivals::none());
+        let writer = Writer::start(connection, None, damage.clone(), arrivals.clone(), File::sync_data)?;
+        Ok(Self::new(Inner { writer, readers: None, damage, arrivals, clock, made }))
     }
 
     fn new(inner: Inner) -> Self {
@@ -144,7 +162,8 @@ impl Database {
         let stopped = tokio::task::spawn_blocking(move || {
             // The last connection to close is the writer's: it leaves no log behind.
             if let Some(readers) = &inner.readers {
-                readers.stop();
+                readers.fast.stop();
+                readers.slow.stop();
             }
             inner.writer.stop();
         });
@@ -173,6 +192,18 @@ impl Database {
         self.inner.writer.counts()
     }
 
+    /// Whether something has just come in that somebody waits for: then long work should rest now and then.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.inner.arrivals.is_recent()
+    }
+
+    /// Something is being stored.
+    fn note_arrival(&self) {
+        if self.lane == Lane::Fast {
+            self.inner.arrivals.note();
+        }
+    }
+
     fn clock(&self) -> &dyn Clock {
         &*self.inner.clock
     }
@@ -186,11 +217,7 @@ impl Database {
     }
 
     fn writer(&self) -> InLane<'_> {
-        self.writer_in(self.lane)
-    }
-
-    fn writer_in(&self, lane: Lane) -> InLane<'_> {
-        self.inner.writer.in_lane(lane)
+        self.inner.writer.in_lane(self.lane)
     }
 
     async fn read<T: Send + 'static>(
@@ -198,7 +225,10 @@ impl Database {
         work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, PortError> {
         match &self.inner.readers {
-            Some(readers) => readers.read(work).await,
+            Some(readers) => match self.lane {
+                Lane::Fast => readers.fast.read(work).await,
+                Lane::Slow => readers.slow.read(work).await,
+            },
             None => self.writer().write(work).await,
         }
     }

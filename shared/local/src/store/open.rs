@@ -134,6 +134,18 @@ pub(super) fn open_reader(file: &Path) -> Result<Connection, OpenError> {
     open().map_err(|source| failed(file, source))
 }
 
+/// For moving the log beside the writer.
+pub(super) fn open_for_log(file: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || {
+        let connection = Connection::open_with_flags(file, flags)?;
+        // The log is flushed before it is moved, and the file after.
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        Ok(connection)
+    };
+    open().map_err(|source| failed(file, source))
+}
+
 /// Moves the log into the file, unless somebody is reading for long. After a flush that failed, a system may show what was
 /// written and never write it again; what is moved is written anew, and flushed in its new place.
 pub(super) fn empty_log(file: &Path) -> Result<(), OpenError> {
@@ -157,8 +169,6 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     // durable is the writer's syncer.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    // Pages: 16 MB of log between two checkpoints instead of 4, because each one makes the group behind it wait.
-    connection.pragma_update_and_check(None, "wal_autocheckpoint", 4000, |_| Ok(()))?;
     // Bytes: a log that grew because somebody read for long shrinks again.
     connection.pragma_update_and_check(None, "journal_size_limit", 64 << 20, |_| Ok(()))?;
     tune(connection)

@@ -20,6 +20,7 @@ const CLEARED_TOGETHER: usize = 8;
 
 impl Outbox for Database {
     async fn put(&self, messages: Vec<MessageRecord>) -> Vec<Result<bool, PutError>> {
+        self.note_arrival();
         let now = micros(self.clock().now());
         let rows = messages.iter().map(MessageRow::of).collect();
         let stored = self.writer().write_each(rows, move |connection, row| store_pending(connection, &row, now)).await;

@@ -40,23 +40,31 @@ pub struct QueueSettings {
 
 /// The queues of every endpoint. A queue need not be made; clones share the store and the waking.
 #[derive(Clone)]
-pub struct LocalQueues(Arc<Inner>);
-
-struct Inner {
+pub struct LocalQueues {
     database: Database,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
     settings: QueueSettings,
     arrivals: Mutex<HashMap<QueueName, Arc<Notify>>>,
 }
 
 impl fmt::Debug for LocalQueues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LocalQueues").field("settings", &self.0.settings).finish_non_exhaustive()
+        f.debug_struct("LocalQueues").field("settings", &self.shared.settings).finish_non_exhaustive()
     }
 }
 
 impl LocalQueues {
     pub fn new(database: Database, settings: QueueSettings) -> Self {
-        Self(Arc::new(Inner { database, settings, arrivals: Mutex::default() }))
+        Self { database, shared: Arc::new(Shared { settings, arrivals: Mutex::default() }) }
+    }
+
+    /// The same queues for much that nobody waits for, as [`Database::slow`].
+    #[must_use]
+    pub fn slow(&self) -> Self {
+        Self { database: self.database.slow(), shared: self.shared.clone() }
     }
 
     /// Waits until this process has sent something to the queue, or changed when something in it becomes visible,
@@ -69,7 +77,7 @@ impl LocalQueues {
     /// empty.
     pub async fn next_visible_at(&self, queue: &QueueName) -> Result<Option<Timestamp>, PortError> {
         let queue = stored_name(queue);
-        let reading = self.0.database.read(move |connection| {
+        let reading = self.database.read(move |connection| {
             let next = connection
                 .prepare_cached("SELECT MIN(visible_at) FROM entries WHERE queue = ?1")?
                 .query_row([queue], |row| row.get(0))?;
@@ -81,7 +89,7 @@ impl LocalQueues {
     pub async fn counts(&self, queue: &QueueName) -> Result<QueueCounts, PortError> {
         let queue = stored_name(queue);
         let now = micros(self.now());
-        let reading = self.0.database.read(move |connection| {
+        let reading = self.database.read(move |connection| {
             let visible: i64 = connection
                 .prepare_cached("SELECT COUNT(*) FROM entries WHERE queue = ?1 AND visible_at <= ?2")?
                 .query_row(params![queue, now], |row| row.get(0))?;
@@ -103,7 +111,7 @@ impl LocalQueues {
     /// The endpoints that have anything in their queue or their dead-letter queue, or waiting to be put there, in the hub
     /// or not.
     pub async fn endpoints(&self) -> Result<BTreeSet<EndpointName>, PortError> {
-        let reading = self.0.database.read(|connection| {
+        let reading = self.database.read(|connection| {
             let mut statement =
                 connection.prepare_cached("SELECT queue FROM entries UNION SELECT endpoint FROM timers")?;
             let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
@@ -159,11 +167,11 @@ impl LocalQueues {
     }
 
     pub(super) fn database(&self) -> &Database {
-        &self.0.database
+        &self.database
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        self.0.database.clock().now()
+        self.database.clock().now()
     }
 
     pub(super) fn wake(&self, queue: &QueueName) {
@@ -171,7 +179,7 @@ impl LocalQueues {
     }
 
     fn arrivals_of(&self, queue: &QueueName) -> Arc<Notify> {
-        let mut arrivals = self.0.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut arrivals = self.shared.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
         match arrivals.get(queue) {
             Some(notify) => Arc::clone(notify),
             None => Arc::clone(arrivals.entry(queue.clone()).or_default()),
@@ -208,7 +216,7 @@ impl Queues for LocalQueues {
             now: micros(now),
             hidden_until: micros_after(now, visibility),
             max: max.min(LARGEST_BATCH),
-            max_receive_count: self.0.settings.max_receive_count,
+            max_receive_count: self.shared.settings.max_receive_count,
         };
         let (received, moved) = self.database().writer().write_relaxed(move |connection| work.run(connection)).await?;
         if moved {

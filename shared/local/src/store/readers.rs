@@ -26,16 +26,18 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    pub(super) fn start(connections: Vec<Connection>, damage: Damage) -> io::Result<Self> {
+    /// `at_start` is done first on each thread.
+    pub(super) fn start(connections: Vec<Connection>, damage: Damage, at_start: fn()) -> io::Result<Self> {
         let (orders, waiting) = mpsc::channel();
         let waiting = Arc::new(Mutex::new(waiting));
         let threads = connections
             .into_iter()
             .map(|connection| {
                 let waiting = Arc::clone(&waiting);
-                thread::Builder::new()
-                    .name("store-reader".to_owned())
-                    .spawn(move || read_until_stopped(connection, &waiting))
+                thread::Builder::new().name("store-reader".to_owned()).spawn(move || {
+                    at_start();
+                    read_until_stopped(connection, &waiting);
+                })
             })
             .collect::<io::Result<_>>()?;
         Ok(Self { orders, threads: Mutex::new(threads), damage })

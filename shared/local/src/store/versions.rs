@@ -28,6 +28,7 @@ impl VersionStore for Database {
     }
 
     async fn commit(&self, commits: Vec<ObjectCommit>) -> Vec<Result<(), CommitError>> {
+        self.note_arrival();
         let now = micros(self.clock().now());
         let rows = commits.into_iter().map(CommitRow::of).collect();
         let outcomes = self.writer().write_each(rows, move |connection, row| store_commit(connection, &row, now)).await;

@@ -2,7 +2,8 @@
 //!
 //! A transaction has its price, however little is in it. So the thread takes everything that waits for it, runs it in one
 //! transaction, commits, and only then answers everybody; those who asked for durability when the disk has it too, for
-//! which [`sync`](super::sync) waits and the writer does not. An idle store commits a single piece of work at once. What
+//! which [`sync`](super::sync) waits and the writer does not. Nor does it wait for the log to be moved into the file
+//! ([`checkpoint`](super::checkpoint)). An idle store commits a single piece of work at once. What
 //! nobody waits for gives way to what somebody waits for ([`lanes`](super::lanes)).
 //!
 //! Each item runs in a savepoint of its own: one that fails is undone alone. A commit that fails fails all of its
@@ -19,6 +20,7 @@ use std::{
         mpsc,
     },
     thread,
+    time::Instant,
 };
 
 use crossdock_core::port::PortError;
@@ -26,6 +28,8 @@ use futures_util::future::join_all;
 use rusqlite::{Connection, config::DbConfig};
 
 use super::{
+    arrivals::Arrivals,
+    checkpoint::Checkpoints,
     damage::Damage,
     failure::{Failure, port_error},
     job::{Job, Order, hand_over},
@@ -54,20 +58,23 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// `flush` makes the log durable.
+    /// `beside` is for moving the log, `flush` makes it durable.
     pub(super) fn start(
-        connection: Connection,
+        mut connection: Connection,
+        beside: Option<Connection>,
         damage: Damage,
+        arrivals: Arc<Arrivals>,
         flush: impl Fn(&File) -> io::Result<()> + Send + 'static,
     ) -> io::Result<Self> {
         let (orders, waiting) = mpsc::channel();
+        let checkpoints = Checkpoints::start(&mut connection, beside, damage.clone()).map_err(io::Error::other)?;
         let counters = Arc::new(Counters::default());
         let counting = Arc::clone(&counters);
         let syncer = Syncer::start(&connection, damage.clone(), flush)?;
         let closed = damage.clone();
-        let thread = thread::Builder::new()
-            .name("store-writer".to_owned())
-            .spawn(move || write_until_stopped(connection, &waiting, &counting, syncer, &closed))?;
+        let thread = thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
+            write_until_stopped(connection, &waiting, &arrivals, &counting, checkpoints, syncer, &closed);
+        })?;
         Ok(Self { orders, thread: Mutex::new(Some(thread)), counters, damage })
     }
 
@@ -234,32 +241,42 @@ fn in_savepoint<T>(
 fn write_until_stopped(
     connection: Connection,
     orders: &mpsc::Receiver<Order>,
+    arrivals: &Arrivals,
     counters: &Counters,
+    mut checkpoints: Checkpoints,
     syncer: Option<Syncer>,
     damage: &Damage,
 ) {
-    let mut lanes = Lanes::default();
-    loop {
-        let mut group = lanes.next_group(orders);
-        if group.is_empty() {
-            break;
-        }
-        let operations = group.len() as u64;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "only how long the slow lane rests depends on it, and nothing that is stored"
+    )]
+    let began = Instant::now();
+    let mut lanes = Lanes::new(|| began.elapsed(), || arrivals.is_recent());
+    while let Some(mut group) = lanes.next_group(orders) {
+        let mut done = Vec::new();
+        let mut next = || lanes.next_job(&mut group, orders);
         // What was handed over before the store was closed is not done after.
-        let outcome = damage.check().and_then(|()| commit_together(&connection, &mut group));
+        let outcome = damage.check().and_then(|()| commit_together(&connection, &mut next, &mut done));
         if outcome.is_ok() {
             counters.commits.fetch_add(1, Ordering::Relaxed);
-            counters.operations.fetch_add(operations, Ordering::Relaxed);
+            counters.operations.fetch_add(done.len() as u64, Ordering::Relaxed);
+        } else {
+            // Those that were to come in its midst.
+            done.extend(std::iter::from_fn(next));
         }
+        lanes.end(&group);
         let disk = syncer.as_ref().filter(|_| outcome.is_ok());
-        let (later, now): (Vec<_>, Vec<_>) = group.into_iter().partition(|job| disk.is_some() && job.durable());
+        let (later, now): (Vec<_>, Vec<_>) = done.into_iter().partition(|job| disk.is_some() && job.durable());
         if let Some(syncer) = disk {
             syncer.flush(later);
         }
         for job in now {
             job.answer(outcome.clone());
         }
+        checkpoints.look(&connection);
     }
+    checkpoints.stop();
     if let Some(syncer) = syncer {
         syncer.stop();
     }
@@ -273,9 +290,16 @@ fn write_until_stopped(
     let _ = connection.close();
 }
 
-fn commit_together(connection: &Connection, group: &mut [Box<dyn Job>]) -> Result<(), PortError> {
+/// `done` are those that were run, of a group that fails some of them perhaps.
+fn commit_together(
+    connection: &Connection,
+    next: &mut impl FnMut() -> Option<Box<dyn Job>>,
+    done: &mut Vec<Box<dyn Job>>,
+) -> Result<(), PortError> {
     execute(connection, "BEGIN IMMEDIATE")?;
-    for job in group.iter_mut() {
+    while let Some(job) = next() {
+        done.push(job);
+        let Some(job) = done.last_mut() else { break };
         let outcome = job.run(connection);
         if connection.is_autocommit() {
             // What the others of the group wrote is gone too, and they may try again whatever the one's error was.

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use super::{
-    super::lanes::{self, LARGEST_GROUP},
+    super::lanes::{self, LARGEST_GROUP, MOST_PIECES},
     *,
 };
 
@@ -26,7 +26,11 @@ impl Fixture {
                  CREATE TABLE debt (item INTEGER REFERENCES item DEFERRABLE INITIALLY DEFERRED);",
             )
             .unwrap();
-        Self { writer: Writer::start(connection, Damage::none(), File::sync_data).unwrap(), folder }
+        Self {
+            writer: Writer::start(connection, None, Damage::none(), Arc::new(Arrivals::none()), File::sync_data)
+                .unwrap(),
+            folder,
+        }
     }
 
     /// What another connection sees.
@@ -238,8 +242,39 @@ async fn the_fast_lane_is_served_first() {
     let (slow, fast) = fixture.in_one_group(async { tokio::join!(slow, fast) }).await;
     assert!(slow.into_iter().chain(fast).all(|outcome| outcome.is_ok()));
     assert_eq!(diary.read(), ["fast 0", "fast 1", "fast 2", "slow 0", "slow 1", "slow 2"]);
-    // What kept the writer busy, the fast lane's together, the slow lane's one by one.
-    assert_eq!(fixture.writer.counts(), WriteCounts { commits: 1 + 1 + 3, operations: 1 + 3 + 3 });
+    // What kept the writer busy, the fast lane's together, the slow lane's too, since nobody else came.
+    assert_eq!(fixture.writer.counts(), WriteCounts { commits: 1 + 1 + 1, operations: 1 + 3 + 3 });
+}
+
+#[tokio::test]
+async fn what_comes_to_the_fast_lane_waits_for_one_piece_of_the_slow_one() {
+    let (fixture, diary) = (Fixture::new(), Diary::default());
+    let (started, has_started) = oneshot::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let first = diary.work("slow 0".to_owned());
+    let first = fixture.slow().write(move |connection| {
+        let _ = started.send(());
+        let _ = released.recv();
+        first(connection)
+    });
+    let others = join_all((1..3).map(|n| fixture.slow().write(diary.work(format!("slow {n}")))));
+    let fast = async {
+        has_started.await.unwrap();
+        let fast = fixture.fast().write(diary.work("fast".to_owned()));
+        tokio::join!(fast, async { release.send(()).unwrap() }).0
+    };
+    let (first, others, fast) = tokio::join!(first, others, fast);
+    assert!(others.into_iter().chain([first, fast]).all(|outcome| outcome.is_ok()));
+    assert_eq!(diary.read(), ["slow 0", "fast", "slow 1", "slow 2"]);
+    assert_eq!(fixture.writer.counts(), WriteCounts { commits: 3, operations: 4 });
+}
+
+#[tokio::test]
+async fn a_commit_of_the_slow_lane_has_a_largest_size() {
+    let (fixture, diary) = (Fixture::new(), Diary::default());
+    let slow = join_all((0..=MOST_PIECES).map(|n| fixture.slow().write(diary.work(n.to_string()))));
+    assert!(fixture.in_one_group(slow).await.into_iter().all(|outcome| outcome.is_ok()));
+    assert_eq!(fixture.writer.counts().commits, 1 + 2);
 }
 
 #[tokio::test]
@@ -267,18 +302,18 @@ async fn a_batch_in_the_slow_lane_is_done_piece_by_piece_in_its_order() {
     let noting = diary.clone();
     let batch = fixture.slow().write_each(items, move |connection, n| {
         noting.work(n.to_string())(connection)?;
-        insert(connection, if n == 20 { 0 } else { n })
+        insert(connection, if n == 6 { 0 } else { n })
     });
     let fast = fixture.fast().write(diary.work("fast".to_owned()));
     let (outcomes, fast) = fixture.in_one_group(async { tokio::join!(batch, fast) }).await;
     fast.unwrap();
     let failed: Vec<usize> = (0..outcomes.len()).filter(|place| outcomes[*place].is_err()).collect();
-    assert_eq!((outcomes.len() as i64, failed), (count, vec![3, 20]));
+    assert_eq!((outcomes.len() as i64, failed), (count, vec![3, 6]));
     let mut done = diary.read();
     assert_eq!(done.remove(0), "fast");
     assert_eq!(done, (0..count).filter(|n| *n != 3).map(|n| n.to_string()).collect::<Vec<_>>());
-    assert_eq!(fixture.stored(), (0..count).filter(|n| ![3, 20].contains(n)).collect::<Vec<_>>());
-    assert_eq!(fixture.writer.counts().commits, 1 + 1 + 6);
+    assert_eq!(fixture.stored(), (0..count).filter(|n| ![3, 6].contains(n)).collect::<Vec<_>>());
+    assert_eq!(fixture.writer.counts(), WriteCounts { commits: 1 + 1 + 1, operations: 1 + 1 + 6 });
 }
 
 #[tokio::test]

@@ -289,7 +289,7 @@ impl Home for TestHome {
     fn observer(&self) -> &dyn Observer {
         self.world.inner()
     }
-    fn slow(&self) -> &Self {
+    async fn slow(&self) -> &Self {
         self.asked_slow.fetch_add(1, Ordering::Relaxed);
         self
     }
