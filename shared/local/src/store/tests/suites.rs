@@ -115,6 +115,7 @@ macro_rules! suites {
             }
             mod claims {
                 crossdock_testkit::claims_suite!(super::super::Fixture::$home());
+                crossdock_testkit::lines_suite!(super::super::Fixture::$home());
             }
             mod seen {
                 crossdock_testkit::seen_suite!(super::super::Fixture::$home());

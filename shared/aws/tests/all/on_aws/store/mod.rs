@@ -22,6 +22,7 @@ mod wants {
 }
 mod claims {
     crossdock_testkit::claims_suite!(crate::support::Fixture::new());
+    crossdock_testkit::lines_suite!(crate::support::Fixture::new());
 }
 mod seen {
     crossdock_testkit::seen_suite!(crate::support::Fixture::new());
