@@ -270,3 +270,6 @@ fn wait(due: Option<Timestamp>, heard: Timestamp, now: Timestamp) -> Duration {
 fn elapsed(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;
