@@ -37,6 +37,7 @@ mod layout;
 #[cfg(test)]
 mod marketplacer;
 #[cfg(test)]
+mod ordered;
 mod patterns;
 #[cfg(test)]
 mod paused;

@@ -32,8 +32,12 @@ fn arrived(stage: &Stage) -> Vec<String> {
     stage.seen().iter().map(|seen| name(&seen.body)).collect()
 }
 
+pub(crate) fn in_order() -> String {
+    HUB.replace("retries:", "ordered: true, retries:")
+}
+
 async fn stage() -> Stage {
-    Stage::with_hub(&HUB.replace("retries:", "ordered: true, retries:")).await
+    Stage::with_hub(&in_order()).await
 }
 
 /// What is told of a version.
