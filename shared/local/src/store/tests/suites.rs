@@ -115,6 +115,8 @@ macro_rules! suites {
             }
             mod claims {
                 crossdock_testkit::claims_suite!(super::super::Fixture::$home());
+            }
+            mod lines {
                 crossdock_testkit::lines_suite!(super::super::Fixture::$home());
             }
             mod seen {

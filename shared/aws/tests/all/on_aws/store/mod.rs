@@ -22,6 +22,8 @@ mod wants {
 }
 mod claims {
     crossdock_testkit::claims_suite!(crate::support::Fixture::new());
+}
+mod lines {
     crossdock_testkit::lines_suite!(crate::support::Fixture::new());
 }
 mod seen {
