@@ -24,7 +24,7 @@ sources:
     push: {{secret: shop-token}}
     collections:
       orders: {{type: order, request: {{path: /orders}}, id: number, start: all, every: 1h}}
-endpoints: {{books: {{url: "{url}/books", retries: {retries}, ordered: true}}}}
+endpoints: {{books: {{url: "{url}/books", retries: {retries}, timeout: 500ms, ordered: true}}}}
 routes:
   - {{name: book, messages: ["order:*"], to: books}}
 "#

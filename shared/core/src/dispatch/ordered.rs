@@ -10,18 +10,23 @@
 //! that would have to be cleared. One that is dead-lettered is over, and so is one that its endpoint has put off by a `delay`.
 //! Of an older one that nothing is heard of for [`PATIENCE`] it is thought that it never comes.
 //!
-//! Versions of one number do not wait for each other, and what is about no object waits for nothing.
+//! A delivery does not go out twice at once either: a queue may give an entry to two, and the second request could arrive
+//! after what has gone out behind the first. Versions of one number do not wait for each other, and what is about no object waits for nothing.
 
 use std::{ops::ControlFlow, time::Duration};
 
-use super::dispatcher::{Dispatcher, Disposition, Open};
+use super::{
+    dispatcher::{Dispatcher, Disposition, Open},
+    poison::finished,
+};
 use crate::{
     Timestamp,
     hub::Endpoint,
-    id::{EndpointName, MessageId, ObjectKey, RouteName},
+    id::{DeliveryKey, EndpointName, MessageId, ObjectKey, RouteName},
     message::Message,
     port::{
-        Begun, Delivery, DeliveryState, Home, Ledger, Line, Lines, Outbox, PortError, Read, Received, Settled, Watch,
+        Attempt, Begun, Delivery, DeliveryState, Home, Ledger, Line, Lines, Outbox, PortError, Read, Received, Settled,
+        Watch,
     },
 };
 
@@ -45,9 +50,9 @@ const TRIES: usize = 5;
 enum Turn {
     /// This version's, if the line is still this one.
     Now(Line),
-    /// Of an older version, for which this one waits so long before it looks again. `note`: the line with the note that
-    /// somebody waits, where that is due.
-    Behind { version: u64, wait: Duration, note: Option<Line> },
+    /// Of another one, for which this one waits so long before it looks again. `note`: the line with the note that somebody
+    /// waits, where that is due.
+    Later { reason: String, wait: Duration, note: Option<Line> },
     /// Of this newer one, and of none before it any more.
     Passed(u64),
 }
@@ -74,7 +79,7 @@ impl<H: Home> Dispatcher<H> {
             return Ok(ControlFlow::Continue(None));
         };
         let place = |line| Place { object: object.clone(), version: of.version, line };
-        Ok(match self.turn(endpoint, &object, of.version, now).await? {
+        Ok(match self.turn(endpoint, open, &object, of.version, now).await? {
             Turn::Now(line) => ControlFlow::Continue(Some(place(line))),
             turn => ControlFlow::Break(self.step_aside(endpoint, received, open, &object, turn, now).await?),
         })
@@ -89,14 +94,14 @@ impl<H: Home> Dispatcher<H> {
         place: Place,
     ) -> Result<Option<Disposition>, PortError> {
         let Place { object, version, mut line } = place;
-        let key = open.body.key();
-        let begun = Begun { message: key.message, route: key.route };
         for _ in 0..TRIES {
             let now = self.home.clock().now();
-            if self.home.store().set_line(&endpoint.name, &object, &moved_on(line, version, &begun, now)).await? {
+            let DeliveryKey { message, route, round } = open.body.key();
+            let begun = Begun { message, route, round, at: now };
+            if self.home.store().set_line(&endpoint.name, &object, &moved_on(line, version, begun)).await? {
                 return Ok(None);
             }
-            line = match self.turn(endpoint, &object, version, now).await? {
+            line = match self.turn(endpoint, open, &object, version, now).await? {
                 Turn::Now(line) => line,
                 turn => return self.step_aside(endpoint, received, open, &object, turn, now).await.map(Some),
             };
@@ -107,6 +112,7 @@ impl<H: Home> Dispatcher<H> {
     async fn turn(
         &self,
         endpoint: &Endpoint,
+        open: &Open,
         object: &ObjectKey,
         version: u64,
         now: Timestamp,
@@ -116,18 +122,27 @@ impl<H: Home> Dispatcher<H> {
             return Ok(Turn::Passed(line.passed));
         }
         if version == line.passed {
-            return Ok(Turn::Now(line));
+            let until = under_way_until(&line, &open.body.key(), open.known.as_ref(), endpoint.timeout);
+            return Ok(match until.filter(|until| *until > now) {
+                Some(until) => {
+                    let reason = "another request of it may be under way".to_owned();
+                    Turn::Later { reason, wait: wait(Some(until), now, now), note: None }
+                }
+                None => Turn::Now(line),
+            });
         }
+        let begun_at = line.begun.iter().map(|begun| begun.at).max();
         let watch = looked(line.watch, now);
         for older in self.older(endpoint, object, &line, version).await? {
             let known = self.home.store().deliveries_of(older.message).await?;
             for way in on_their_way(&endpoint.name, &older.routes, &known) {
-                let heard = [way.due, way.updated_at, line.at].into_iter().flatten().fold(watch.since, Timestamp::max);
+                let heard = [way.due, way.updated_at, begun_at].into_iter().flatten().fold(watch.since, Timestamp::max);
                 if now < heard.checked_add(PATIENCE).unwrap_or(Timestamp::MAX) {
                     let wait = wait(way.due, heard, now);
                     let is_due = line.watch.is_none_or(|noted| elapsed(noted.seen, now) >= NOTED_EVERY);
                     let note = is_due.then(|| Line { revision: line.revision + 1, watch: Some(watch), ..line });
-                    return Ok(Turn::Behind { version: older.version, wait, note });
+                    let reason = format!("waits for version {}", older.version);
+                    return Ok(Turn::Later { reason, wait, note });
                 }
             }
         }
@@ -175,13 +190,13 @@ impl<H: Home> Dispatcher<H> {
         let mut delivery = self.delivery(&endpoint.name, received, open, now);
         let disposition = match turn {
             Turn::Now(_) => return Ok(Disposition::RetryIn(SHORTEST_WAIT)),
-            Turn::Behind { version, wait, note } => {
+            Turn::Later { reason, wait, note } => {
                 if let Some(line) = note {
                     // Whoever was faster has looked too, or has moved the line on.
                     self.home.store().set_line(&endpoint.name, object, &line).await?;
                 }
                 delivery.next_attempt_at = now.checked_add(wait).ok();
-                delivery.reason = Some(format!("waits for version {version}"));
+                delivery.reason = Some(reason);
                 Disposition::RetryIn(wait)
             }
             Turn::Passed(newer) => {
@@ -242,13 +257,27 @@ fn on_their_way(endpoint: &EndpointName, routes: &[RouteName], known: &[Read<Del
         .collect()
 }
 
-/// The line from the moment on that this delivery is begun.
-fn moved_on(line: Line, version: u64, begun: &Begun, now: Timestamp) -> Line {
-    let mut all = if line.passed == version { line.begun } else { Vec::new() };
-    if !all.contains(begun) {
-        all.push(begun.clone());
+/// Until when a request of this very delivery may be under way, of which the outcome is not known: that of another copy of
+/// its entry, or of a hub that died. Two at once, and the second would arrive after what goes out behind the first.
+fn under_way_until(line: &Line, key: &DeliveryKey, known: Option<&Delivery>, timeout: Duration) -> Option<Timestamp> {
+    let is_own = |begun: &&Begun| (begun.message, &begun.route, begun.round) == (key.message, &key.route, key.round);
+    let begun = line.begun.iter().find(is_own)?;
+    // An attempt's end is kept to the millisecond.
+    let ended =
+        |attempt: &Attempt| attempt.at.checked_add(Duration::from_millis(attempt.took_ms.saturating_add(1))).ok();
+    let outcome = finished(known).last().and_then(ended);
+    match outcome {
+        Some(outcome) if outcome >= begun.at => None,
+        _ => begun.at.checked_add(timeout).ok(),
     }
-    Line { revision: line.revision + 1, passed: version, begun: all, at: Some(now), watch: None }
+}
+
+/// The line from the moment on that this attempt is begun.
+fn moved_on(line: Line, version: u64, begun: Begun) -> Line {
+    let mut all = if line.passed == version { line.begun } else { Vec::new() };
+    all.retain(|known| (known.message, &known.route) != (begun.message, &begun.route));
+    all.push(begun);
+    Line { revision: line.revision + 1, passed: version, begun: all, watch: None }
 }
 
 /// The watch with this look.

@@ -17,22 +17,21 @@ pub struct Line {
     pub revision: u64,
     /// The newest version of which an attempt was begun: it may have been received. 0: none.
     pub passed: u64,
-    /// What was begun of that version.
+    /// What was begun of that version; of each message and route the last attempt.
     #[serde(default)]
     pub begun: Vec<Begun>,
-    /// When the last attempt was begun.
-    #[serde(default)]
-    pub at: Option<Timestamp>,
     /// Somebody is kept waiting.
     #[serde(default)]
     pub watch: Option<Watch>,
 }
 
-/// A delivery, whichever its round.
+/// An attempt that was begun.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Begun {
     pub message: MessageId,
     pub route: RouteName,
+    pub round: u32,
+    pub at: Timestamp,
 }
 
 /// For how long somebody has been looking whether an older version is over.

@@ -278,6 +278,23 @@ async fn a_paused_endpoint_goes_on_in_order() {
     assert_eq!(arrived(&stage), ["R1@1", "R1@1", "R1@2"]);
 }
 
+/// Another hub, which dispatches these messages while a call of this one is held up.
+fn meanwhile(stage: &mut Stage, at: &str, messages: &[MessageRecord]) {
+    let other = Arc::new(stage.beside(Faults::default()));
+    let (hub, router, endpoint) = (stage.hub.clone(), stage.router.clone(), stage.endpoint());
+    let messages = messages.to_vec();
+    let sleep = move |_| {
+        let (other, hub, router) = (other.clone(), hub.clone(), router.clone());
+        let (endpoint, messages) = (endpoint.clone(), messages.clone());
+        Box::pin(async move {
+            publish(&*other, &router, &messages).await.unwrap();
+            assert_eq!(dispatch(&other, &hub, &router, &endpoint).await, messages.len());
+        }) as BoxFuture<'static, ()>
+    };
+    let plan: FaultPlan = format!("delay:0@{at}").parse().unwrap();
+    stage.restart(Faults::planned(plan, Arc::new(sleep)));
+}
+
 /// A newer one came between the look and the write of an older one that nobody had promised.
 #[tokio::test]
 async fn who_was_overtaken_at_the_last_moment_is_superseded() {
@@ -285,23 +302,37 @@ async fn who_was_overtaken_at_the_last_moment_is_superseded() {
     let first = stored(&stage, "R1", 1, Told::Unpromised).await;
     arrive(&stage, &first).await;
     let second = stored(&stage, "R1", 2, Told::Once).await;
-
-    let other = Arc::new(stage.beside(Faults::default()));
-    let (hub, router, endpoint) = (stage.hub.clone(), stage.router.clone(), stage.endpoint());
-    let records = second.clone();
-    let sleep = move |_| {
-        let (other, hub, router, endpoint, records) =
-            (other.clone(), hub.clone(), router.clone(), endpoint.clone(), records.clone());
-        Box::pin(async move {
-            publish(&*other, &router, &records).await.unwrap();
-            dispatch(&other, &hub, &router, &endpoint).await;
-        }) as BoxFuture<'static, ()>
-    };
-    let plan: FaultPlan = "delay:0@before:lines.set_line".parse().unwrap();
-    stage.restart(Faults::planned(plan, Arc::new(sleep)));
+    meanwhile(&mut stage, "before:lines.set_line", &second);
     stage.dispatch_once().await;
     assert_eq!(arrived(&stage), ["R1@2"]);
     superseded_by(&stage, first[0].message.message_id, 2).await;
+}
+
+#[tokio::test]
+async fn a_second_copy_waits_for_the_outcome_of_the_first() {
+    let mut stage = stage().await;
+    let first = stored(&stage, "R1", 1, Told::Once).await;
+    arrive(&stage, &first).await;
+    meanwhile(&mut stage, "before:endpoint.post", &first);
+    stage.dispatch_once().await;
+    assert_eq!(arrived(&stage), ["R1@1"]);
+    stage.restart(Faults::default());
+    change(&stage, "R1", 2).await;
+    stage.settle().await;
+    assert_eq!(arrived(&stage), ["R1@1", "R1@2"]);
+}
+
+/// A request of which nobody saw the end may be under way for as long as its timeout.
+#[tokio::test]
+async fn what_a_dead_hub_had_begun_is_tried_again_after_its_timeout() {
+    let mut stage = stage().await;
+    let id = change(&stage, "R1", 1).await;
+    assert!(crate::dying::die(&mut stage, "after:lines.set_line").await);
+    assert_eq!(arrived(&stage), [""; 0]);
+    // Longer than that.
+    stage.dispatch_once().await;
+    assert_eq!(arrived(&stage), ["R1@1"]);
+    assert_eq!(standing(&stage, id).await, (DeliveryState::Delivered, None));
 }
 
 #[tokio::test]

@@ -11,14 +11,13 @@ use crate::build::{at, endpoint, message_id, object, order};
 
 /// Everything set.
 fn line(revision: u64, passed: u64) -> Line {
-    let begun = |name: &str| Begun { message: message_id(name), route: "book".parse().expect("a route name") };
-    Line {
-        revision,
-        passed,
-        begun: vec![begun("a"), begun("b")],
-        at: Some(at(1)),
-        watch: Some(Watch { since: at(2), seen: at(3) }),
-    }
+    let begun = |name: &str| Begun {
+        message: message_id(name),
+        route: "book".parse().expect("a route name"),
+        round: 2,
+        at: at(1),
+    };
+    Line { revision, passed, begun: vec![begun("a"), begun("b")], watch: Some(Watch { since: at(2), seen: at(3) }) }
 }
 
 async fn set<F: StoreFixture>(fixture: &F, to: (&EndpointName, &ObjectKey), line: &Line) -> bool {

@@ -9,14 +9,14 @@ fn route(name: &str) -> RouteName {
     name.parse().unwrap()
 }
 
-fn begun(byte: u8) -> Begun {
-    Begun { message: MessageId::from_bytes([byte; 16]), route: route("book") }
+fn begun(byte: u8, seconds: i64) -> Begun {
+    Begun { message: MessageId::from_bytes([byte; 16]), route: route("book"), round: 1, at: at(seconds) }
 }
 
 /// Of one message, by that route, to the endpoint `alpha`; due at 90.
 fn delivery(name: &str, round: u32, state: DeliveryState) -> Delivery {
     Delivery {
-        key: DeliveryKey { message: begun(1).message, route: route(name), round },
+        key: DeliveryKey { message: begun(1, 0).message, route: route(name), round },
         endpoint: "alpha".parse().unwrap(),
         state,
         attempts: Vec::new(),
@@ -59,15 +59,38 @@ fn a_delivery_is_on_its_way_until_its_last_round_is_over() {
 
 #[test]
 fn a_line_moves_on_and_keeps_what_was_begun_of_one_version() {
-    let first = moved_on(Line::default(), 3, &begun(1), at(5));
-    let expected = Line { revision: 1, passed: 3, begun: vec![begun(1)], at: Some(at(5)), watch: None };
-    assert_eq!(first, expected);
+    let first = moved_on(Line::default(), 3, begun(1, 5));
+    assert_eq!(first, Line { revision: 1, passed: 3, begun: vec![begun(1, 5)], watch: None });
     let watched = Line { watch: Some(looked(None, at(6))), ..first };
-    let second = moved_on(watched, 3, &begun(2), at(7));
-    assert_eq!((second.revision, second.begun.clone(), second.watch), (2, vec![begun(1), begun(2)], None));
-    assert_eq!(moved_on(second.clone(), 3, &begun(1), at(8)).begun, vec![begun(1), begun(2)]);
-    let next = moved_on(second, 5, &begun(3), at(9));
-    assert_eq!((next.revision, next.passed, next.begun), (3, 5, vec![begun(3)]));
+    let second = moved_on(watched, 3, begun(2, 7));
+    assert_eq!((second.revision, &second.begun, second.watch), (2, &vec![begun(1, 5), begun(2, 7)], None));
+    let again = Begun { round: 2, ..begun(1, 8) };
+    assert_eq!(moved_on(second.clone(), 3, again.clone()).begun, vec![begun(2, 7), again]);
+    let next = moved_on(second, 5, begun(3, 9));
+    assert_eq!((next.revision, next.passed, next.begun), (3, 5, vec![begun(3, 9)]));
+}
+
+#[test]
+fn a_delivery_is_under_way_until_its_outcome_or_its_timeout() {
+    let attempt = |seconds, took_ms| Attempt { at: at(seconds), took_ms, status: Some(500), failure: None };
+    let check = |round, attempts: Option<Vec<Attempt>>, expected: Option<i64>| {
+        let line = Line { begun: vec![begun(2, 1), begun(1, 20)], ..Line::default() };
+        let known = attempts.map(|attempts| Delivery { attempts, ..delivery("book", round, DeliveryState::Retrying) });
+        let key = DeliveryKey { message: begun(1, 0).message, route: route("book"), round };
+        let until = under_way_until(&line, &key, known.as_ref(), Duration::from_secs(15));
+        assert_eq!(until, expected.map(at), "{known:?}");
+    };
+    check(1, None, Some(35));
+    check(1, Some(vec![]), Some(35));
+    check(1, Some(vec![attempt(5, 200)]), Some(35));
+    check(1, Some(vec![attempt(5, 200), attempt(19, 1_500)]), None);
+    check(1, Some(vec![attempt(5, 200), attempt(20, 0)]), None);
+    // Of a suspect: begun, and no outcome.
+    let begun = "begun, and the hub died before its end".to_owned();
+    check(1, Some(vec![Attempt { status: None, failure: Some(begun), ..attempt(20, 0) }]), Some(35));
+    check(2, None, None);
+    let other = DeliveryKey { message: self::begun(3, 0).message, route: route("book"), round: 1 };
+    assert_eq!(under_way_until(&Line::default(), &other, None, Duration::from_secs(15)), None);
 }
 
 #[test]

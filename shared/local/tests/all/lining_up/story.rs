@@ -37,6 +37,8 @@ enum Step {
     },
     /// One of the messages that are still to come.
     Arrive(usize),
+    /// One that has come, once more.
+    ComeAgain(usize),
     /// Two hubs at once, their calls interleaved by the seed; after so many calls both are gone.
     Dispatch {
         seed: u64,
@@ -53,6 +55,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => (0..OBJECTS.len(), prop::sample::select(vec![0, 0, 0, 1, 2]), any::<bool>())
             .prop_map(|(object, told, publish)| Step::Change { object, told, publish }),
         2 => any::<usize>().prop_map(Step::Arrive),
+        1 => any::<usize>().prop_map(Step::ComeAgain),
         5 => (any::<u64>(), prop::option::of(1..60_u32)).prop_map(|(seed, calls)| Step::Dispatch { seed, calls }),
         3 => prop::sample::select(vec![1, 2, 11, 30, 61, 3_700, 15_000]).prop_map(Step::Wait),
         2 => prop::collection::vec(prop::sample::select(vec![200, 206, 299, 422, 500]), 1..5).prop_map(Step::Answer),
@@ -131,6 +134,11 @@ impl Story {
             Step::Arrive(place) => {
                 if let Some(place) = place.checked_rem(self.to_come.len()) {
                     arrive(stage, &[self.to_come.remove(place)]).await;
+                }
+            }
+            Step::ComeAgain(place) => {
+                if let Some(place) = place.checked_rem(self.all.len()) {
+                    arrive(stage, &self.all[place..=place]).await;
                 }
             }
             Step::Dispatch { seed, calls } => dispatch_twice(stage, seed, calls).await,
