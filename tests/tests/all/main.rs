@@ -38,6 +38,7 @@ mod layout;
 mod marketplacer;
 #[cfg(test)]
 mod ordered;
+#[cfg(test)]
 mod patterns;
 #[cfg(test)]
 mod paused;
