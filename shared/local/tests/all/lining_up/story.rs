@@ -86,7 +86,7 @@ fn interleaved(seed: u64, calls: Option<u32>, gone: &Arc<Notify>) -> Faults {
                 }
                 None => {
                     gone.notify_one();
-                    pending().await
+                    pending::<()>().await;
                 }
             }
         }) as BoxFuture<'static, ()>
@@ -141,7 +141,7 @@ impl Story {
                     arrive(stage, &self.all[place..=place]).await;
                 }
             }
-            Step::Dispatch { seed, calls } => dispatch_twice(stage, seed, calls).await,
+            Step::Dispatch { seed, calls } => Box::pin(dispatch_twice(stage, seed, calls)).await,
             Step::Wait(seconds) => {
                 self.gentle &= seconds < 10_000;
                 stage.clock.advance(Duration::from_secs(seconds));
