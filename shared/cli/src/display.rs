@@ -107,6 +107,7 @@ pub(crate) fn line(event: &HubEvent) -> Option<String> {
             format!("{} {message}  {way}{attempt}{reason}", paint(AnsiColor::Red, "✗ dead letter"))
         }
         EventName::DeliverySuppressed => format!("{} {message}  {way}{reason}", dim("– suppressed")),
+        EventName::DeliverySuperseded => format!("{} {message}  {way}{reason}", dim("– superseded")),
         EventName::DeliveryMissing => {
             format!("{} {message}  {way}, sent again", paint(AnsiColor::Yellow, "! missing"))
         }

@@ -296,11 +296,13 @@ mod text {
         };
         let attempts = list(delivery, "attempts").len();
         let reason = some(delivery, "reason", ": ");
-        let state = match delivery["state"] == "waiting" {
-            true => format!("waiting until {}", of(delivery, "next_attempt_at")),
-            false => {
+        let plural = if attempts == 1 { "" } else { "s" };
+        let state = match delivery["state"].as_str() {
+            Some("waiting") => format!("waiting until {}", of(delivery, "next_attempt_at")),
+            // The reason says it, and by which version.
+            Some("superseded") => format!("{} after {attempts} attempt{plural}", of(delivery, "reason")),
+            _ => {
                 let next = some(delivery, "next_attempt_at", ", next attempt ");
-                let plural = if attempts == 1 { "" } else { "s" };
                 format!("{} after {attempts} attempt{plural}{reason}{next}", of(delivery, "state"))
             }
         };

@@ -46,6 +46,9 @@ pub enum EventName {
     /// Another message had claimed it (`once_per`).
     #[serde(rename = "delivery.suppressed")]
     DeliverySuppressed,
+    /// A newer version of its object went to the endpoint first (`ordered`).
+    #[serde(rename = "delivery.superseded")]
+    DeliverySuperseded,
     /// A message was promised to a route, and an hour later the ledger knows of no delivery: it is sent again.
     #[serde(rename = "delivery.missing")]
     DeliveryMissing,

@@ -216,6 +216,14 @@ impl<P: Outbox> Outbox for Guarded<P> {
     async fn messages_of(&self, key: &ObjectKey) -> Result<Vec<Read<MessageRecord>>, PortError> {
         self.guard("outbox.messages_of", self.port.messages_of(key)).await
     }
+    async fn messages_about(
+        &self,
+        object: &ObjectKey,
+        versions: std::ops::Range<u64>,
+        limit: usize,
+    ) -> Result<Vec<Read<MessageRecord>>, PortError> {
+        self.guard("outbox.messages_about", self.port.messages_about(object, versions, limit)).await
+    }
     async fn stored_between(
         &self,
         from: Timestamp,
@@ -270,6 +278,15 @@ impl<P: Signing> Signing for Guarded<P> {
 impl<P: Claims> Claims for Guarded<P> {
     async fn claim(&self, claim: &Claim) -> Result<Claimed, PortError> {
         self.guard("claims.claim", self.port.claim(claim)).await
+    }
+}
+
+impl<P: Lines> Lines for Guarded<P> {
+    async fn line(&self, endpoint: &EndpointName, object: &ObjectKey) -> Result<Option<Line>, PortError> {
+        self.guard("lines.line", self.port.line(endpoint, object)).await
+    }
+    async fn set_line(&self, endpoint: &EndpointName, object: &ObjectKey, line: &Line) -> Result<bool, PortError> {
+        self.guard("lines.set_line", self.port.set_line(endpoint, object, line)).await
     }
 }
 

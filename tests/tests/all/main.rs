@@ -37,6 +37,8 @@ mod layout;
 #[cfg(test)]
 mod marketplacer;
 #[cfg(test)]
+mod ordered;
+#[cfg(test)]
 mod patterns;
 #[cfg(test)]
 mod paused;

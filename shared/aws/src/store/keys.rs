@@ -18,6 +18,7 @@
 //! | wanted object, named by a thin event | `w#<source>/<collection>/<id>` | `want` |
 //! | control record of an endpoint | `e#<endpoint>` | `control` |
 //! | claim of a message on a route | `u#<route>#<hash>` | `claim` |
+//! | how far an ordered endpoint has come with an object | `l#<endpoint>#<group>` | `line` |
 //! | event of a webhook that was taken in | `r#<hash>` | `seen` |
 //! | further part of a large body | that of the item it belongs to | the item's, `#` and the part's number |
 //!
@@ -214,6 +215,10 @@ pub(super) fn claim(route: &RouteName, tuple: &ContentHash) -> Key {
     Key::new(format!("u#{route}#{}", URL_SAFE_NO_PAD.encode(tuple.0)), "claim")
 }
 
+pub(super) fn line(endpoint: &EndpointName, object: &ObjectKey) -> Key {
+    Key::new(format!("l#{endpoint}#{}", object.group()), "line")
+}
+
 pub(super) fn seen(event: &EventKey) -> Key {
     Key::new(format!("r#{}", URL_SAFE_NO_PAD.encode(event.0)), "seen")
 }
@@ -307,6 +312,7 @@ mod tests {
         check(collection(&collection_key("my-store/orders.lines")), "c#my-store/orders.lines", "state");
         check(wanted(&order), "w#my-store/orders/R1/2#3", "want");
         check(control(&endpoint("alpha")), "e#alpha", "control");
+        check(line(&endpoint("alpha"), &order), &format!("l#alpha#{}", order.group()), "line");
         check(minute(at(59)), "t", "2026-11-21T10:00");
         let of = timer(&of_delivery("m"), at(60));
         let shard = id.as_bytes()[0] % TIMER_SHARDS;

@@ -23,6 +23,7 @@ mod item;
 mod jobs;
 mod keys;
 mod ledger;
+mod lines;
 mod message;
 mod outbox;
 mod pending;
@@ -60,7 +61,7 @@ const WRITES: usize = 16;
 /// The table of one hub: [`VersionStore`](crossdock_core::port::VersionStore),
 /// [`Collections`](crossdock_core::port::Collections), [`Jobs`](crossdock_core::port::Jobs),
 /// [`Outbox`](crossdock_core::port::Outbox), [`Ledger`](crossdock_core::port::Ledger),
-/// [`Claims`](crossdock_core::port::Claims), [`Signing`](crossdock_core::port::Signing),
+/// [`Claims`](crossdock_core::port::Claims), [`Lines`](crossdock_core::port::Lines), [`Signing`](crossdock_core::port::Signing),
 /// [`Timers`](crossdock_core::port::Timers), [`SeenEvents`](crossdock_core::port::SeenEvents) and
 /// [`Switches`](crossdock_core::port::Switches). Clones share it.
 #[derive(Clone)]

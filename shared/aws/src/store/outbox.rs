@@ -1,6 +1,8 @@
 //! [`Outbox`] on DynamoDB. A pending mark is a small item of its own whose key follows from the message's id, so that
 //! clearing marks is deleting in batches.
 
+use std::ops::Range;
+
 use crossdock_core::{
     Timestamp,
     id::{MessageId, ObjectKey},
@@ -64,6 +66,24 @@ impl Outbox for DynamoStore {
         // Of those stored at the same time, the order of the versions.
         found.sort_by_key(|(stored_at, _)| *stored_at);
         Ok(found.into_iter().map(|(_, record)| Ok(record)).chain(aside.into_iter().map(Err)).collect())
+    }
+
+    async fn messages_about(
+        &self,
+        object: &ObjectKey,
+        versions: Range<u64>,
+        limit: usize,
+    ) -> Result<Vec<Read<MessageRecord>>, PortError> {
+        let (mut ids, mut aside) = (Vec::new(), Vec::new());
+        for named in self.messages_of_versions(object, versions, limit.max(1)).await? {
+            match named {
+                Ok(named) => ids.extend(named),
+                Err(error) => aside.push(error),
+            }
+        }
+        ids.truncate(limit.max(1));
+        let found = self.messages(&ids).await?.into_iter().filter_map(Result::transpose);
+        Ok(found.chain(aside.into_iter().map(Err)).collect())
     }
 
     async fn stored_between(

@@ -7,7 +7,7 @@
 //! later: a delivery is never gone before its message. What goes on beyond that (a dead letter that is sent again, a message that
 //! the bus does not take) gives the message a new term ([`DynamoStore::renew`]).
 //!
-//! What has no term: heads, pending marks, timers, bookmarks, control records, switches, the newest version, a delivery that has not ended.
+//! What has no term: heads, pending marks, timers, bookmarks, control records, lines, switches, the newest version, a delivery that has not ended.
 
 use std::time::Duration;
 

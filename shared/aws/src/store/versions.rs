@@ -1,7 +1,7 @@
 //! [`VersionStore`] on DynamoDB. A head is a small item of its own, so that comparing a page costs one read unit per object,
 //! however large the objects are.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use crossdock_core::{
@@ -10,7 +10,7 @@ use crossdock_core::{
     port::{CommitError, PortError, Read, VersionStore},
     version::{Head, ObjectCommit, Order, Raise, Version, VersionRef},
 };
-use crossdock_stack::table::{BY, INDEX};
+use crossdock_stack::table::{BY, INDEX, PK, SK};
 use futures_util::{StreamExt, stream};
 
 use super::{
@@ -144,6 +144,49 @@ impl DynamoStore {
             tracing::warn!(error = %error, "a version that was replaced got no term and stays");
         }
         Ok(())
+    }
+
+    /// The messages that were stored with each of these versions, the newest version first, until there are so many.
+    pub(super) async fn messages_of_versions(
+        &self,
+        object: &ObjectKey,
+        versions: Range<u64>,
+        limit: usize,
+    ) -> Result<Vec<Read<Vec<MessageId>>>, PortError> {
+        let Some(last) = versions.end.checked_sub(1).filter(|last| versions.start <= *last) else {
+            return Ok(Vec::new());
+        };
+        let (from, to) = (keys::version(object, versions.start), keys::version(object, last));
+        let query = self
+            .client()
+            .query()
+            .table_name(self.table())
+            .consistent_read(true)
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
+            .projection_expression("#messages")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#sk", SK)
+            .expression_attribute_names("#messages", MESSAGES)
+            .expression_attribute_values(":pk", text(from.pk))
+            .expression_attribute_values(":from", text(from.sk))
+            .expression_attribute_values(":to", text(to.sk));
+        let (mut found, mut count) = (Vec::new(), 0);
+        let mut start: Option<HashMap<String, AttributeValue>> = None;
+        loop {
+            let page = query.clone().set_exclusive_start_key(start.take()).send().await;
+            let page = page.map_err(|error| failure("Query", &error))?;
+            for item in page.items.into_iter().flatten() {
+                let ids = message_ids(&item);
+                count += ids.as_ref().map_or(1, Vec::len);
+                found.push(ids);
+            }
+            start = page.last_evaluated_key.filter(|key| !key.is_empty() && count < limit);
+            if start.is_none() {
+                return Ok(found);
+            }
+        }
     }
 
     async fn raise_one(&self, raise: Raise) -> Result<(), CommitError> {

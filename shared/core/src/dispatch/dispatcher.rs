@@ -2,6 +2,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     future::{Future, pending},
+    ops::ControlFlow,
     panic::AssertUnwindSafe,
     pin::pin,
     sync::Arc,
@@ -302,6 +303,10 @@ impl<H: Home> Dispatcher<H> {
             let why = "the entry only refers to its message, and the store does not have it any more";
             return self.dead_letter(name, received, open, why, now).await;
         }
+        let place = match self.line_up(endpoint, received, open, now).await? {
+            ControlFlow::Continue(place) => place,
+            ControlFlow::Break(disposition) => return Ok(disposition),
+        };
         if is_suspect(received, open.known.as_ref())
             && let Settled::AlreadyEnded(known) = self.begin(name, received, open, now).await?
         {
@@ -342,6 +347,11 @@ impl<H: Home> Dispatcher<H> {
             // A secret that is not there is the operator's to mend; the schedule gives them time.
             Err(error) => Outcome::failed(error.to_string()),
             Ok(request) => {
+                if let Some(place) = place
+                    && let Some(disposition) = self.take_turn(endpoint, received, open, place).await?
+                {
+                    return Ok(disposition);
+                }
                 let answer = match select(pin!(self.home.endpoint().post(request)), pin!(cut_off)).await {
                     Either::Left((answer, _)) => answer,
                     Either::Right(_) => return self.put_off(name, received, open, Duration::ZERO, now).await,

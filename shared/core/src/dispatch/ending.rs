@@ -90,6 +90,7 @@ impl<H: Home> Dispatcher<H> {
             DeliveryState::Delivered => EventName::DeliverySucceeded,
             DeliveryState::DeadLettered => EventName::DeliveryDeadLettered,
             DeliveryState::Suppressed => EventName::DeliverySuppressed,
+            DeliveryState::Superseded => EventName::DeliverySuperseded,
             _ => return,
         };
         let mut event = self.event(name, delivery, message);

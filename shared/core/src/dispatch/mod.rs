@@ -5,7 +5,7 @@
 //! `webhook-id`; a crash after it finds the round ended and only clears the queue. A dead letter is sent to the
 //! dead-letter queue first, then recorded, then deleted: two copies after a crash share one `message_id`.
 //!
-//! `ask` is a question that is no delivery. [`outgoing`] writes a request, [`format`] its body, [`signing`] says which secrets sign it, [`outcome`] turns an answer
+//! `ask` is a question that is no delivery. [`ordered`] says whose turn it is at an endpoint that wants its versions in order. [`outgoing`] writes a request, [`format`] its body, [`signing`] says which secrets sign it, [`outcome`] turns an answer
 //! into what is to be recorded; none of them does I/O but for looking up secrets.
 //! [`objects`] is what of an answer is done after its outcome is recorded, from what is recorded.
 //! [`Dispatcher`] reads for a whole batch at once and settles entry by entry, so that no entry waits for its neighbours.
@@ -23,6 +23,7 @@ mod format;
 mod golden;
 mod objects;
 mod once;
+mod ordered;
 mod outcome;
 mod outgoing;
 mod poison;

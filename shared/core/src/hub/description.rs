@@ -434,6 +434,9 @@ described! {
         optional "dead_letter_on" dead_letter_on: Vec<At<Count>>,
         /// A 2xx counts only when its body echoes the message's id; false by default.
         optional "require_ack" require_ack: Flag,
+        /// Never an older version of an object after a newer one: one that comes too late is superseded, and a newer one
+        /// waits until the older ones of its object are over. false by default.
+        optional "ordered" ordered: Flag,
         /// No new messages go to it, while what waits is still sent: to be set before an endpoint is removed. false by
         /// default.
         optional "drain" drain: Flag,

@@ -372,6 +372,8 @@ pub struct Endpoint {
     pub dead_letter_on: Vec<u16>,
     /// A 2xx counts only when its body echoes the id.
     pub require_ack: bool,
+    /// No older version of an object after a newer one.
+    pub ordered: bool,
     /// No new messages go to it (its routes are not enabled); what waits is still sent.
     pub drain: bool,
 }

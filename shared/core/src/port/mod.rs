@@ -6,6 +6,7 @@
 mod bus;
 mod claims;
 mod http;
+mod lines;
 mod outside;
 mod queue;
 mod seen;
@@ -17,6 +18,7 @@ mod timer;
 pub use bus::*;
 pub use claims::*;
 pub use http::*;
+pub use lines::*;
 pub use outside::*;
 pub use queue::*;
 pub use seen::*;
@@ -86,6 +88,7 @@ pub trait Home: Send + Sync + 'static {
         + Ledger
         + Signing
         + Claims
+        + Lines
         + Timers
         + Jobs
         + SeenEvents

@@ -252,6 +252,15 @@ pub trait Outbox: Send + Sync {
     /// Every message about any version of the object, oldest first.
     fn messages_of(&self, key: &ObjectKey) -> impl Future<Output = Result<Vec<Read<MessageRecord>>, PortError>> + Send;
 
+    /// Messages about these versions of the object, those about the newest first: up to `limit` (at least 1). Only what
+    /// was stored with its version is sure to be among them.
+    fn messages_about(
+        &self,
+        object: &ObjectKey,
+        versions: std::ops::Range<u64>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Read<MessageRecord>>, PortError>> + Send;
+
     /// Messages stored from `from` until before `until`, pending or not, in no order, each of them once: up to `limit`
     /// (at least 1) after the place where the page before this one ended. For looking back: what was stored in the last
     /// minute may still be missing.
@@ -348,7 +357,7 @@ pub struct Delivery {
     pub receives: u32,
     pub updated_at: Timestamp,
     pub next_attempt_at: Option<Timestamp>,
-    /// Why it was dead-lettered, superseded or suppressed.
+    /// Why it was dead-lettered, superseded or suppressed, or what it waits for in line.
     pub reason: Option<String>,
     /// What the endpoint's last answer carried.
     pub answer: Option<Answer>,

@@ -30,6 +30,7 @@ mod job;
 mod jobs;
 mod lanes;
 mod ledger;
+mod lines;
 mod open;
 mod outbox;
 mod queues;
@@ -75,6 +76,7 @@ use self::{
 /// An open store: [`VersionStore`](crossdock_core::port::VersionStore),
 /// [`Collections`](crossdock_core::port::Collections), [`Outbox`](crossdock_core::port::Outbox),
 /// [`Ledger`](crossdock_core::port::Ledger), [`Claims`](crossdock_core::port::Claims),
+/// [`Lines`](crossdock_core::port::Lines),
 /// [`Signing`](crossdock_core::port::Signing), [`Timers`](crossdock_core::port::Timers),
 /// [`SeenEvents`](crossdock_core::port::SeenEvents) and [`Switches`](crossdock_core::port::Switches). Clones share it.
 ///

@@ -1,6 +1,8 @@
 //! [`Outbox`] on SQLite. A message is stored once; its pending mark is a small row of its own, so that clearing it
 //! does not rewrite the message.
 
+use std::ops::Range;
+
 use crossdock_core::{
     Timestamp,
     id::{MessageId, ObjectKey, RouteName},
@@ -89,6 +91,27 @@ impl Outbox for Database {
         .await
     }
 
+    async fn messages_about(
+        &self,
+        object: &ObjectKey,
+        versions: Range<u64>,
+        limit: usize,
+    ) -> Result<Vec<Read<MessageRecord>>, PortError> {
+        let group = object.group_bytes();
+        let number = |number| i64::try_from(number).unwrap_or(i64::MAX);
+        let (from, before, limit) = (number(versions.start), number(versions.end), limit.max(1));
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT body, disabled_routes FROM messages
+                 WHERE object_group = ?1 AND object_version >= ?2 AND object_version < ?3
+                 ORDER BY object_version DESC LIMIT ?4",
+            )?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            statement.query_and_then(params![group, from, before, limit], |row| one(record(row)))?.collect()
+        })
+        .await
+    }
+
     async fn stored_between(
         &self,
         from: Timestamp,
@@ -153,6 +176,8 @@ fn record(row: &Row<'_>) -> Result<MessageRecord, Failure> {
 pub(super) struct MessageRow {
     id: MessageId,
     object_group: Option<[u8; 16]>,
+    /// `None` too where it is a number that SQLite does not have, which no version comes to.
+    object_version: Option<i64>,
     disabled_routes: Option<String>,
     body: String,
 }
@@ -163,6 +188,7 @@ impl MessageRow {
         Ok(Self {
             id: record.message.message_id,
             object_group: record.message.object_key().map(|key| key.group_bytes()),
+            object_version: record.message.object.as_ref().and_then(|object| object.version.try_into().ok()),
             disabled_routes: if disabled.is_empty() { None } else { Some(to_json("disabled routes", disabled)?) },
             body: to_json("message", &record.message)?,
         })
@@ -184,9 +210,16 @@ pub(super) fn store_pending(connection: &Connection, row: &MessageRow, now: i64)
 pub(super) fn store_message(connection: &Connection, row: &MessageRow, now: i64) -> Result<bool, Failure> {
     let inserted = connection
         .prepare_cached(
-            "INSERT INTO messages (id, object_group, disabled_routes, body, stored_at) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO messages (id, object_group, object_version, disabled_routes, body, stored_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING",
         )?
-        .execute(params![row.id.as_bytes(), row.object_group, row.disabled_routes, row.body, now])?;
+        .execute(params![
+            row.id.as_bytes(),
+            row.object_group,
+            row.object_version,
+            row.disabled_routes,
+            row.body,
+            now
+        ])?;
     Ok(inserted == 1)
 }

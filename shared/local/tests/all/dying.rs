@@ -27,7 +27,7 @@ async fn vanish(stage: &Stage) {
 }
 
 /// Dies at this point of a dispatch; `false` where the dispatch ends without passing it.
-async fn die(stage: &mut Stage, at: &str) -> bool {
+pub(crate) async fn die(stage: &mut Stage, at: &str) -> bool {
     let reached = Arc::new(Notify::new());
     let telling = reached.clone();
     let sleep = move |_| {

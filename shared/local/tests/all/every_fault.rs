@@ -10,12 +10,15 @@ use crossdock_core::{
 };
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, answer};
+use crate::{
+    lining_up::in_order,
+    stage::{HUB, Stage, answer},
+};
 
 /// A baseline, then a new order with a payment, then a change, then a cancellation, with an endpoint that fails at
 /// times and once answers with a follow-up. Returns how many fault points were passed.
-async fn story(plan: Option<FaultPlan>) -> (Stage, u64) {
-    let mut stage = Stage::new().await;
+async fn story(hub: &str, plan: Option<FaultPlan>) -> (Stage, u64) {
+    let mut stage = Stage::with_hub(hub).await;
     let faults = plan.map_or_else(Faults::default, |plan| Faults::planned(plan, Arc::new(|_| Box::pin(async {}))));
     stage.restart(faults.clone());
     stage.put("R0", &json!({"state": "open", "payments": [{"id": 1, "state": "paid"}]}));
@@ -121,19 +124,28 @@ fn check_all(stage: &Stage, name: &str) {
 
 #[tokio::test]
 async fn without_faults() {
-    let (stage, _) = story(None).await;
+    let (stage, _) = story(HUB, None).await;
     check(&stage, "no faults").await;
     check_all(&stage, "no faults");
 }
 
 #[tokio::test]
 async fn at_every_point() {
+    at_every_point_with(HUB).await;
+}
+
+#[tokio::test]
+async fn at_every_point_in_order() {
+    at_every_point_with(&in_order()).await;
+}
+
+async fn at_every_point_with(hub: &str) {
     let far: FaultPlan = "fail@1000000".parse().unwrap();
-    let (_, points) = story(Some(far)).await;
+    let (_, points) = story(hub, Some(far)).await;
     assert!(points > 100, "only {points} points: are the ports wrapped?");
     for point in 1..=points {
         let plan = format!("fail@{point}");
-        let (stage, passed) = story(Some(plan.parse().unwrap())).await;
+        let (stage, passed) = story(hub, Some(plan.parse().unwrap())).await;
         assert!(passed >= point, "{plan} was never reached");
         check(&stage, &plan).await;
         check_all(&stage, &plan);
@@ -144,7 +156,7 @@ async fn at_every_point() {
 async fn again_and_again() {
     for every in [29_u64, 31, 37, 41, 53, 61] {
         let plan = format!("fail@every:{every}");
-        let (stage, _) = story(Some(plan.parse().unwrap())).await;
+        let (stage, _) = story(HUB, Some(plan.parse().unwrap())).await;
         check(&stage, &plan).await;
     }
 }

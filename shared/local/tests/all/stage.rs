@@ -384,19 +384,7 @@ impl Stage {
 
     /// The same for any endpoint of the hub.
     pub(crate) async fn dispatch_for(&self, endpoint: &EndpointName) -> usize {
-        let queue = QueueName::Endpoint(endpoint.clone());
-        let Ok(received) = self.home.queues().receive(&queue, 10, Duration::from_secs(60)).await else { return 0 };
-        let receipts: Vec<String> = received.iter().map(|one| one.receipt.clone()).collect();
-        let dispatcher = Dispatcher::new(self.home.clone(), self.hub.clone(), self.router.clone());
-        let dispositions = dispatcher.dispatch(endpoint, received).await;
-        for (receipt, disposition) in receipts.iter().zip(dispositions) {
-            // A call that fails leaves the entry to its visibility.
-            let _ = match disposition {
-                Disposition::Delete => self.home.queues().delete(&queue, receipt).await,
-                Disposition::RetryIn(wait) => self.home.queues().change_visibility(&queue, receipt, wait).await,
-            };
-        }
-        receipts.len()
+        dispatch(&self.home, &self.hub, &self.router, endpoint).await
     }
 
     /// Time passes, polls, sweeps and dispatches happen, until nothing more does.
@@ -436,6 +424,28 @@ impl Stage {
     pub(crate) async fn dead_letters(&self) -> Vec<crossdock_core::redrive::DeadLetter> {
         crossdock_core::redrive::list(&*self.home, &self.endpoint()).await.unwrap()
     }
+}
+
+/// One batch through a dispatcher of this home.
+pub(crate) async fn dispatch(
+    home: &Arc<TestHome>,
+    hub: &Arc<Hub>,
+    router: &Arc<Router>,
+    endpoint: &EndpointName,
+) -> usize {
+    let queue = QueueName::Endpoint(endpoint.clone());
+    let Ok(received) = home.queues().receive(&queue, 10, Duration::from_secs(60)).await else { return 0 };
+    let receipts: Vec<String> = received.iter().map(|one| one.receipt.clone()).collect();
+    let dispatcher = Dispatcher::new(home.clone(), hub.clone(), router.clone());
+    let dispositions = dispatcher.dispatch(endpoint, received).await;
+    for (receipt, disposition) in receipts.iter().zip(dispositions) {
+        // A call that fails leaves the entry to its visibility.
+        let _ = match disposition {
+            Disposition::Delete => home.queues().delete(&queue, receipt).await,
+            Disposition::RetryIn(wait) => home.queues().change_visibility(&queue, receipt, wait).await,
+        };
+    }
+    receipts.len()
 }
 
 fn home(database: &Database, world: &World, clock: &TestClock, router: &Arc<Router>, faults: Faults) -> TestHome {

@@ -10,6 +10,7 @@ pub mod claims;
 pub mod collections;
 pub mod jobs;
 pub mod ledger;
+pub mod lines;
 pub mod outbox;
 pub mod queues;
 pub mod seen;
@@ -25,7 +26,7 @@ use crossdock_core::{
     Timestamp,
     message::MessageRecord,
     port::{
-        Bus, Claims, Collections, Jobs, Ledger, Outbox, PendingPage, PortError, QueueName, Queues, Received,
+        Bus, Claims, Collections, Jobs, Ledger, Lines, Outbox, PendingPage, PortError, QueueName, Queues, Received,
         SeenEvents, Signing, Switches, Timers, VersionStore, Wants,
     },
 };
@@ -42,6 +43,7 @@ pub trait StoreFixture: Sync {
         + Outbox
         + Ledger
         + Claims
+        + Lines
         + Signing
         + Timers
         + Jobs

@@ -172,6 +172,36 @@ pub async fn messages_of_an_object_are_those_of_all_its_versions<F: StoreFixture
     assert_eq!(store.messages_of(&order("R2")).await.and_then(whole), Ok(vec![]));
 }
 
+pub async fn messages_about_versions_come_newest_first<F: StoreFixture>(fixture: &F) {
+    let (store, key) = (fixture.store(), order("R1"));
+    let mut told = Vec::new();
+    for number in 1..=5 {
+        let version = version(&key, number, json!({ "n": number }));
+        // Of the third nobody is told.
+        let messages = match number {
+            3 => Vec::new(),
+            _ => vec![record(message_about(&version))],
+        };
+        told.extend(messages.clone());
+        assert_eq!(store.commit(vec![following(version, messages)]).await, [Ok(())]);
+    }
+    let other = version(&order("R2"), 1, json!({}));
+    assert_eq!(store.commit(vec![following(other.clone(), vec![record(message_about(&other))])]).await, [Ok(())]);
+
+    let check = async |versions: std::ops::Range<u64>, limit, expected: &[usize]| {
+        let found = store.messages_about(&key, versions.clone(), limit).await.and_then(whole);
+        let expected: Vec<MessageRecord> = expected.iter().map(|place| told[*place].clone()).collect();
+        assert_eq!(found, Ok(expected), "{versions:?}");
+    };
+    check(1..6, 10, &[3, 2, 1, 0]).await;
+    check(2..5, 10, &[2, 1]).await;
+    check(3..4, 10, &[]).await;
+    check(4..4, 10, &[]).await;
+    check(6..9, 10, &[]).await;
+    check(1..6, 2, &[3, 2]).await;
+    check(1..u64::MAX, 10, &[3, 2, 1, 0]).await;
+}
+
 pub async fn what_was_stored_in_between_is_walked_through<F: StoreFixture>(fixture: &F) {
     let store = fixture.store();
     // Over midnight, ten minutes apart, and two at a time; some with their versions, some published.
@@ -256,6 +286,7 @@ macro_rules! outbox_suite {
                 publishing_clears_only_its_own_marks,
                 messages_come_in_the_order_asked,
                 messages_of_an_object_are_those_of_all_its_versions,
+                messages_about_versions_come_newest_first,
                 what_was_stored_in_between_is_walked_through,
                 large_messages_are_kept,
                 more_than_a_batch_of_messages,

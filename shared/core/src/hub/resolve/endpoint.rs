@@ -66,6 +66,7 @@ pub(super) fn endpoint(
         timeout,
         dead_letter_on,
         require_ack: part.require_ack.is_some_and(|flag| flag.0),
+        ordered: part.ordered.is_some_and(|flag| flag.0),
         drain: part.drain.is_some_and(|flag| flag.0),
     };
     Some((name, endpoint))

@@ -116,6 +116,9 @@ macro_rules! suites {
             mod claims {
                 crossdock_testkit::claims_suite!(super::super::Fixture::$home());
             }
+            mod lines {
+                crossdock_testkit::lines_suite!(super::super::Fixture::$home());
+            }
             mod seen {
                 crossdock_testkit::seen_suite!(super::super::Fixture::$home());
             }

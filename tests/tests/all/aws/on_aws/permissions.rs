@@ -101,7 +101,7 @@ sources:
         every: 1m
         fetch: {{path: "/orders/{{id}}", item: items.0}}
 endpoints:
-  all: {{url: "{}", token: {{secret: hub-token}}, retries: [1s]}}
+  all: {{url: "{}", token: {{secret: hub-token}}, retries: [1s], ordered: true}}
 routes:
   - {{name: everything, messages: ["order:*", "word:*", "more:*"], to: all, path: /all}}
 "#,

@@ -23,6 +23,9 @@ mod wants {
 mod claims {
     crossdock_testkit::claims_suite!(crate::support::Fixture::new());
 }
+mod lines {
+    crossdock_testkit::lines_suite!(crate::support::Fixture::new());
+}
 mod seen {
     crossdock_testkit::seen_suite!(crate::support::Fixture::new());
 }
