@@ -104,7 +104,7 @@ impl Running {
         }
         loops.spawn(workers::sweep(home.clone(), hub.clone(), router.clone(), stopped.clone()));
         loops.spawn(workers::send_due(home.clone(), hub.clone(), stopped.clone()));
-        loops.spawn(workers::audit(home.clone(), hub.clone(), stopped.clone()));
+        loops.spawn(workers::audit(home.clone(), hub.clone(), router.clone(), stopped.clone()));
         loops.spawn(workers::tell_of_switches(home.clone(), hub.clone(), stopped.clone()));
         loops.spawn(workers::expire(home.clone(), hub.retention, stopped.clone()));
         let (pushed, to_publish) = mpsc::channel(workers::MOST_UNPUBLISHED);

@@ -10,7 +10,7 @@ use crossdock_core::{
     hub::{Endpoint, Hub, Retention},
     id::{CollectionKey, EndpointName},
     message::{Message, MessageRecord},
-    poll::{Pause, PollError, Poller, Tokens, Way},
+    poll::{Pause, PollError, Poller, Tokens, Way, set_aside_unfetched},
     port::{Home, LeaseOwner, QueueName, Queues, Received, Switch},
     publish::{STALE_AFTER, publish, publish_stale},
     route::Router,
@@ -203,7 +203,12 @@ pub(crate) async fn send_due(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: w
 }
 
 /// Looks over what was promised to routes, at the start and then each hour.
-pub(crate) async fn audit(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
+pub(crate) async fn audit(
+    home: Arc<LocalHome>,
+    hub: Arc<Hub>,
+    router: Arc<Router>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let mut ticks = tokio::time::interval(sweep::EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -222,6 +227,9 @@ pub(crate) async fn audit(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: watc
             Ok((Swept { refused: Some(error), .. }, _)) | Err(error) => {
                 tracing::warn!(error = %error, "not all missing deliveries could be sent again");
             }
+        }
+        if let Err(error) = set_aside_unfetched(&*home, &hub, &router).await {
+            tracing::warn!(error = %error, "what nobody fetches any more could not be set aside");
         }
     }
 }

@@ -123,7 +123,7 @@ async fn an_item_that_cannot_be_read_harms_no_other() {
     assert_eq!(
         errors,
         [
-            (1, "item 1: not JSON: unexpected end of hex escape at line 1 column 34"),
+            (1, "item 1: not JSON: unexpected end of hex escape at line 1 column 33"),
             (2, "item 2: the name \"number\" stands twice in one object at line 1 column 32"),
         ]
     );
