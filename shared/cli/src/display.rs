@@ -30,8 +30,12 @@ pub(crate) async fn summary(home: &LocalHome, hub: &Hub) -> Result<String, PortE
         Some(_) => paint(AnsiColor::Red, "switched off") + " · ",
         None => String::new(),
     };
+    let wanted = match stats.wanted {
+        0 => String::new(),
+        wanted => format!("{wanted} to be fetched · "),
+    };
     Ok(format!(
-        "{off}{} · {} objects · {} messages · {} delivered · {waiting} waiting · {dlq}",
+        "{off}{} · {wanted}{} objects · {} messages · {} delivered · {waiting} waiting · {dlq}",
         sources(hub),
         stats.objects,
         stats.messages,

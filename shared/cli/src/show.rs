@@ -5,7 +5,7 @@ use crossdock_core::{
     id::{CollectionKey, MessageId, ObjectKey},
     json::{FieldPath, changes},
     message::MessageRecord,
-    port::{Delivery, Home, Ledger, Outbox, Read, VersionStore, whole},
+    port::{Delivery, Home, Ledger, Outbox, Read, VersionStore, Waiting, Wants, whole},
     version::{Version, VersionRef},
 };
 use serde_json::{Value, json};
@@ -18,6 +18,9 @@ use crate::{
     failure::Failure,
     out, polls, why,
 };
+
+/// Objects that are to be fetched that are shown of a collection.
+const MOST_WAITING: usize = 100;
 
 pub(crate) async fn run(args: Show, environment: Environment) -> Result<(), Failure> {
     match &args.place.on {
@@ -39,7 +42,10 @@ async fn show<H: Home>(opened: &Opened<H>, args: &Show) -> Result<(), Failure> {
     };
     let found = match id.parse::<MessageId>() {
         Ok(id) => message(opened, id, route).await?,
-        Err(_) => objects(opened, &args.id).await?,
+        Err(_) => match collection(&opened.hub, &args.id) {
+            Some(key) => waiting_of(opened, &key).await?,
+            None => objects(opened, &args.id).await?,
+        },
     };
     if args.json {
         out::json(&found);
@@ -139,20 +145,60 @@ fn delivery(delivery: &Delivery) -> Value {
     })
 }
 
+/// `SOURCE/COLLECTION`, where both are the hub's.
+fn collection(hub: &Hub, text: &str) -> Option<CollectionKey> {
+    let collections = hub.sources.values().flat_map(|source| &source.collections);
+    collections.map(|collection| &collection.key).find(|key| key.to_string() == text).cloned()
+}
+
+/// What of a collection is yet to be fetched.
+async fn waiting_of<H: Home>(opened: &Opened<H>, key: &CollectionKey) -> Result<Value, Failure> {
+    let found = opened.home.store().waiting(key, MOST_WAITING + 1).await?;
+    let shown = found.iter().take(MOST_WAITING).map(|one| {
+        let mut shown = waiting(one);
+        shown["id"] = one.wanted.object.id.as_str().into();
+        shown
+    });
+    Ok(json!({"collection": {
+        "source": key.source, "collection": key.collection, "to_be_fetched": shown.collect::<Vec<_>>(),
+        "more": found.len() > MOST_WAITING,
+    }}))
+}
+
+fn waiting(waiting: &Waiting) -> Value {
+    json!({
+        "since": waiting.since, "failures": waiting.wanted.failures, "reason": waiting.reason,
+        "next_attempt_at": waiting.due,
+    })
+}
+
 async fn objects<H: Home>(opened: &Opened<H>, id: &str) -> Result<Value, Failure> {
     let keys = match full_key(&opened.hub, id) {
         Some(key) => vec![key],
-        None => opened.home.store().objects_with_id(id).await?,
+        None => {
+            let mut keys = opened.home.store().objects_with_id(id).await?;
+            // One that is only named has no version yet.
+            let collections = opened.hub.sources.values().flat_map(|source| &source.collections);
+            let named = collections.map(|known| ObjectKey { collection: known.key.clone(), id: id.to_owned() });
+            let named: Vec<ObjectKey> = named.filter(|key| !keys.contains(key)).collect();
+            keys.extend(named);
+            keys
+        }
     };
     let mut found = Vec::new();
     for key in keys {
         let history = opened.home.store().history(&key).await?;
-        if history.is_empty() {
+        let wanted = opened.home.store().wanting(&key).await?;
+        if history.is_empty() && wanted.is_none() {
             continue;
         }
         let history = readable(&key, history);
         let messages = readable(&key, opened.home.store().messages_of(&key).await?);
-        found.push(object(opened, &key, &history, &messages).await?);
+        let mut shown = object(opened, &key, &history, &messages).await?;
+        if let Some(wanted) = wanted {
+            shown["to_be_fetched"] = waiting(&wanted);
+        }
+        found.push(shown);
     }
     if found.is_empty() {
         return Err(Failure::new(format!(
@@ -231,6 +277,9 @@ mod text {
     use crate::out;
 
     pub(super) fn all(found: &Value) {
+        if let Some(collection) = found.get("collection") {
+            self::collection(collection);
+        }
         for object in list(found, "objects") {
             self::object(object);
         }
@@ -262,8 +311,35 @@ mod text {
         }
     }
 
+    fn collection(collection: &Value) {
+        out::line(&format!("{}/{}", of(collection, "source"), of(collection, "collection")));
+        let waiting = list(collection, "to_be_fetched");
+        if waiting.is_empty() {
+            out::line("  nothing waits to be fetched");
+        }
+        for one in waiting {
+            out::line(&format!("  {}: {}", of(one, "id"), to_be_fetched(one)));
+        }
+        if collection["more"] == true {
+            out::line("  and more");
+        }
+    }
+
+    fn to_be_fetched(waiting: &Value) -> String {
+        let since = some(waiting, "since", " since ");
+        let why = match waiting["failures"].as_u64() {
+            None | Some(0) => String::new(),
+            Some(1) => format!(", failed once{}", some(waiting, "reason", ": ")),
+            Some(times) => format!(", failed {times} times{}", some(waiting, "reason", ": ")),
+        };
+        format!("to be fetched{since}{why}, next attempt {}", of(waiting, "next_attempt_at"))
+    }
+
     fn object(object: &Value) {
         out::line(&format!("{}/{}/{}", of(object, "source"), of(object, "collection"), of(object, "id")));
+        if let Some(waiting) = object.get("to_be_fetched") {
+            out::line(&format!("  {}", to_be_fetched(waiting)));
+        }
         match object["expired_versions"].as_u64() {
             None | Some(0) => {}
             Some(1) => out::line("  version 1 has expired"),

@@ -180,8 +180,14 @@ impl<P: Wants> Wants for Guarded<P> {
     async fn fetched(&self, wanted: &Wanted) -> Result<(), PortError> {
         self.guard("wants.fetched", self.port.fetched(wanted)).await
     }
-    async fn postpone(&self, wanted: &Wanted, due: Timestamp, refused: RefusedBy) -> Result<(), PortError> {
-        self.guard("wants.postpone", self.port.postpone(wanted, due, refused)).await
+    async fn postpone(&self, wanted: &Wanted, due: Timestamp, refused: RefusedBy, why: &str) -> Result<(), PortError> {
+        self.guard("wants.postpone", self.port.postpone(wanted, due, refused, why)).await
+    }
+    async fn waiting(&self, collection: &CollectionKey, limit: usize) -> Result<Vec<Waiting>, PortError> {
+        self.guard("wants.waiting", self.port.waiting(collection, limit)).await
+    }
+    async fn wanting(&self, object: &ObjectKey) -> Result<Option<Waiting>, PortError> {
+        self.guard("wants.wanting", self.port.wanting(object)).await
     }
 }
 

@@ -113,7 +113,7 @@ impl Running {
         let housekeeping = place.handle();
         loops.spawn_on(workers::sweep(home.clone(), hub.clone(), router.clone(), stopped.clone()), housekeeping);
         loops.spawn(workers::send_due(home.clone(), hub.clone(), stopped.clone()));
-        loops.spawn_on(workers::audit(home.clone(), hub.clone(), stopped.clone()), housekeeping);
+        loops.spawn_on(workers::audit(home.clone(), hub.clone(), router.clone(), stopped.clone()), housekeeping);
         loops.spawn(workers::tell_of_switches(home.clone(), hub.clone(), stopped.clone()));
         loops.spawn_on(workers::expire(home.clone(), hub.retention, stopped.clone()), housekeeping);
         let (pushed, to_publish) = mpsc::channel(workers::MOST_UNPUBLISHED);

@@ -105,6 +105,24 @@ async fn what_cannot_be_read_goes_back_and_is_told() {
     );
 }
 
+/// The good ones are stored at once, and known when the record comes back with the bad one.
+#[tokio::test]
+async fn what_is_bad_in_a_list_goes_back_without_its_neighbours() {
+    let stage = Stage::new().await;
+    let list = r#"[{"text": "one"}, {"text": "\ud800"}, {"text": "three"}]"#;
+    for times in [2, 0] {
+        assert_eq!(
+            left(&stage, &[("list", WORDS, json!(list)), ("good", WORDS, json!({"text": "four"}))]).await,
+            ["list"]
+        );
+        let bodies = delivered(&stage).await;
+        assert_eq!(bodies.iter().filter(|body| !body.contains("four")).count(), times, "{bodies:?}");
+    }
+    let unread = stage.events().into_iter().filter(|event| event.event == EventName::WebhookUnread);
+    let reasons: Vec<String> = unread.map(|event| event.reason.unwrap()).collect();
+    assert_eq!(reasons, ["event 1: not JSON: unexpected end of hex escape at line 1 column 17"; 2]);
+}
+
 /// The test notification of a new subscription.
 #[tokio::test]
 async fn a_test_is_taken_and_nothing_is_stored() {

@@ -12,7 +12,7 @@ use std::{future::Future, pin::pin, sync::Arc};
 use crossdock_core::{
     disabled::{disabled, until_disabled},
     id::CollectionKey,
-    poll::{Backfilled, Pause, PollError, PollReport, Poller, Tokens},
+    poll::{Backfilled, Pause, PollError, PollReport, Poller, Tokens, set_aside_unfetched},
     port::{Home, LeaseError, LeaseOwner, Switch},
     publish::{Published, publish_stale},
     sweep::{Swept, sweep},
@@ -120,6 +120,7 @@ pub async fn handle<H: Home>(
             let (swept, ended) = sweep(&*work.home, &work.hub, &owner, time_is_up).await?;
             let Swept { messages, missing, unreadable, refused } = swept;
             tracing::info!(messages, missing, unreadable, ended = ?ended, "looked for missing deliveries");
+            set_aside_unfetched(&*work.home, &work.hub, &work.router).await?;
             refused.map_or(Ok(Done::Swept { messages, missing }), |error| Err(error.into()))
         }
     }

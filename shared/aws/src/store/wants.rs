@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::ReturnValue;
 use crossdock_core::{
     Timestamp,
     id::{CollectionKey, ObjectKey},
-    port::{PortError, PutError, RefusedBy, WantMark, Wanted, Wants},
+    port::{PortError, PutError, RefusedBy, Waiting, WantMark, Wanted, Wants},
 };
 use crossdock_stack::table::{BY, BY_SK, INDEX};
 use futures_util::{StreamExt, stream};
@@ -21,6 +21,10 @@ const ID: &str = "id";
 const MARK: &str = "mark";
 const FAILURES: &str = "failures";
 const REFUSALS: &str = "refusals";
+const SINCE: &str = "since";
+const REASON: &str = "reason";
+/// Items of a page of those that are looked at, due or not.
+const LOOKED_AT: usize = 100;
 
 impl Wants for DynamoStore {
     async fn want(&self, objects: Vec<ObjectKey>, mark: WantMark, now: Timestamp) -> Vec<Result<(), PutError>> {
@@ -80,17 +84,19 @@ impl Wants for DynamoStore {
         }
     }
 
-    async fn postpone(&self, wanted: &Wanted, due: Timestamp, refused: RefusedBy) -> Result<(), PortError> {
+    async fn postpone(&self, wanted: &Wanted, due: Timestamp, refused: RefusedBy, why: &str) -> Result<(), PortError> {
         let update = self.client().update_item().table_name(self.table());
         let update = update
             .set_key(Some(keys::wanted(&wanted.object).attributes()))
-            .update_expression("SET #due = :due ADD #failures :one, #refusals :refusals")
+            .update_expression("SET #due = :due, #reason = :reason ADD #failures :one, #refusals :refusals")
             .condition_expression("#mark = :mark")
             .expression_attribute_names("#due", BY_SK)
+            .expression_attribute_names("#reason", REASON)
             .expression_attribute_names("#failures", FAILURES)
             .expression_attribute_names("#refusals", REFUSALS)
             .expression_attribute_names("#mark", MARK)
             .expression_attribute_values(":due", time(due))
+            .expression_attribute_values(":reason", text(why))
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":refusals", number(u8::from(refused == RefusedBy::Object)))
             .expression_attribute_values(":mark", bytes(wanted.mark.0))
@@ -103,6 +109,40 @@ impl Wants for DynamoStore {
             },
         }
     }
+
+    async fn waiting(&self, collection: &CollectionKey, limit: usize) -> Result<Vec<Waiting>, PortError> {
+        let query = self.client().query().table_name(self.table()).index_name(INDEX);
+        let query = query
+            .key_condition_expression("#by = :by")
+            .expression_attribute_names("#by", BY)
+            .expression_attribute_values(":by", text(keys::by_wanted(collection)));
+        let (mut all, mut start) = (Vec::new(), None);
+        while all.len() < limit {
+            let most = i32::try_from((limit - all.len()).min(LOOKED_AT)).unwrap_or(i32::MAX);
+            let page = query.clone().limit(most).set_exclusive_start_key(start).send().await;
+            let page = page.map_err(|error| failure("Query", &error))?;
+            let keys: Vec<Key> = page.items.iter().flatten().filter_map(Key::of).collect();
+            let found = self.read(keys.clone()).await?;
+            for item in keys.iter().filter_map(|key| found.get(key)) {
+                match waiting(collection, item) {
+                    Ok(waiting) => all.push(waiting),
+                    Err(error) => {
+                        tracing::error!(collection = %collection, error = %error, "a wanted object cannot be read");
+                    }
+                }
+            }
+            start = page.last_evaluated_key.filter(|key| !key.is_empty());
+            if start.is_none() {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    async fn wanting(&self, object: &ObjectKey) -> Result<Option<Waiting>, PortError> {
+        let item = self.read([keys::wanted(object)]).await?;
+        item.get(&keys::wanted(object)).map(|item| waiting(&object.collection, item)).transpose()
+    }
 }
 
 impl DynamoStore {
@@ -111,9 +151,21 @@ impl DynamoStore {
         Indexed { by: keys::by_wanted(&object.collection), by_sk: sortable(now) }.put_into(&mut item);
         item.insert(ID.to_owned(), text(object.id));
         item.insert(MARK.to_owned(), bytes(mark.0));
+        item.insert(SINCE.to_owned(), time(now));
         let put = self.client().put_item().table_name(self.table()).set_item(Some(item)).send().await;
         put.map(|_| ()).map_err(|error| failure("PutItem", &error))
     }
+}
+
+fn waiting(collection: &CollectionKey, item: &Item) -> Result<Waiting, PortError> {
+    let reader = Reader { what: "wanted object", item };
+    Ok(Waiting {
+        wanted: wanted(collection, item)?,
+        // One that was stored before it was kept has none.
+        since: reader.optional_time(SINCE)?,
+        due: reader.time(BY_SK)?,
+        reason: reader.optional_text(REASON)?.map(str::to_owned),
+    })
 }
 
 fn wanted(collection: &CollectionKey, item: &Item) -> Result<Wanted, PortError> {

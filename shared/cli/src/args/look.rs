@@ -5,15 +5,16 @@ use clap::Args as ClapArgs;
 use super::{Where, Which};
 use crate::since::Since;
 
-/// Show a message, an object or a delivery: versions, routes and why, attempts.
+/// Show a message, an object, a delivery or what waits to be fetched: versions, routes and why, attempts.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   crossdock show 5f0c1f3e-…                 a message and what became of it
   crossdock show 5f0c1f3e-…/ROUTE           its deliveries for one route
   crossdock show SOURCE/COLLECTION/OBJECT   an object, its versions and messages
+  crossdock show SOURCE/COLLECTION          what of it is yet to be fetched
   crossdock show OBJECT                     the same, in whichever collection")]
 pub(crate) struct Show {
-    /// A message's id, MESSAGE/ROUTE, an object's id, or SOURCE/COLLECTION/OBJECT
+    /// A message's id, MESSAGE/ROUTE, an object's id, SOURCE/COLLECTION/OBJECT, or SOURCE/COLLECTION
     pub(crate) id: String,
 
     /// Print JSON

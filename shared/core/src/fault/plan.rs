@@ -33,6 +33,8 @@ pub(super) const CALLS: &[&str] = &[
     "wants.wanted",
     "wants.fetched",
     "wants.postpone",
+    "wants.waiting",
+    "wants.wanting",
     "jobs.begin",
     "jobs.mark",
     "outbox.put",

@@ -141,10 +141,7 @@ impl<'a, H: Home> Ingest<'a, H> {
                     stored.errors.extend(asides.iter().map(|aside| ItemError::aside(collection, index, aside)));
                     good.push(record);
                 }
-                Err(aside) => {
-                    stored.refused.insert(index);
-                    stored.errors.push(ItemError::aside(collection, index, &aside));
-                }
+                Err(aside) => stored.refuse_object(collection, index, &aside),
             }
         }
         if good.is_empty() && named.is_empty() {
@@ -160,8 +157,7 @@ impl<'a, H: Home> Ingest<'a, H> {
         let tracked = Tracker::new(self.home, self.hub, self.router).track(collection, good, &news).await?;
         for aside in &tracked.set_aside {
             if let Some(index) = places.get(&aside.at) {
-                stored.refused.insert(*index);
-                stored.errors.push(ItemError::aside(collection, *index, aside));
+                stored.refuse_object(collection, *index, aside);
             }
         }
         stored.accepted += count - tracked.left_out;
@@ -253,6 +249,11 @@ impl<'a, H: Home> Ingest<'a, H> {
 }
 
 impl Stored {
+    fn refuse_object(&mut self, collection: &Collection, index: usize, aside: &SetAside) {
+        self.refused.insert(index);
+        self.errors.push(ItemError::aside(collection, index, aside));
+    }
+
     fn refuse(&mut self, index: usize, error: String) {
         self.refused.insert(index);
         self.errors.push(ItemError { collection: None, index, error });

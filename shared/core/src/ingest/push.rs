@@ -1,15 +1,15 @@
 //! What a push says: objects by collection, or messages.
 
-use serde_json::{Map, Value};
+use serde_json::{Value, value::RawValue};
 
 use super::{Arrived, Ingest, IngestError, MOST_PUSHED, Object, Receipt, Stored, arrived, nothing};
 use crate::{
     Timestamp,
     hub::{Collection, Hub, Source},
     id::{EventKey, MessageId, MessageType, SourceName},
-    json::parse_unique,
+    json::{Body, Item, parse_fields},
     message::{Message, MessageRecord},
-    object::record_kind,
+    object::{SetAside, record_kind},
     port::{Home, SeenEvents, VersionStore},
 };
 
@@ -27,21 +27,23 @@ impl<H: Home> Ingest<'_, H> {
         body: &[u8],
         idempotency_key: Option<&[u8]>,
     ) -> Result<(Receipt, Vec<MessageRecord>), IngestError> {
-        let body = parse_unique(body).map_err(IngestError::Bad)?;
-        match body {
-            Value::Array(items) => self.pushed_messages(source, items, idempotency_key).await,
-            Value::Object(fields) if fields.contains_key("message") => {
-                self.pushed_messages(source, vec![Value::Object(fields)], idempotency_key).await
+        let fields = parse_fields(body).map_err(IngestError::Bad)?;
+        if let Some(fields) = fields.filter(|fields| fields.iter().all(|(name, _)| name != "message")) {
+            return self.pushed_objects(source, fields, idempotency_key).await;
+        }
+        match Body::parse(body).map_err(IngestError::Bad)? {
+            Body::List(items) => self.pushed_messages(source, items, idempotency_key).await,
+            Body::One(message @ Value::Object(_)) => {
+                self.pushed_messages(source, vec![Ok(message)], idempotency_key).await
             }
-            Value::Object(fields) => self.pushed_objects(source, fields, idempotency_key).await,
-            other => Err(IngestError::Bad(format!("found {}, {}", record_kind(&other), expected(source)))),
+            Body::One(other) => Err(IngestError::Bad(format!("found {}, {}", record_kind(&other), expected(source)))),
         }
     }
 
     async fn pushed_messages(
         &self,
         source: &Source,
-        items: Vec<Value>,
+        items: Vec<Item>,
         idempotency_key: Option<&[u8]>,
     ) -> Result<(Receipt, Vec<MessageRecord>), IngestError> {
         at_most(items.len())?;
@@ -55,7 +57,7 @@ impl<H: Home> Ingest<'_, H> {
         let read = items.into_iter().enumerate().map(|(index, item)| {
             let place = u32::try_from(index).unwrap_or(u32::MAX);
             let id = MessageId::of_push(epoch, &source.name, &key, place);
-            (index, pushed(self.hub, &source.name, id, self.home.clock().now(), item))
+            (index, item.and_then(|item| pushed(self.hub, &source.name, id, self.home.clock().now(), item)))
         });
         let stored = self.messages(read.collect()).await?;
         let mut receipt = Receipt::default();
@@ -66,7 +68,7 @@ impl<H: Home> Ingest<'_, H> {
     async fn pushed_objects(
         &self,
         source: &Source,
-        fields: Map<String, Value>,
+        fields: Vec<(String, &RawValue)>,
         idempotency_key: Option<&[u8]>,
     ) -> Result<(Receipt, Vec<MessageRecord>), IngestError> {
         let wanted = by_collection(source, fields)?;
@@ -79,7 +81,7 @@ impl<H: Home> Ingest<'_, H> {
             && self.home.store().seen(&[key]).await?.contains(&true)
         {
             receipt.accepted = count;
-            let all = |(collection, items): &(&Collection, Vec<Value>)| {
+            let all = |(collection, items): &(&Collection, Vec<Item>)| {
                 (collection.key.collection.to_string(), vec![202; items.len()])
             };
             receipt.statuses = wanted.iter().map(all).collect();
@@ -88,9 +90,18 @@ impl<H: Home> Ingest<'_, H> {
         let mut records = Vec::new();
         for (collection, items) in wanted {
             let count = items.len();
-            let arrived = items.into_iter().enumerate();
-            let arrived = arrived.map(|(index, body)| Arrived { index, object: Object::Here { body, deleted: false } });
-            let stored = self.objects(collection, arrived.collect()).await?;
+            let mut arrived = Vec::with_capacity(count);
+            let mut unread = Vec::new();
+            for (index, item) in items.into_iter().enumerate() {
+                match item {
+                    Ok(body) => arrived.push(Arrived { index, object: Object::Here { body, deleted: false } }),
+                    Err(reason) => unread.push((index, SetAside { at: format!("item {index}"), reason })),
+                }
+            }
+            let mut stored = self.objects(collection, arrived).await?;
+            for (index, aside) in unread {
+                stored.refuse_object(collection, index, &aside);
+            }
             records.extend(receipt.take(collection.key.collection.as_str(), count, stored));
         }
         // Not of a push with an item that was refused: mended, it may come under the same key.
@@ -117,16 +128,21 @@ fn at_most(found: usize) -> Result<(), IngestError> {
     if found <= MOST_PUSHED { Ok(()) } else { Err(IngestError::TooMany { found }) }
 }
 
-fn by_collection(source: &Source, fields: Map<String, Value>) -> Result<Vec<(&Collection, Vec<Value>)>, IngestError> {
+fn by_collection<'s>(
+    source: &'s Source,
+    fields: Vec<(String, &RawValue)>,
+) -> Result<Vec<(&'s Collection, Vec<Item>)>, IngestError> {
     let mut wanted = Vec::with_capacity(fields.len());
     for (name, items) in fields {
         let collection = source.collections.iter().find(|known| known.key.collection.as_str() == name);
-        match (collection, items) {
-            (Some(collection), Value::Array(items)) => wanted.push((collection, items)),
-            (Some(_), other) => {
+        let Some(collection) = collection else {
+            return Err(IngestError::Bad(format!("found {name:?}, {}", expected(source))));
+        };
+        match Body::parse(items.get().as_bytes()).map_err(|why| IngestError::Bad(format!("{name}: {why}")))? {
+            Body::List(items) => wanted.push((collection, items)),
+            Body::One(other) => {
                 return Err(IngestError::Bad(format!("{name}: found {}, expected a list", record_kind(&other))));
             }
-            (None, _) => return Err(IngestError::Bad(format!("found {name:?}, {}", expected(source)))),
         }
     }
     if wanted.is_empty() {

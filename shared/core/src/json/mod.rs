@@ -3,6 +3,7 @@
 mod canonical;
 mod changes;
 mod depth;
+mod each;
 mod path;
 mod skip;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod unique;
 pub use canonical::{canonical, content_hash};
 pub use changes::changes;
 pub use depth::{DEEPEST, is_too_deep};
+pub use each::{Body, Item, parse_fields};
 pub use path::{FieldPath, InvalidPath};
 pub use unique::parse_unique;
 

@@ -22,6 +22,11 @@ pub fn parse_unique(text: &[u8]) -> Result<Value, String> {
     Ok(value)
 }
 
+pub(super) fn twice(name: &str) -> String {
+    let shown: String = name.chars().take(60).collect();
+    format!("the name {shown:?} stands twice in one object")
+}
+
 /// Anything, as long as no object has a name twice.
 struct Unique;
 
@@ -72,10 +77,9 @@ impl<'de> Visitor<'de> for Unique {
         let mut names: HashSet<String> = HashSet::new();
         while let Some(name) = fields.next_key::<String>()? {
             if names.contains(&name) {
-                let shown: String = name.chars().take(60).collect();
                 // Read to its end, so that the place is behind it.
                 fields.next_value::<IgnoredAny>()?;
-                return Err(A::Error::custom(format_args!("the name {shown:?} stands twice in one object")));
+                return Err(A::Error::custom(twice(&name)));
             }
             names.insert(name);
             fields.next_value::<Self>()?;

@@ -38,6 +38,8 @@ pub type Pause = Arc<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// Objects that are looked up at once.
 const BATCH: usize = 50;
+/// Characters of the reason that is kept of a failure.
+const LONGEST_REASON: usize = 300;
 /// How often an object is asked for again that the source does not have, or refuses.
 const PATIENCE: u32 = 3;
 
@@ -129,13 +131,13 @@ impl<'a, H: Home> Poller<'a, H> {
                     run.report.set_aside.push(aside(why));
                     self.home.store().fetched(wanted).await?;
                 } else {
-                    self.put_off(wanted, RefusedBy::Object, None).await?;
+                    self.put_off(wanted, RefusedBy::Object, &why, None).await?;
                 }
                 return Ok(());
             }
             Err(Refusal::Source(error)) => {
                 if !error.is_our_own() {
-                    self.put_off(wanted, RefusedBy::Source, error.retry_after()).await?;
+                    self.put_off(wanted, RefusedBy::Source, &error.to_string(), error.retry_after()).await?;
                 }
                 return Err(error);
             }
@@ -173,7 +175,14 @@ impl<'a, H: Home> Poller<'a, H> {
         })
     }
 
-    async fn put_off(&self, wanted: &Wanted, by: RefusedBy, asked: Option<Duration>) -> Result<(), PortError> {
+    async fn put_off(
+        &self,
+        wanted: &Wanted,
+        by: RefusedBy,
+        why: &str,
+        asked: Option<Duration>,
+    ) -> Result<(), PortError> {
+        let why: String = why.chars().take(LONGEST_REASON).collect();
         let schedule = RetryPolicy::default();
         // An event that came before the source's commit is asked about soon, whatever was the matter with the source.
         let failures = match by {
@@ -184,7 +193,7 @@ impl<'a, H: Home> Poller<'a, H> {
         let longest = schedule.waits().last().copied().unwrap_or(RetryPolicy::RETRY_AFTER_CAP);
         let now = self.now();
         let due = now.checked_add(wait.unwrap_or(longest)).unwrap_or(now);
-        self.home.store().postpone(wanted, due, by).await
+        self.home.store().postpone(wanted, due, by, &why).await
     }
 }
 

@@ -27,6 +27,7 @@ mod run;
 mod tests;
 mod time_style;
 mod token;
+mod unfetched;
 mod walk;
 mod way;
 
@@ -41,5 +42,6 @@ pub use poller::{PollReport, Poller};
 pub use preview::Preview;
 pub use remote::RemoteError;
 pub use token::{TokenError, Tokens};
+pub use unfetched::set_aside_unfetched;
 pub use walk::WalkError;
 pub use way::Way;

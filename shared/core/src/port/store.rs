@@ -192,13 +192,26 @@ pub trait Wants: Send + Sync {
     /// It is wanted no more, unless it was wanted anew since.
     fn fetched(&self, wanted: &Wanted) -> impl Future<Output = Result<(), PortError>> + Send;
 
-    /// It is due later, and one more failure is counted, unless it was wanted anew since.
+    /// It is due later, and one more failure is counted, unless it was wanted anew since. `why` it could not be fetched is
+    /// for people.
     fn postpone(
         &self,
         wanted: &Wanted,
         due: Timestamp,
         refused: RefusedBy,
+        why: &str,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Of one collection, what is wanted, due or not: up to `limit`, those that are due first before the others. What was
+    /// wanted in the last second may be missing.
+    fn waiting(
+        &self,
+        collection: &CollectionKey,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Waiting>, PortError>> + Send;
+
+    /// What is known of it, if it is wanted.
+    fn wanting(&self, object: &ObjectKey) -> impl Future<Output = Result<Option<Waiting>, PortError>> + Send;
 }
 
 /// Tells one wanting of an object from the next.
@@ -213,6 +226,18 @@ pub struct Wanted {
     pub failures: u32,
     /// In how many of them it was for the object's own sake.
     pub refusals: u32,
+}
+
+/// A wanted object, for those who look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    pub wanted: Wanted,
+    /// When it was last named. `None`: before that was noted.
+    pub since: Option<Timestamp>,
+    /// When it is asked for next.
+    pub due: Timestamp,
+    /// Why it could not be fetched the last time, if it was tried.
+    pub reason: Option<String>,
 }
 
 /// What it has to do with that an object could not be fetched.

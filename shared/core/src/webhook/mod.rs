@@ -26,9 +26,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use self::{
-    envelope::Event,
+    envelope::{Event, Unread},
     mapping::Mapped,
     proof::{Headers, Key, Refused},
+    told::Refusal,
 };
 pub use self::{
     queued::{NotTaken, Queued},
@@ -41,13 +42,15 @@ use crate::{
     id::{EventKey, MessageId},
     incoming::{Answer, Incoming, Request},
     ingest::{Ingest, IngestError, ItemError, Stored},
-    json::parse_unique,
+    json::Body,
     message::MessageRecord,
     port::{Home, PortError, Secrets, SeenEvents, Switch},
 };
 
 /// Events in one body.
 pub const MOST_EVENTS: usize = 1000;
+/// Characters of a reason that is told to whoever runs the hub.
+const LONGEST_REASON: usize = 400;
 
 /// What became of a body, as its sender is told.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
@@ -62,8 +65,15 @@ pub struct Receipt {
     /// Events that no rule of the hub file wants.
     #[serde(skip_serializing_if = "is_zero")]
     pub ignored: usize,
+    /// What became of each event of several, in their order: as if it had come alone.
+    #[serde(skip_serializing_if = "is_no_list")]
+    pub statuses: Vec<u16>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ItemError>,
+}
+
+fn is_no_list(statuses: &[u16]) -> bool {
+    statuses.len() < 2
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
@@ -77,6 +87,16 @@ impl Receipt {
         self.message_ids.extend(stored.message_ids);
         self.errors.extend(stored.errors);
         records.extend(stored.records);
+    }
+
+    /// What is wrong with the first that is refused, by its place where there are others, and of how many more.
+    fn told(&self) -> Option<String> {
+        let error = self.errors.first()?;
+        let is_alone = self.accepted + self.duplicates + self.ignored + self.errors.len() == 1;
+        let place = if is_alone { String::new() } else { format!("event {}: ", error.index) };
+        let others = self.errors.len() - 1;
+        let more = if others > 0 { format!("; and {others} more") } else { String::new() };
+        Some(format!("{place}{}{more}", error.error))
     }
 
     /// What is wrong, where nothing is right.
@@ -99,32 +119,39 @@ pub(crate) async fn accept<H: Home>(
     match prove(incoming.home, webhook, request, body).await {
         Ok(Ok(())) => {}
         Ok(Err(refused)) => {
-            tell_refused(incoming, webhook, &format!("401: {refused}"));
+            tell_refused(incoming, webhook, Refusal::Request, &format!("401: {refused}"));
             return Err(Answer::refused(401, "this is not proven to come from the webhook's provider"));
         }
         Err(error) => {
-            tell_refused(incoming, webhook, &format!("503: it could not be checked: {error}"));
+            tell_refused(incoming, webhook, Refusal::Request, &format!("503: it could not be checked: {error}"));
             return Err(Answer::refused(503, "the hub cannot check this now; send it again"));
         }
     }
     if let Err(answer) = incoming.is_on(&[Switch::Hub, Switch::Webhook(webhook.id.clone())]).await {
         // Trouble with the store has been told where it came up.
         if answer.status == 403 {
-            tell_refused(incoming, webhook, "403: it is switched off, or the hub is");
+            tell_refused(incoming, webhook, Refusal::Request, "403: it is switched off, or the hub is");
         }
         return Err(answer);
     }
     match take(incoming, webhook, request, None, body).await {
-        Ok((receipt, records)) => match receipt.fault() {
-            None => Ok((Answer::new(202, &receipt), records)),
-            Some(fault) => {
-                tell_bad(incoming, webhook);
-                let answer = json!({ "error": fault, "accepted": 0, "message_ids": [], "errors": receipt.errors });
-                Ok((Answer::new(400, &answer), records))
+        Ok((receipt, records)) => {
+            // Not 207 where only a part is good: to many senders that is no success, and what is good would come again.
+            let (how, answer) = match receipt.fault() {
+                None => ("in part", Answer::new(202, &receipt)),
+                Some(fault) => {
+                    let mut answer = json!(receipt);
+                    answer["error"] = fault.into();
+                    ("400", Answer::new(400, &answer))
+                }
+            };
+            if let Some(why) = receipt.told() {
+                tell_refused(incoming, webhook, Refusal::Body, &format!("{how}: {why}"));
             }
-        },
+            Ok((answer, records))
+        }
         Err(IngestError::Bad(error)) => {
-            tell_bad(incoming, webhook);
+            tell_refused(incoming, webhook, Refusal::Body, &format!("400: {error}"));
             Err(Answer::refused(400, &error))
         }
         Err(error) => {
@@ -171,7 +198,15 @@ async fn take<H: Home>(
     body: &[u8],
 ) -> Result<(Receipt, Vec<MessageRecord>), IngestError> {
     let Incoming { home, hub, router, told } = *incoming;
-    let events = read(webhook, headers, carrier, body).map_err(IngestError::Bad)?;
+    let read = read(webhook, headers, carrier, body).map_err(IngestError::Bad)?;
+    let count = read.len();
+    let (mut events, mut unread) = (Vec::with_capacity(count), Vec::new());
+    for (index, event) in read.into_iter().enumerate() {
+        match event {
+            Ok(event) => events.push((index, event)),
+            Err(Unread { why, .. }) => unread.push(ItemError { collection: None, index, error: why }),
+        }
+    }
     let kinds = kinds(&events);
     let mut receipt = Receipt::default();
     let (events, known) = unknown(home, webhook, events).await?;
@@ -183,7 +218,8 @@ async fn take<H: Home>(
     let Mapped { objects, messages, ids, ignored, unwanted, errors } =
         mapping::map(&ingest, home, hub, webhook, events).await?;
     receipt.ignored = ignored;
-    receipt.errors = errors;
+    receipt.errors = unread;
+    receipt.errors.extend(errors);
     for kind in unwanted {
         if told.is_first(&webhook.id, kind.as_deref()) {
             let kind = kind.as_deref().unwrap_or("one that does not say what happened");
@@ -191,7 +227,7 @@ async fn take<H: Home>(
         }
     }
     let mut records = Vec::new();
-    let mut refused = receipt.errors.iter().map(|error| error.index).collect::<Vec<_>>();
+    let mut refused: BTreeSet<usize> = receipt.errors.iter().map(|error| error.index).collect();
     for (collection, arrived) in objects {
         let stored = ingest.objects(collection, arrived).await?;
         refused.extend(&stored.refused);
@@ -200,6 +236,8 @@ async fn take<H: Home>(
     let stored = ingest.messages(messages).await?;
     refused.extend(&stored.refused);
     receipt.add(stored, &mut records);
+
+    receipt.statuses = (0..count).map(|index| if refused.contains(&index) { 400 } else { 202 }).collect();
 
     // What was refused may come again, mended, under the same id; so one that stands twice is noted only if both are stored.
     let refused: BTreeSet<EventKey> =
@@ -215,29 +253,39 @@ async fn take<H: Home>(
 }
 
 /// The events of a body, each with its id and its kind where it has any.
-fn read(webhook: &Webhook, headers: &impl Headers, carrier: Option<&str>, raw: &[u8]) -> Result<Vec<Event>, String> {
-    let body = parse_unique(raw)?;
+fn read(
+    webhook: &Webhook,
+    headers: &impl Headers,
+    carrier: Option<&str>,
+    raw: &[u8],
+) -> Result<Vec<envelope::Read>, String> {
+    let body = Body::parse(raw)?;
     let header = |name: &str| Some(std::str::from_utf8(headers.header(name)?).ok()?.trim().to_owned());
     let unwrapped = match webhook.from {
         Channel::Bus(_) => envelope::unwrap_from_bus(webhook.envelope, &header, body),
         Channel::Http | Channel::Queue(_) => envelope::unwrap(webhook.envelope, &header, body),
     };
-    let unwrapped = unwrapped.map_err(|error| error.to_string())?;
-    let mut events: Vec<Event> = unwrapped.into_iter().flat_map(each).collect();
+    let mut events = unwrapped.map_err(|error| error.to_string())?;
     if events.len() > MOST_EVENTS {
         return Err(format!("found {} events, expected at most {MOST_EVENTS} in one body", events.len()));
     }
     for event in &mut events {
+        // What cannot be read has the id that it shares with its neighbours, if they share any.
+        let (id, kind, body) = match event {
+            Ok(Event { id, kind, body, .. }) => (id, Some(kind), &*body),
+            Err(Unread { id, .. }) => (id, None, &Value::Null),
+        };
         let located = |locator: &Option<Locator>| match locator.as_ref()? {
             Locator::Header(name) => header(name),
-            Locator::Path(path) => said(path.get(&event.body)?),
+            Locator::Path(path) => said(path.get(body)?),
         };
-        let (id, kind) = (located(&webhook.event_id), located(&webhook.event_kind));
-        let id = id.or_else(|| event.id.take()).or_else(|| webhook.provider.event_id(headers, raw, &event.body));
-        let id = id.or_else(|| carrier.map(str::to_owned));
-        let kind = kind.or_else(|| event.kind.take()).or_else(|| webhook.provider.event_type(headers, &event.body));
-        event.id = id.filter(|id| !id.is_empty());
-        event.kind = kind;
+        let found = located(&webhook.event_id).or_else(|| id.take());
+        let found = found.or_else(|| webhook.provider.event_id(headers, raw, body));
+        *id = found.or_else(|| carrier.map(str::to_owned)).filter(|id| !id.is_empty());
+        if let Some(kind) = kind {
+            let found = located(&webhook.event_kind).or_else(|| kind.take());
+            *kind = found.or_else(|| webhook.provider.event_type(headers, body));
+        }
     }
     if !matches!(webhook.event_id, Some(Locator::Path(_))) {
         tell_apart(&mut events);
@@ -245,30 +293,26 @@ fn read(webhook: &Webhook, headers: &impl Headers, carrier: Option<&str>, raw: &
     Ok(events)
 }
 
+fn id_of(event: &mut envelope::Read) -> Option<&mut String> {
+    match event {
+        Ok(event) => event.id.as_mut(),
+        Err(unread) => unread.id.as_mut(),
+    }
+}
+
 /// Events that came together may have no id but that of what carried them. Each gets its place in it too, so that one that was
 /// refused can come again under it, and its neighbours are known.
-fn tell_apart(events: &mut [Event]) {
+fn tell_apart(events: &mut [envelope::Read]) {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for id in events.iter().filter_map(|event| event.id.clone()) {
-        *counts.entry(id).or_default() += 1;
+    for id in events.iter_mut().filter_map(id_of) {
+        *counts.entry(id.clone()).or_default() += 1;
     }
     for (index, event) in events.iter_mut().enumerate() {
-        if let Some(id) = &mut event.id
+        if let Some(id) = id_of(event)
             && counts.get(id).is_some_and(|count| *count > 1)
         {
             id.push_str(&format!("/{index}"));
         }
-    }
-}
-
-/// A list is a list of events.
-fn each(event: Event) -> Vec<Event> {
-    match event {
-        Event { body: Value::Array(items), subject: None, id, kind, test } => items
-            .into_iter()
-            .map(|body| Event { id: id.clone(), kind: kind.clone(), body, subject: None, test })
-            .collect(),
-        event => vec![event],
     }
 }
 
@@ -285,16 +329,16 @@ fn said(value: &Value) -> Option<String> {
 async fn unknown<H: Home>(
     home: &H,
     webhook: &Webhook,
-    events: Vec<Event>,
+    events: Vec<(usize, Event)>,
 ) -> Result<(Vec<(usize, Event)>, usize), PortError> {
-    let mut keys: Vec<EventKey> = events.iter().filter_map(|event| key(webhook, event)).collect();
+    let mut keys: Vec<EventKey> = events.iter().filter_map(|(_, event)| key(webhook, event)).collect();
     keys.sort_unstable();
     keys.dedup();
     let seen = if keys.is_empty() { Vec::new() } else { home.store().seen(&keys).await? };
     let known: Vec<EventKey> = keys.into_iter().zip(seen).filter(|(_, seen)| *seen).map(|(key, _)| key).collect();
     let count = events.len();
     let is_new = |event: &Event| !key(webhook, event).is_some_and(|key| known.contains(&key));
-    let unknown: Vec<(usize, Event)> = events.into_iter().enumerate().filter(|(_, event)| is_new(event)).collect();
+    let unknown: Vec<(usize, Event)> = events.into_iter().filter(|(_, event)| is_new(event)).collect();
     let known = count - unknown.len();
     Ok((unknown, known))
 }
@@ -304,8 +348,8 @@ fn key(webhook: &Webhook, event: &Event) -> Option<EventKey> {
 }
 
 /// What happened, for people: a few of many.
-fn kinds(events: &[Event]) -> String {
-    let mut kinds: Vec<&str> = events.iter().filter_map(|event| event.kind.as_deref()).collect();
+fn kinds(events: &[(usize, Event)]) -> String {
+    let mut kinds: Vec<&str> = events.iter().filter_map(|(_, event)| event.kind.as_deref()).collect();
     kinds.dedup();
     let more = if kinds.len() > 3 { ", …" } else { "" };
     kinds.truncate(3);
@@ -331,16 +375,18 @@ fn tell_taken<H: Home>(incoming: &Incoming<'_, H>, webhook: &Webhook, receipt: &
     incoming.home.observer().observe(if remarks.is_empty() { event } else { event.because(remarks.join("; ")) });
 }
 
-/// What the body said is the sender's to know, and is not repeated here.
-fn tell_bad<H: Home>(incoming: &Incoming<'_, H>, webhook: &Webhook) {
-    let event = reported(incoming, webhook, EventName::WebhookRefused).counting(1);
-    incoming.home.observer().observe(event.because("400: its sender was told what is wrong with the body"));
+/// Anybody can be refused as often as he likes: that is said now and then, with how often it was. Where it was and what was
+/// expected is said, and nothing of what the body says.
+fn tell_refused<H: Home>(incoming: &Incoming<'_, H>, webhook: &Webhook, refusal: Refusal, why: &str) {
+    if let Some(count) = incoming.told.refused(&webhook.id, refusal, incoming.home.clock().now()) {
+        let event = reported(incoming, webhook, EventName::WebhookRefused).counting(count);
+        incoming.home.observer().observe(event.because(fit_to_print(why)));
+    }
 }
 
-/// Anybody can be refused as often as he likes: that is said now and then, with how often it was.
-fn tell_refused<H: Home>(incoming: &Incoming<'_, H>, webhook: &Webhook, why: &str) {
-    if let Some(count) = incoming.told.refused(&webhook.id, incoming.home.clock().now()) {
-        let event = reported(incoming, webhook, EventName::WebhookRefused).counting(count);
-        incoming.home.observer().observe(event.because(why));
-    }
+/// A path in a body has the names that its sender gave, whatever they are.
+fn fit_to_print(why: &str) -> String {
+    let shown = why.chars().take(LONGEST_REASON).map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c });
+    let more = why.chars().nth(LONGEST_REASON).map(|_| '…');
+    shown.chain(more).collect()
 }

@@ -12,7 +12,7 @@ use crate::{
     ingest::IngestError,
     message::MessageRecord,
     port::{Home, Switch},
-    webhook::{envelope, proof::Headers, reported, take},
+    webhook::{envelope, fit_to_print, proof::Headers, reported, take},
 };
 
 /// One message of a queue.
@@ -54,14 +54,14 @@ impl<H: Home> Incoming<'_, H> {
         }
         let unread = |why: String, records| {
             let event = reported(self, webhook, EventName::WebhookUnread).counting(1);
-            self.home.observer().observe(event.because(why));
+            self.home.observer().observe(event.because(fit_to_print(&why)));
             NotTaken::Unread(records)
         };
         let body = envelope::plain(queued.body).map_err(|why| unread(why, Vec::new()))?;
         match take(self, webhook, queued.attributes, Some(queued.id), &body).await {
-            Ok((receipt, records)) => match receipt.errors.into_iter().next() {
+            Ok((receipt, records)) => match receipt.told() {
                 None => Ok(records),
-                Some(error) => Err(unread(error.error, records)),
+                Some(why) => Err(unread(why, records)),
             },
             Err(IngestError::Bad(why)) => Err(unread(why, Vec::new())),
             Err(error) => Err(NotTaken::Trouble(error)),

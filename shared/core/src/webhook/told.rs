@@ -8,40 +8,60 @@ use std::{
 
 use crate::{Timestamp, id::WebhookId};
 
-/// Between two reports of what was refused at one webhook.
+/// In which so much is told of one webhook and no more.
 const QUIET: Duration = Duration::from_secs(60);
+/// Reports of bad bodies in that time: whoever sends them has proven who he is, and may be trying things out.
+const MOST_BODIES: u32 = 10;
 /// Kinds of events that are remembered as told.
 const MOST_KINDS: usize = 1000;
+
+/// Why a request was refused, as far as it makes a difference to who is told how often: what anybody can send must not hide
+/// what a sender does wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Refusal {
+    /// It never came to its body.
+    Request,
+    /// The body, or a part of it.
+    Body,
+}
 
 /// One per process.
 #[derive(Debug, Default)]
 pub struct Told {
-    refusals: Mutex<BTreeMap<WebhookId, Refusals>>,
+    refusals: Mutex<BTreeMap<(WebhookId, Refusal), Refusals>>,
     unwanted: Mutex<BTreeSet<(WebhookId, Option<String>)>>,
 }
 
 #[derive(Debug)]
 struct Refusals {
-    told_at: Timestamp,
-    since: u64,
+    begun: Timestamp,
+    /// Reports since then.
+    reports: u32,
+    /// Refusals since the last report.
+    untold: u64,
 }
 
 impl Told {
-    /// How many requests have been refused since that was last told, this one included; `None`: it was just told.
-    pub(super) fn refused(&self, webhook: &WebhookId, now: Timestamp) -> Option<u64> {
-        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(known) = refusals.get_mut(webhook) else {
-            refusals.insert(webhook.clone(), Refusals { told_at: now, since: 0 });
-            return Some(1);
+    /// How many requests have been refused since that was last told, this one included; `None`: enough was told just now.
+    pub(super) fn refused(&self, webhook: &WebhookId, refusal: Refusal, now: Timestamp) -> Option<u64> {
+        let most = match refusal {
+            Refusal::Request => 1,
+            Refusal::Body => MOST_BODIES,
         };
-        known.since += 1;
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let anew = Refusals { begun: now, reports: 0, untold: 0 };
+        let known = refusals.entry((webhook.clone(), refusal)).or_insert(anew);
+        known.untold += 1;
         // A clock that was set back counts as a long time.
-        let passed = Duration::try_from(now.duration_since(known.told_at)).unwrap_or(QUIET);
-        if passed < QUIET {
+        let passed = Duration::try_from(now.duration_since(known.begun)).unwrap_or(QUIET);
+        if passed >= QUIET {
+            (known.begun, known.reports) = (now, 0);
+        }
+        if known.reports == most {
             return None;
         }
-        known.told_at = now;
-        Some(std::mem::take(&mut known.since))
+        known.reports += 1;
+        Some(std::mem::take(&mut known.untold))
     }
 
     /// Whether nobody has been told of an event of this kind. Once too many are known, nobody is told of others.
@@ -62,12 +82,24 @@ mod tests {
     #[test]
     fn refusals_are_counted_and_told_once_a_minute() {
         let (told, one, other) = (Told::default(), "one".parse().unwrap(), "other".parse().unwrap());
-        assert_eq!(told.refused(&one, at(0)), Some(1));
-        assert!((0..10_000).all(|_| told.refused(&one, at(59)).is_none()));
-        assert_eq!(told.refused(&other, at(59)), Some(1), "each webhook by itself");
-        assert_eq!(told.refused(&one, at(60)), Some(10_001));
-        assert_eq!(told.refused(&one, at(61)), None);
-        assert_eq!(told.refused(&one, at(10)), Some(2), "the clock was set back");
+        let refused = |webhook, seconds| told.refused(webhook, Refusal::Request, at(seconds));
+        assert_eq!(refused(&one, 0), Some(1));
+        assert!((0..10_000).all(|_| refused(&one, 59).is_none()));
+        assert_eq!(refused(&other, 59), Some(1), "each webhook by itself");
+        assert_eq!(refused(&one, 60), Some(10_001));
+        assert_eq!(refused(&one, 61), None);
+        assert_eq!(refused(&one, 10), Some(2), "the clock was set back");
+    }
+
+    #[test]
+    fn bad_bodies_are_told_a_few_at_a_time() {
+        let (told, one) = (Told::default(), "one".parse().unwrap());
+        let refused = |seconds| told.refused(&one, Refusal::Body, at(seconds));
+        assert_eq!(told.refused(&one, Refusal::Request, at(0)), Some(1));
+        assert!((0..10).all(|second| refused(second) == Some(1)), "whatever else was refused");
+        assert!((0..1_000).all(|_| refused(59).is_none()));
+        assert_eq!(refused(60), Some(1_001));
+        assert_eq!(refused(61), Some(1));
     }
 
     #[test]

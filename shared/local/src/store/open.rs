@@ -37,6 +37,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("order.sql"),
     include_str!("refusals.sql"),
     include_str!("lines.sql"),
+    include_str!("waiting.sql"),
 ];
 
 /// "xdoc", in the header of the file at byte 68 (<https://www.sqlite.org/fileformat2.html>).

@@ -13,6 +13,8 @@ pub struct Stats {
     pub messages: u64,
     /// Messages that the bus has not accepted yet.
     pub pending: u64,
+    /// Objects that have been named and are yet to be fetched.
+    pub wanted: u64,
     pub deliveries: DeliveryCounts,
 }
 
@@ -35,6 +37,7 @@ impl Database {
                 versions: count(connection, "SELECT COUNT(*) FROM versions")?,
                 messages: count(connection, "SELECT COUNT(*) FROM messages")?,
                 pending: count(connection, "SELECT COUNT(*) FROM pending")?,
+                wanted: count(connection, "SELECT COUNT(*) FROM wanted")?,
                 deliveries: deliveries(connection)?,
             })
         })

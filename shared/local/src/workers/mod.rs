@@ -11,6 +11,7 @@ use crossdock_core::{
     event::{EventName, HubEvent},
     hub::{Hub, Retention},
     message::{Message, MessageRecord},
+    poll::set_aside_unfetched,
     port::{Home, LeaseOwner, Switch},
     publish::{STALE_AFTER, publish, publish_stale},
     route::Router,
@@ -131,7 +132,12 @@ pub(crate) async fn send_due(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: w
 }
 
 /// Looks over what was promised to routes, at the start and then each hour.
-pub(crate) async fn audit(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
+pub(crate) async fn audit(
+    home: Arc<LocalHome>,
+    hub: Arc<Hub>,
+    router: Arc<Router>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let mut ticks = tokio::time::interval(sweep::EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -144,12 +150,15 @@ pub(crate) async fn audit(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: watc
         }
         let owner = LeaseOwner(OWNER.to_owned());
         match sweep::sweep(&*home, &hub, &owner, stopping(&mut stopped.clone())).await {
-            Ok((Swept { messages, missing, unreadable, refused: None }, _)) => {
-                tracing::debug!(messages, missing, unreadable, "looked for missing deliveries");
+            Ok((Swept { messages, missing, expired, unreadable, refused: None }, _)) => {
+                tracing::debug!(messages, missing, expired, unreadable, "looked for missing deliveries");
             }
             Ok((Swept { refused: Some(error), .. }, _)) | Err(error) => {
-                tracing::warn!(error = %error, "not all missing deliveries could be sent again");
+                tracing::warn!(error = %error, "not all deliveries without an outcome could be sent again or ended");
             }
+        }
+        if let Err(error) = set_aside_unfetched(&*home, &hub, &router).await {
+            tracing::warn!(error = %error, "what nobody fetches any more could not be set aside");
         }
     }
 }

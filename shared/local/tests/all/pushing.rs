@@ -109,6 +109,33 @@ async fn one_bad_item_harms_no_other() {
     assert_eq!(stage.arrived(), ["order:ping", "order:pong"]);
 }
 
+/// JSON's grammar allows half a surrogate pair, and a name that stands twice; nobody else's item is the worse for it.
+#[tokio::test]
+async fn an_item_that_cannot_be_read_harms_no_other() {
+    let stage = Stage::new().await;
+    let source = stage.hub.sources.values().next().unwrap();
+    let ingest = Ingest::new(&*stage.home, &stage.hub, &stage.router);
+    let orders =
+        r#"{"orders": [{"number": "R1"}, {"number": "R2", "note": "\ud800"}, {"number": "R3", "number": "R4"}]}"#;
+    let (receipt, _) = ingest.push(source, orders.as_bytes(), Some(b"k")).await.unwrap();
+    assert_eq!((receipt.accepted, &receipt.statuses["orders"][..]), (1, &[202, 400, 400][..]));
+    let errors: Vec<(usize, &str)> = receipt.errors.iter().map(|error| (error.index, error.error.as_str())).collect();
+    assert_eq!(
+        errors,
+        [
+            (1, "item 1: not JSON: unexpected end of hex escape at line 1 column 33"),
+            (2, "item 2: the name \"number\" stands twice in one object at line 1 column 32"),
+        ]
+    );
+    let messages = r#"[{"message": "order:ping", "payload": "\ud800"}, {"message": "order:pong"}]"#;
+    let (receipt, _) = ingest.push(source, messages.as_bytes(), None).await.unwrap();
+    assert_eq!((receipt.accepted, &receipt.statuses["messages"][..]), (1, &[400, 202][..]));
+    for whole in [r#"{"message": "order:ping", "payload": "\ud800"}"#, r#"{"orders": [], "orders": []}"#, "[{}, "] {
+        let refused = ingest.push(source, whole.as_bytes(), None).await;
+        assert!(matches!(refused, Err(IngestError::Bad(_))), "{whole}: {refused:?}");
+    }
+}
+
 #[tokio::test]
 async fn an_idempotency_key_makes_a_push_one_push() {
     let stage = Stage::new().await;

@@ -3,9 +3,11 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use crossdock_core::{
+    event::EventName,
     fault::{FaultPlan, Faults},
+    hub,
     ingest::{Ingest, Receipt},
-    poll::{PollError, PollReport, Poller, Way},
+    poll::{PollError, PollReport, Poller, Way, set_aside_unfetched},
     port::{Home, LeaseOwner, SourceResponse, Wants},
 };
 use serde_json::{Value, json};
@@ -71,6 +73,49 @@ async fn a_named_object_is_fetched_and_compared() {
     answers(&stage, [order("R1", "1")]);
     assert_eq!(fetch(&stage).await.unwrap().stored, 0);
     assert_eq!(stage.emitted(), ["order:new", "order:new"]);
+}
+
+/// It was taken out of the hub file: nobody would ever fetch them, and nobody would know.
+#[tokio::test]
+async fn what_nobody_fetches_any_more_is_set_aside_and_told() {
+    let mut stage = stage().await;
+    push(&stage, &json!({"orders": ["R1", "R2"]})).await;
+    assert_eq!(set_aside_unfetched(&*stage.home, &stage.hub, &stage.router).await, Ok(0), "they are to be fetched");
+    assert_eq!(wanted(&stage).await, 2);
+    stage.hub = Arc::new(hub::load("hub.yaml", HUB, &|_| None).unwrap_or_else(|faults| panic!("{faults}")).hub);
+    // It is told, and the store fails before they are gone: the next time says nothing new.
+    stage.restart(Faults::planned("fail@before:wants.fetched".parse().unwrap(), Arc::new(|_| Box::pin(async {}))));
+    set_aside_unfetched(&*stage.home, &stage.hub, &stage.router).await.unwrap_err();
+    assert_eq!(wanted(&stage).await, 2);
+    stage.restart(Faults::default());
+    assert_eq!(set_aside_unfetched(&*stage.home, &stage.hub, &stage.router).await, Ok(2));
+    assert_eq!(wanted(&stage).await, 0);
+    assert_eq!(set_aside_unfetched(&*stage.home, &stage.hub, &stage.router).await, Ok(0));
+    assert_eq!(stage.emitted(), ["notification:error"]);
+    let events = stage.world.events.lock().unwrap();
+    let told = events.iter().rfind(|event| event.event == EventName::RecordSetAside).unwrap();
+    assert_eq!((told.collection.as_deref(), told.count), (Some("orders"), Some(2)));
+    assert_eq!(
+        told.reason.as_deref(),
+        Some(
+            "shop/orders: 2 objects that were to be fetched: the hub file has no `fetch` for this collection any more: R1, R2"
+        )
+    );
+}
+
+/// For whoever looks: since when, and why not yet.
+#[tokio::test]
+async fn what_waits_says_why() {
+    let stage = stage().await;
+    let named_at = stage.home.clock().now();
+    push(&stage, &json!({"orders": ["R1"]})).await;
+    answers(&stage, [status(404)]);
+    fetch(&stage).await.unwrap();
+    let waiting = stage.home.store().waiting(&stage.orders(), 10).await.unwrap();
+    let [waiting] = &waiting[..] else { panic!("{waiting:?}") };
+    assert_eq!((waiting.since, waiting.wanted.refusals), (Some(named_at), 1));
+    assert_eq!(waiting.reason.as_deref(), Some("the source answered 404"));
+    assert!(waiting.due > named_at);
 }
 
 #[tokio::test]

@@ -55,6 +55,7 @@ webhooks:
     verify: {bearer: {}}
     id: {path: id}
     events: {"*": {message: "word:said"}}
+  enveloped: {source: shop, provider: generic, secrets: [one], verify: {bearer: {}}, envelope: auto, events: {"*": {message: "word:said"}}}
   queued: {source: shop, provider: commercetools, from: {queue: "arn:aws:sqs:eu-west-1:123456789012:in"}, events: {"*": ignore}}
 endpoints:
   books: {url: "http://books.test"}
@@ -326,6 +327,91 @@ async fn what_is_switched_off_takes_nothing_from_those_who_have_proven_who_they_
         stage.home.store().switch(&what, None).await.unwrap();
         assert_eq!(send(&stage, &event("shop-events", &what.to_string()), &order("R1", 1)).await.0, 202, "{what}");
     }
+}
+
+/// Of a batch, each event is taken or refused by itself; sent again it gives nothing twice, and mended it gives what was missing.
+#[tokio::test]
+async fn one_bad_event_of_a_batch_harms_no_other() {
+    let stage = stage().await;
+    let mut batch = asked("/webhooks/enveloped", "token");
+    batch.headers.push(("content-type", "application/cloudevents-batch+json".to_owned()));
+    let said =
+        |id: &str, n: u32| json!({"specversion": "1.0", "id": id, "source": "/s", "type": "t", "data": {"n": n}});
+    let bad = r#"{"specversion": "1.0", "id": "b", "source": "/s", "type": "t", "data": {"note": "\ud800"}}"#;
+    let body = format!(r#"[{}, {bad}, {{"id": "c"}}, {}]"#, said("a", 1), said("d", 4));
+    for (message_ids, duplicates) in [(2, Value::Null), (0, json!(2))] {
+        let (answer, records) = answer(&stage, &Told::default(), &batch, Body::of(body.as_bytes())).await;
+        publish(&*stage.home, &stage.router, &records).await.unwrap();
+        let receipt: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!((answer.status, &receipt["statuses"]), (202, &json!([202, 400, 400, 202])), "{receipt}");
+        assert_eq!(receipt["message_ids"].as_array().unwrap().len(), message_ids, "{receipt}");
+        assert_eq!(receipt["duplicates"], duplicates, "{receipt}");
+        let errors = json!([
+            {"index": 1, "error": "not JSON: unexpected end of hex escape at line 1 column 88"},
+            {"index": 2, "error": "found an object with [\"id\"], expected a CloudEvent: \
+                                   {\"specversion\": \"1.0\", \"id\", \"source\", \"type\"}"},
+        ]);
+        assert_eq!(receipt["errors"], errors);
+    }
+    let mended = json!([said("a", 1), said("b", 2), said("c", 3), said("d", 4)]);
+    let (status, receipt) = send(&stage, &batch, &mended).await;
+    assert_eq!((status, &receipt["accepted"], &receipt["duplicates"]), (202, &json!(2), &json!(2)), "{receipt}");
+    assert_eq!(stage.emitted(), ["word:said"; 4]);
+    // With nothing good in it, it is a bad body.
+    let (status, receipt) = send(&stage, &batch, &json!([{"id": "x"}, 7])).await;
+    assert_eq!((status, &receipt["statuses"]), (400, &json!([400, 400])), "{receipt}");
+}
+
+/// What cannot be read has its place among those that share the request's id.
+#[tokio::test]
+async fn what_cannot_be_read_does_not_move_its_neighbours() {
+    let stage = stage().await;
+    let moved = |sku: &str| format!(r#"{{"type": "stock/moved", "stock": {{"sku": "{sku}"}}}}"#);
+    let send = async |middle: &str| {
+        let body = format!("[{}, {}, {}]", moved("a"), moved(middle), moved("c"));
+        let (answer, records) =
+            answer(&stage, &Told::default(), &event("shop-events", "1"), Body::of(body.as_bytes())).await;
+        publish(&*stage.home, &stage.router, &records).await.unwrap();
+        let receipt: Value = serde_json::from_str(&answer.body).unwrap();
+        (
+            receipt["accepted"].as_u64().unwrap(),
+            receipt["duplicates"].as_u64().unwrap_or(0),
+            receipt["statuses"].clone(),
+        )
+    };
+    assert_eq!(send(r"\ud800").await, (2, 0, json!([202, 400, 202])));
+    assert_eq!(send("b").await, (1, 2, json!([202, 202, 202])));
+    assert_eq!(stage.emitted(), ["stock:moved"; 3]);
+}
+
+/// Where it was and what was expected, and nothing of what the body says; so often and no more.
+#[tokio::test]
+async fn whoever_runs_the_hub_is_told_what_is_wrong_with_a_body() {
+    let stage = stage().await;
+    let told = Told::default();
+    let reasons = || {
+        let events = stage.world.events.lock().unwrap();
+        let refused = events.iter().filter(|event| event.event == EventName::WebhookRefused);
+        refused.map(|event| event.reason.clone().unwrap()).collect::<Vec<_>>()
+    };
+    let two_bad = r#"[{"type": "orders/paid", "order": "hidden"}, {"type": "ping"}, {"order": {}}]"#;
+    let name = format!(r#"{{"type": "orders/\u001b", "{0}": 1, "{0}": 2}}"#, "\u{1b}[2J");
+    for (body, expected) in [
+        (r#"{"type": "orders/paid"}"#, r#"400: nothing at "order""#),
+        (
+            two_bad,
+            "in part: event 0: not as the webhook's schema says: /order: type: want object, but got string; and 1 more",
+        ),
+        ("hidden", "400: not JSON: expected value at line 1 column 1"),
+        (&name, "400: not JSON: control character (\\u0000-\\u001F) found while parsing a string at line 1 column 28"),
+    ] {
+        answer(&stage, &told, &event("shop-events", ""), Body::of(body.as_bytes())).await;
+        assert_eq!(reasons().last().map(String::as_str), Some(expected));
+    }
+    for _ in 0..1_000 {
+        answer(&stage, &told, &event("shop-events", ""), Body::of(b"{")).await;
+    }
+    assert_eq!(reasons().len(), 10);
 }
 
 /// They share the request's id: what was good of them is known, what was refused may come again.

@@ -2,7 +2,7 @@
 
 use crossdock_core::{
     Timestamp,
-    port::{RefusedBy, WantMark, Wanted, Wants},
+    port::{RefusedBy, Waiting, WantMark, Wanted, Wants},
 };
 
 use super::StoreFixture;
@@ -67,11 +67,11 @@ pub async fn what_was_fetched_is_wanted_no_more<F: StoreFixture>(fixture: &F) {
 pub async fn what_was_put_off_is_due_later_and_its_failures_count<F: StoreFixture>(fixture: &F) {
     want(fixture, &["R1"], ONE, at(0)).await;
     let found = due(fixture, at(0), 1).await;
-    fixture.store().postpone(&found[0], at(30), RefusedBy::Source).await.expect("postpone");
+    fixture.store().postpone(&found[0], at(30), RefusedBy::Source, "the source answered 503").await.expect("postpone");
     due(fixture, at(29), 0).await;
     let found = due(fixture, at(30), 1).await;
     assert_eq!(found, [Wanted { object: order("R1"), mark: ONE, failures: 1, refusals: 0 }]);
-    fixture.store().postpone(&found[0], at(60), RefusedBy::Object).await.expect("postpone");
+    fixture.store().postpone(&found[0], at(60), RefusedBy::Object, "the source answered 404").await.expect("postpone");
     let found = due(fixture, at(60), 1).await;
     assert_eq!((found[0].failures, found[0].refusals), (2, 1));
 }
@@ -79,13 +79,46 @@ pub async fn what_was_put_off_is_due_later_and_its_failures_count<F: StoreFixtur
 pub async fn what_is_wanted_anew_stands_for_itself<F: StoreFixture>(fixture: &F) {
     want(fixture, &["R1"], ONE, at(0)).await;
     let before = due(fixture, at(0), 1).await;
-    fixture.store().postpone(&before[0], at(500), RefusedBy::Object).await.expect("postpone");
+    fixture.store().postpone(&before[0], at(500), RefusedBy::Object, "then").await.expect("postpone");
     want(fixture, &["R1"], TWO, at(10)).await;
     let anew = Wanted { object: order("R1"), mark: TWO, failures: 0, refusals: 0 };
     assert_eq!(due(fixture, at(10), 1).await, std::slice::from_ref(&anew));
     fixture.store().fetched(&before[0]).await.expect("fetched");
-    fixture.store().postpone(&before[0], at(900), RefusedBy::Object).await.expect("postpone");
+    fixture.store().postpone(&before[0], at(900), RefusedBy::Object, "then").await.expect("postpone");
     assert_eq!(due(fixture, at(10), 1).await, [anew], "neither was of this wanting");
+}
+
+pub async fn what_waits_can_be_looked_at_due_or_not<F: StoreFixture>(fixture: &F) {
+    let store = fixture.store();
+    let orders = collection("my-store/orders");
+    assert_eq!(store.waiting(&orders, 10).await, Ok(Vec::new()));
+    assert_eq!(store.wanting(&order("R1")).await, Ok(None));
+    want(fixture, &["R1"], ONE, at(1)).await;
+    want(fixture, &["R2"], TWO, at(2)).await;
+    let found = due(fixture, at(1), 1).await;
+    store.postpone(&found[0], at(30), RefusedBy::Object, "the source answered 404").await.expect("postpone");
+    let first = Waiting {
+        wanted: Wanted { object: order("R1"), mark: ONE, failures: 1, refusals: 1 },
+        since: Some(at(1)),
+        due: at(30),
+        reason: Some("the source answered 404".to_owned()),
+    };
+    let second = Waiting {
+        wanted: Wanted { object: order("R2"), mark: TWO, failures: 0, refusals: 0 },
+        since: Some(at(2)),
+        due: at(2),
+        reason: None,
+    };
+    assert_eq!(store.waiting(&orders, 10).await, Ok(vec![second.clone(), first.clone()]));
+    assert_eq!(store.waiting(&orders, 1).await, Ok(vec![second]));
+    assert_eq!(store.waiting(&collection("my-store/shipments"), 10).await, Ok(Vec::new()));
+    assert_eq!(store.wanting(&order("R1")).await, Ok(Some(first)));
+    // Named anew, it waits anew.
+    want(fixture, &["R1"], TWO, at(40)).await;
+    let anew = store.wanting(&order("R1")).await.expect("wanting").expect("R1");
+    assert_eq!((anew.since, anew.due, anew.reason), (Some(at(40)), at(40), None));
+    store.fetched(&anew.wanted).await.expect("fetched");
+    assert_eq!(store.wanting(&order("R1")).await, Ok(None));
 }
 
 /// Makes a test of every case. Takes an expression that is a future of a fresh [`StoreFixture`].
@@ -102,6 +135,7 @@ macro_rules! wants_suite {
                 what_was_fetched_is_wanted_no_more,
                 what_was_put_off_is_due_later_and_its_failures_count,
                 what_is_wanted_anew_stands_for_itself,
+                what_waits_can_be_looked_at_due_or_not,
             ]
         );
     };

@@ -28,7 +28,7 @@ const TOKEN: &str = "token-of-the-till";
 struct Scenery {
     bench: Bench,
     endpoint: Server,
-    /// Answers for any order that it is asked for.
+    /// Answers for any order that it is asked for, but for `missing`.
     shop: Server,
 }
 
@@ -36,6 +36,7 @@ impl Scenery {
     async fn new() -> Self {
         let endpoint = Server::start(|_| Reply::status(200)).await;
         let shop = Server::start(|request| match request.path().strip_prefix("/orders/") {
+            Some("missing") => Reply::status(404),
             Some(id) => Reply::json(200, &json!({"id": id, "total": "98.20"})),
             None => Reply::json(200, &json!([])),
         })

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{OLD_SECRET, SECRET, Scenery, TOKEN, ids, sale, shopify, till};
-use crate::support::client::call;
+use crate::support::{client::call, wait::PATIENCE};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shop_tells_what_happens_and_endpoints_hear_of_it() {
@@ -53,6 +53,38 @@ async fn a_shop_tells_what_happens_and_endpoints_hear_of_it() {
     let said = hub.story();
     assert!(![SECRET, OLD_SECRET, TOKEN].iter().any(|secret| said.contains(secret)), "{said}");
     hub.stop().await;
+}
+
+/// What is named and cannot be fetched is seen while it waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_to_be_fetched_is_shown() {
+    let scenery = Scenery::new().await;
+    let (hub, url) = scenery.start().await;
+    let show = async |what: &str| scenery.bench.run(&["show", what, "--json"]).await.ok().json();
+    assert_eq!(show("shop/orders").await["collection"]["to_be_fetched"], json!([]));
+    let touched = shopify(&url, SECRET, "1", "orders/touched", &json!({"order_id": "missing"})).send().await;
+    assert_eq!(touched.status, 202);
+    let failed = async {
+        loop {
+            let shown = show("shop/orders").await["collection"]["to_be_fetched"].take();
+            if shown[0]["failures"].as_u64() > Some(0) {
+                return shown;
+            }
+        }
+    };
+    let shown = tokio::time::timeout(PATIENCE, failed).await.expect("it is asked for, in vain");
+    hub.stop().await;
+    assert_eq!(shown[0]["id"], "missing", "{shown}");
+    assert_eq!(shown[0]["reason"], "the source answered 404");
+    assert!(shown[0]["since"].is_string() && shown[0]["next_attempt_at"].is_string(), "{shown}");
+    let object = show("missing").await["objects"][0].take();
+    assert_eq!(
+        (&object["to_be_fetched"]["reason"], &object["versions"]),
+        (&shown[0]["reason"], &json!([])),
+        "{object}"
+    );
+    let text = scenery.bench.run(&["show", "shop/orders"]).await.ok().stdout;
+    assert!(text.contains("missing: to be fetched since ") && text.contains(": the source answered 404"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

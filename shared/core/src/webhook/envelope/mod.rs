@@ -39,7 +39,10 @@ use serde_json::{Map, Value};
 
 pub(super) use encoded::plain;
 
-use crate::object::record_kind;
+use crate::{
+    json::{Body, Item},
+    object::record_kind,
+};
 
 /// Layers around one event: SNS around EventBridge around CloudEvents around a notification.
 const MOST_LAYERS: usize = 4;
@@ -78,6 +81,37 @@ pub struct Event {
 impl Event {
     fn bare(body: Value) -> Self {
         Self { id: None, kind: None, body, subject: None, test: false }
+    }
+
+    /// What this one says around them, said of each of the items. They have one id, so their places tell them apart.
+    fn over(&self, items: Vec<Item>) -> Vec<Read> {
+        let are_several = items.len() > 1;
+        let with_place = |id: &String, place: usize| if are_several { format!("{id}/{place}") } else { id.clone() };
+        let read = |(place, item): (usize, Item)| {
+            let id = self.id.as_ref().map(|id| with_place(id, place));
+            match item {
+                Ok(body) => Ok(Event { id, kind: self.kind.clone(), test: self.test, ..Event::bare(body) }),
+                Err(why) => Err(Unread { id, why }),
+            }
+        };
+        items.into_iter().enumerate().map(read).collect()
+    }
+}
+
+/// One event, or what is known of it where it cannot be read.
+pub type Read = Result<Event, Unread>;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// As of [`Event`].
+    pub id: Option<String>,
+    /// Never with more of the event than a name.
+    pub why: String,
+}
+
+impl From<Unfit> for Unread {
+    fn from(unfit: Unfit) -> Self {
+        Self { id: None, why: unfit.to_string() }
     }
 }
 
@@ -120,33 +154,31 @@ struct Opened {
     attributes: Map<String, Value>,
 }
 
-/// The events in a body, of which `header` looks up the headers that came with it, by lower-case name. One, but for a batch of
-/// CloudEvents.
+/// The events in a body, of which `header` looks up the headers that came with it, by lower-case name. Of a list, and of a batch
+/// of CloudEvents, each is read by itself: it has its place among the others, also where it cannot be read.
 ///
 /// # Errors
-/// The envelope that was named is not there, or one that was recognised cannot be read.
-pub fn unwrap(kind: Envelope, header: &dyn Fn(&str) -> Option<String>, body: Value) -> Result<Vec<Event>, Unfit> {
-    match kind {
-        Envelope::None => Ok(vec![Event::bare(body)]),
-        Envelope::Auto => match body {
-            Value::Array(items) if cloudevents::is_batch(header) => {
-                // Headers are of the batch; none says anything of one of its events.
-                items.into_iter().map(|item| every_layer(&|_| None, item)).collect()
+/// There is no event in it: the envelope that was named is not there, or one that was recognised cannot be read.
+pub fn unwrap(kind: Envelope, header: &dyn Fn(&str) -> Option<String>, body: Body) -> Result<Vec<Read>, Unfit> {
+    let items = match body {
+        Body::One(body) => return Ok(each(layers(kind, header, body)?)),
+        Body::List(items) => items,
+    };
+    if matches!(kind, Envelope::Auto | Envelope::CloudEvents) && cloudevents::is_batch(header) {
+        // Headers are of the batch; none says anything of one of its events.
+        let read = |item: Item| match item {
+            Ok(item) => {
+                // The batch says that all of it are.
+                let kind = if cloudevents::is_structured(&item) { kind } else { Envelope::CloudEvents };
+                layers(kind, &|_| None, item).map_or_else(|unfit| vec![Err(unfit.into())], each)
             }
-            body => Ok(vec![every_layer(header, body)?]),
-        },
-        Envelope::CloudEvents => match body {
-            Value::Array(items) if cloudevents::is_batch(header) => {
-                items.into_iter().map(|item| Ok(opened(cloudevents::structured(item)?))).collect()
-            }
-            body if cloudevents::is_binary(header) => Ok(vec![opened(cloudevents::binary(header, body)?)]),
-            body => Ok(vec![opened(cloudevents::structured(body)?)]),
-        },
-        Envelope::PubSub => Ok(vec![opened(pubsub::open(body)?)]),
-        Envelope::Sns => Ok(vec![opened(sns::open(&body)?)]),
-        Envelope::EventBridge => Ok(vec![opened(eventbridge::open(body)?)]),
-        Envelope::Commercetools => Ok(vec![commercetools::read(body)?]),
+            Err(why) => vec![Err(Unread { id: None, why })],
+        };
+        return Ok(items.into_iter().flat_map(read).collect());
     }
+    // What is said of the list is said of each of its items.
+    let around = layers(kind, header, Value::Array(Vec::new()))?;
+    Ok(around.over(items))
 }
 
 /// As [`unwrap`], of an event that a bus handed on: EventBridge's own envelope is always around it, whatever `kind` says of what
@@ -157,22 +189,48 @@ pub fn unwrap(kind: Envelope, header: &dyn Fn(&str) -> Option<String>, body: Val
 pub fn unwrap_from_bus(
     kind: Envelope,
     header: &dyn Fn(&str) -> Option<String>,
-    body: Value,
-) -> Result<Vec<Event>, Unfit> {
+    body: Body,
+) -> Result<Vec<Read>, Unfit> {
     if matches!(kind, Envelope::Auto | Envelope::EventBridge) {
         return unwrap(kind, header, body);
     }
+    let body = match body {
+        Body::One(body) => body,
+        Body::List(_) => Value::Array(Vec::new()),
+    };
     let Opened { id, kind: detail_type, body, .. } = eventbridge::open(body)?;
-    let mut events = unwrap(kind, &|_| None, body)?;
-    for event in &mut events {
+    let mut events = unwrap(kind, &|_| None, body.into())?;
+    for event in events.iter_mut().flatten() {
         event.id = event.id.take().or_else(|| id.clone());
         event.kind = event.kind.take().or_else(|| detail_type.clone());
     }
     Ok(events)
 }
 
+/// Takes off the envelopes of one event.
+fn layers(kind: Envelope, header: &dyn Fn(&str) -> Option<String>, body: Value) -> Result<Event, Unfit> {
+    match kind {
+        Envelope::None => Ok(Event::bare(body)),
+        Envelope::Auto => every_layer(header, body),
+        Envelope::CloudEvents if cloudevents::is_binary(header) => Ok(opened(cloudevents::binary(header, body)?)),
+        Envelope::CloudEvents => Ok(opened(cloudevents::structured(body)?)),
+        Envelope::PubSub => Ok(opened(pubsub::open(body)?)),
+        Envelope::Sns => Ok(opened(sns::open(&body)?)),
+        Envelope::EventBridge => Ok(opened(eventbridge::open(body)?)),
+        Envelope::Commercetools => commercetools::read(body),
+    }
+}
+
 fn opened(layer: Opened) -> Event {
     Event { id: layer.id, kind: layer.kind, ..Event::bare(layer.body) }
+}
+
+/// A list is a list of events.
+fn each(mut event: Event) -> Vec<Read> {
+    match event.body.take() {
+        Value::Array(items) if event.subject.is_none() => event.over(items.into_iter().map(Ok).collect()),
+        body => vec![Ok(Event { body, ..event })],
+    }
 }
 
 /// Takes off layers for as long as one is recognised.

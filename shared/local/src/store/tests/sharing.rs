@@ -2,10 +2,10 @@ use std::collections::BTreeMap;
 
 use crossdock_core::{
     Timestamp,
-    port::{Delivery, DeliveryState, Ledger, Outbox, Settled, VersionStore, whole},
+    port::{Delivery, DeliveryState, Ledger, Outbox, Settled, VersionStore, WantMark, Wants, whole},
 };
 use crossdock_testkit::build::{
-    commit, delivery, delivery_key, message, message_about, message_id, order, record, settlement,
+    at, commit, delivery, delivery_key, message, message_about, message_id, order, record, settlement,
 };
 use futures_util::future::join_all;
 use tempfile::TempDir;
@@ -65,11 +65,11 @@ async fn a_read_sees_what_was_acknowledged_before_it() {
 async fn a_clock_that_is_set_back_does_not_disturb_the_order() {
     let fixture = Fixture::on_disk().await;
     for (name, second) in [("first", 10), ("second", 5), ("third", 7)] {
-        fixture.clock.set(crossdock_testkit::build::at(second));
+        fixture.clock.set(at(second));
         assert_eq!(fixture.database.put(vec![record(message(name))]).await, [Ok(true)]);
     }
     let expected = ["first", "second", "third"].map(|name| record(message(name)));
-    let page = fixture.database.pending(crossdock_testkit::build::at(11), None, 10).await.unwrap();
+    let page = fixture.database.pending(at(11), None, 10).await.unwrap();
     assert_eq!(page.messages, expected);
 }
 
@@ -122,6 +122,7 @@ async fn stats_count_everything_once() {
     assert_eq!(database.settle(settlement(delivered)).await, Ok(Settled::Recorded { new: Vec::new() }));
     let deliveries =
         DeliveryCounts { waiting: 6, retrying: 0, delivered: 3, dead_lettered: 3, superseded: 4, suppressed: 5 };
-    let expected = Stats { objects: 2, versions: 4, messages: 4, pending: 1, deliveries };
+    assert_eq!(database.want(vec![order("R8"), order("R9")], WantMark([1; 16]), at(0)).await, [Ok(()), Ok(())]);
+    let expected = Stats { objects: 2, versions: 4, messages: 4, pending: 1, wanted: 2, deliveries };
     assert_eq!(database.stats().await, Ok(expected));
 }
