@@ -216,11 +216,11 @@ pub(crate) async fn audit(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: watc
         }
         let owner = LeaseOwner(OWNER.to_owned());
         match sweep::sweep(&*home, &hub, &owner, stopping(&mut stopped.clone())).await {
-            Ok((Swept { messages, missing, unreadable, refused: None }, _)) => {
-                tracing::debug!(messages, missing, unreadable, "looked for missing deliveries");
+            Ok((Swept { messages, missing, expired, unreadable, refused: None }, _)) => {
+                tracing::debug!(messages, missing, expired, unreadable, "looked for missing deliveries");
             }
             Ok((Swept { refused: Some(error), .. }, _)) | Err(error) => {
-                tracing::warn!(error = %error, "not all missing deliveries could be sent again");
+                tracing::warn!(error = %error, "not all deliveries without an outcome could be sent again or ended");
             }
         }
     }
