@@ -8,6 +8,9 @@ use crossdock_local::{LocalHome, Running};
 use serde_json::json;
 
 #[cfg(feature = "aws")]
+use crossdock_core::hub::{self, Channel};
+
+#[cfg(feature = "aws")]
 use crate::remote;
 use crate::{
     args::{Hub, HubCommand, On, Which},
@@ -134,10 +137,10 @@ async fn of_hub<H: Home>(opened: &Opened<H>) -> Result<Option<Disabled>, Failure
 
 /// Queues that webhooks come through and that the hub has not made: how often one gives something out is not the hub's to say.
 #[cfg(feature = "aws")]
-fn queues_of_ones_own(hub: &crossdock_core::hub::Hub) -> impl Iterator<Item = &str> {
+fn queues_of_ones_own(hub: &hub::Hub) -> impl Iterator<Item = &str> {
     hub.webhooks.values().filter_map(|webhook| match &webhook.from {
-        crossdock_core::hub::Channel::Queue(arn) => Some(arn.as_str()),
-        crossdock_core::hub::Channel::Http | crossdock_core::hub::Channel::Bus(_) => None,
+        Channel::Queue(arn) => Some(arn.as_str()),
+        Channel::Http | Channel::Bus(_) => None,
     })
 }
 
