@@ -4,7 +4,7 @@ use crossdock_core::{
     Timestamp,
     id::{EndpointName, MessageId},
     port::Home,
-    redrive::{self, DeadLetter, Redriven},
+    redrive::{self, DeadLetter, Redriven, Replayed},
 };
 use serde_json::{Value, json};
 
@@ -18,7 +18,8 @@ use crate::{
 };
 
 pub(crate) async fn run(args: Dlq, environment: Environment) -> Result<(), Failure> {
-    let (DlqCommand::List { place, .. } | DlqCommand::Redrive { place, .. }) = &args.command;
+    let (DlqCommand::List { place, .. } | DlqCommand::Redrive { place, .. } | DlqCommand::Replay { place, .. }) =
+        &args.command;
     match &place.on {
         On::Local => {
             let opened = Opened::existing(&place.which, environment).await?;
@@ -51,8 +52,46 @@ async fn dlq<H: Home>(opened: &Opened<H>, command: &DlqCommand) -> Result<(), Fa
                 redrive_all(opened, endpoint.as_deref(), message).await?;
             }
         }
+        DlqCommand::Replay { message, endpoint, .. } => replay(opened, parse(message)?, endpoint.as_deref()).await?,
     }
     Ok(())
+}
+
+/// Fails where something could not be sent, and where there was nothing to send.
+async fn replay<H: Home>(opened: &Opened<H>, message: MessageId, endpoint: Option<&str>) -> Result<(), Failure> {
+    let only = match endpoint {
+        Some(name) => opened.endpoints(Some(name))?.pop(),
+        None => None,
+    };
+    let replayed = redrive::replay(&opened.home, &opened.hub, message, only.as_ref()).await?;
+    if replayed.is_empty() {
+        let at = only.map(|endpoint| format!(" to {endpoint}")).unwrap_or_default();
+        return Err(Failure::new(format!(
+            "the ledger knows of no delivery of {message}{at}: there never was one, or it was forgotten \
+             (retention.deliveries)"
+        )));
+    }
+    let mut failed = 0;
+    for (route, (endpoint, became)) in replayed {
+        let said = match became {
+            Replayed::FromStore(key) => format!("sent as round {}, from the store", key.round),
+            Replayed::FromQueue(Redriven::Sent(key)) => format!("sent as round {}", key.round),
+            Replayed::FromQueue(Redriven::Finishing(key)) => {
+                format!("sent as round {}, to finish what its answer asked for", key.round)
+            }
+            Replayed::FromQueue(Redriven::Done(_)) => "cleared: it has been sent again or delivered before".to_owned(),
+            Replayed::Alive(state) => format!("left alone: no dead letter, but {}", state.as_str()),
+            Replayed::FromQueue(Redriven::Left { why }) | Replayed::Left { why } => {
+                failed += 1;
+                format!("left: {why}")
+            }
+        };
+        out::line(&format!("{message}  {route} → {endpoint}  {said}"));
+    }
+    match failed {
+        0 => Ok(()),
+        _ => Err(Failure::new(format!("{failed} of its dead letters could not be sent again"))),
+    }
 }
 
 fn parse(id: &str) -> Result<MessageId, Failure> {

@@ -8,6 +8,9 @@ use crossdock_local::{LocalHome, Running};
 use serde_json::json;
 
 #[cfg(feature = "aws")]
+use crossdock_core::hub::{self, Channel};
+
+#[cfg(feature = "aws")]
 use crate::remote;
 use crate::{
     args::{Hub, HubCommand, On, Which},
@@ -40,6 +43,13 @@ pub(crate) async fn run(args: Hub, environment: Environment) -> Result<(), Failu
                 HubCommand::Disable { .. } => {
                     disable(&opened).await?;
                     out::note("what waits in a queue is kept by SQS for 14 days after it was sent there");
+                    for queue in queues_of_ones_own(&opened.hub) {
+                        out::note(&format!(
+                            "events in the queue {queue} are received and given back meanwhile, and come to its dead-letter queue \
+                             after maxReceiveCount receives; to leave them alone, turn its mapping off: infra/runbook.md, \
+                             \"Switching off a hub with queues\""
+                        ));
+                    }
                 }
                 HubCommand::Enable { .. } => {
                     enable(&opened).await?;
@@ -123,6 +133,15 @@ async fn status<H: Home>(opened: &Opened<H>, as_json: bool) -> Result<(), Failur
 
 async fn of_hub<H: Home>(opened: &Opened<H>) -> Result<Option<Disabled>, Failure> {
     Ok(disabled(&opened.home, &opened.hub, &[Switch::Hub]).await?)
+}
+
+/// Queues that webhooks come through and that the hub has not made: how often one gives something out is not the hub's to say.
+#[cfg(feature = "aws")]
+fn queues_of_ones_own(hub: &hub::Hub) -> impl Iterator<Item = &str> {
+    hub.webhooks.values().filter_map(|webhook| match &webhook.from {
+        Channel::Queue(arn) => Some(arn.as_str()),
+        Channel::Http | Channel::Bus(_) => None,
+    })
 }
 
 /// For a command that would have the hub do something.

@@ -267,6 +267,18 @@ impl<P: Ledger> Ledger for Guarded<P> {
     ) -> Result<Vec<Read<Delivery>>, PortError> {
         self.guard("ledger.deliveries_in", self.port.deliveries_in(endpoint, state, limit)).await
     }
+    async fn expect(&self, delivery: Delivery) -> Result<(), PortError> {
+        self.guard("ledger.expect", self.port.expect(delivery)).await
+    }
+    async fn silent(
+        &self,
+        endpoint: &EndpointName,
+        state: DeliveryState,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Read<Delivery>>, PortError> {
+        self.guard("ledger.silent", self.port.silent(endpoint, state, since, limit)).await
+    }
     async fn set_paused(&self, endpoint: &EndpointName, paused: Option<Paused>) -> Result<(), PortError> {
         self.guard("ledger.set_paused", self.port.set_paused(endpoint, paused)).await
     }

@@ -157,12 +157,17 @@ impl MessageType {
         Self(format!("notification:{}", level.as_str()).into())
     }
 
-    /// Whether it is one of these.
     /// Asks an endpoint whether it has finished what it accepted.
     pub fn remote_poll() -> Self {
         Self("remote:poll".into())
     }
 
+    /// Whether it asks that.
+    pub fn is_remote_poll(&self) -> bool {
+        *self == Self::remote_poll()
+    }
+
+    /// Whether it is one of some level.
     pub fn is_notification(&self) -> bool {
         self.0.starts_with("notification:")
     }

@@ -7,6 +7,7 @@
 //!
 //! Deliberately absent: tokio, any HTTP client, any AWS crate, the clock, randomness, the environment.
 
+pub(crate) mod anew;
 pub mod answer;
 pub mod audit;
 pub mod claim;

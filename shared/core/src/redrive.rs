@@ -8,11 +8,17 @@
 //! A queue itself may give up on an entry whose delivery has ended well, while something of it was still to be done: the
 //! objects of its answer are not tracked yet, or the round that it asked for is not in its queue yet. Such a letter goes back
 //! as the same round, and the dispatcher does the rest.
+//!
+//! A queue forgets its letters, too. What the ledger still calls dead is sent again from the store then (`replay`).
+
+mod replay;
 
 use std::{
     collections::{BTreeMap, HashSet},
     time::Duration,
 };
+
+pub use self::replay::{Replayed, replay};
 
 use crate::{
     id::{DeliveryKey, EndpointName, MessageId, MessageType},

@@ -16,7 +16,7 @@ use crossdock_core::{
 use crate::{
     limits::{
         CONCURRENT_EXECUTIONS, Concurrency, DISPATCHER_TIMEOUT, POLLER_TIMEOUT, QUEUE_RETENTION, RESERVE, RESOURCES,
-        RULES, SCHEDULE_UNIT, SHORTEST_WAIT, TEMPLATE,
+        RULES, SCHEDULE_UNIT, SHORTEST_WAIT, TEMPLATE, WEBHOOK_RECEIVES, WEBHOOK_VISIBILITY,
     },
     names::{self, InvalidPrefix, Names},
     render::{self, Rendering},
@@ -201,13 +201,18 @@ impl Seen<'_> {
                 let message = format!("webhook {other} reads this queue already, and an event goes to one reader only");
                 self.fault(&path, message, "give each webhook a queue of its own");
             } else {
-                let message =
-                    "what cannot be read goes back to this queue, which is not the hub's to set up".to_owned();
-                self.note(
-                    &path,
-                    message,
-                    "give it a dead-letter queue (a redrive policy), or it stays until it is too old",
+                let message = format!(
+                    "what cannot be taken in (it cannot be read, the store is in trouble, the hub or the webhook is switched \
+                     off) goes back to this queue, which is not the hub's to set up, and each time is a receive; after \
+                     maxReceiveCount of them it is in its dead-letter queue: with 5, and {} of visibility, in {}",
+                    show(WEBHOOK_VISIBILITY),
+                    show(WEBHOOK_VISIBILITY * 5)
                 );
+                let suggestion = format!(
+                    "give it a dead-letter queue (a redrive policy) with maxReceiveCount {WEBHOOK_RECEIVES}; without one, what \
+                     cannot be read stays until it is too old"
+                );
+                self.note(&path, message, suggestion);
             }
         }
     }

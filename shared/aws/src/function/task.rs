@@ -42,6 +42,9 @@ pub enum Done {
     Swept {
         messages: u64,
         missing: u64,
+        /// Left out by older functions.
+        #[serde(default)]
+        expired: u64,
     },
     /// The hub is switched off; nothing was done.
     Disabled,
@@ -118,10 +121,10 @@ pub async fn handle<H: Home>(
         }
         Task::Sweep => {
             let (swept, ended) = sweep(&*work.home, &work.hub, &owner, time_is_up).await?;
-            let Swept { messages, missing, unreadable, refused } = swept;
-            tracing::info!(messages, missing, unreadable, ended = ?ended, "looked for missing deliveries");
+            let Swept { messages, missing, expired, unreadable, refused } = swept;
+            tracing::info!(messages, missing, expired, unreadable, ended = ?ended, "looked for missing deliveries");
             set_aside_unfetched(&*work.home, &work.hub, &work.router).await?;
-            refused.map_or(Ok(Done::Swept { messages, missing }), |error| Err(error.into()))
+            refused.map_or(Ok(Done::Swept { messages, missing, expired }), |error| Err(error.into()))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! [`Ledger`] on DynamoDB. A delivery of which nothing follows is one write; what follows is written with it.
 
 use aws_sdk_dynamodb::{
-    operation::update_item::UpdateItemError,
+    operation::{put_item::PutItemError, update_item::UpdateItemError},
     types::{ConditionCheck, Update},
 };
 use crossdock_core::{
@@ -10,7 +10,7 @@ use crossdock_core::{
     id::{DeliveryKey, EndpointName, MessageId, ObjectKey},
     port::{Delivery, DeliveryState, Ledger, Opened, Paused, PortError, Read, Settled, Settlement, Unreadable},
 };
-use crossdock_stack::table::{BY, INDEX, TTL};
+use crossdock_stack::table::{BY, BY_SK, INDEX, TTL};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
@@ -21,7 +21,7 @@ use super::{
     },
     failure::failure,
     item::{Item, bytes, has_expired, number, text},
-    keys::{self, DELIVERIES, INDEX_SHARDS, Key},
+    keys::{self, DELIVERIES, INDEX_SHARDS, Key, sortable},
     switches::hub_off,
     transact::{NewMessage, Part, WITH_OLD, Write, Written, built},
     versions::heads_among,
@@ -32,6 +32,9 @@ const WRITER: &str = "writer";
 
 /// The round has not ended; an expired one never was.
 const OPEN: &str = "attribute_not_exists(pk) OR #state IN (:waiting, :retrying) OR #ttl <= :now";
+
+/// Nothing is recorded; what has expired never was.
+const UNKNOWN: &str = "attribute_not_exists(pk) OR #ttl <= :now";
 
 /// Parameters that one update takes: DynamoDB allows expressions of 4 KB.
 const PARAMETERS: usize = 150;
@@ -159,15 +162,34 @@ impl Ledger for DynamoStore {
         if state == DeliveryState::Delivered {
             return Err(PortError::permanent("deliveries that were delivered are not listed"));
         }
-        let shards: Vec<_> = (0..INDEX_SHARDS).map(|shard| keys::by_state(endpoint, state, shard)).collect();
-        let reading: Vec<_> = shards.iter().map(|by| self.latest(by, endpoint, state, limit)).collect();
-        let found: Vec<Latest> = stream::iter(reading).buffered(INDEX_SHARDS.into()).try_collect().await?;
-        let (found, unreadable): (Vec<_>, Vec<_>) =
-            found.into_iter().map(|shard| (shard.deliveries, shard.unreadable)).unzip();
-        let mut found: Vec<Delivery> = found.into_iter().flatten().collect();
+        let (mut found, unreadable) = self.listed(endpoint, state, None, limit).await?;
         found.sort_by_key(|delivery| std::cmp::Reverse(delivery.updated_at));
         found.truncate(limit);
-        Ok(found.into_iter().map(Ok).chain(unreadable.into_iter().flatten().map(Err)).collect())
+        Ok(found.into_iter().map(Ok).chain(unreadable.into_iter().map(Err)).collect())
+    }
+
+    async fn expect(&self, delivery: Delivery) -> Result<(), PortError> {
+        let put = self.client().put_item().table_name(self.table()).set_item(Some(delivery_item(&delivery)?));
+        let put = put
+            .condition_expression(UNKNOWN)
+            .expression_attribute_names("#ttl", TTL)
+            .expression_attribute_values(":now", number(self.now().as_second()));
+        let Err(error) = put.send().await else { return Ok(()) };
+        let known = error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception);
+        if known { Ok(()) } else { Err(failure("PutItem", &error)) }
+    }
+
+    async fn silent(
+        &self,
+        endpoint: &EndpointName,
+        state: DeliveryState,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Read<Delivery>>, PortError> {
+        let (mut found, unreadable) = self.listed(endpoint, state, Some(since), limit).await?;
+        found.sort_by_key(|delivery| delivery.updated_at);
+        found.truncate(limit);
+        Ok(found.into_iter().map(Ok).chain(unreadable.into_iter().map(Err)).collect())
     }
 
     async fn set_paused(&self, endpoint: &EndpointName, paused: Option<Paused>) -> Result<(), PortError> {
@@ -198,7 +220,7 @@ impl DynamoStore {
             return Ok(Settled::Recorded { new: Vec::new() });
         };
         match error.as_service_error() {
-            Some(aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(refused)) => {
+            Some(PutItemError::ConditionalCheckFailedException(refused)) => {
                 let old = refused.item.clone();
                 let is_ours = old.as_ref().and_then(|old| old.get(WRITER)) == Some(&bytes(writer));
                 if is_ours { Ok(Settled::Recorded { new: Vec::new() }) } else { already_ended(old) }
@@ -216,16 +238,34 @@ impl DynamoStore {
         Ok(Part::update(built(update.build())?))
     }
 
+    /// From one end of each shard, in no order: the latest, or what has been silent since a time for longest.
+    async fn listed(
+        &self,
+        endpoint: &EndpointName,
+        state: DeliveryState,
+        silent_since: Option<Timestamp>,
+        limit: usize,
+    ) -> Result<(Vec<Delivery>, Vec<Unreadable>), PortError> {
+        let shards: Vec<_> = (0..INDEX_SHARDS).map(|shard| keys::by_state(endpoint, state, shard)).collect();
+        let reading: Vec<_> = shards.iter().map(|by| self.shard(by, endpoint, state, silent_since, limit)).collect();
+        let found: Vec<Listed> = stream::iter(reading).buffered(INDEX_SHARDS.into()).try_collect().await?;
+        let (found, unreadable): (Vec<_>, Vec<_>) =
+            found.into_iter().map(|shard| (shard.deliveries, shard.unreadable)).unzip();
+        Ok((found.into_iter().flatten().collect(), unreadable.into_iter().flatten().collect()))
+    }
+
     /// Of one shard. The index may still name what has moved on: each is looked at in the table.
-    async fn latest(
+    async fn shard(
         &self,
         by: &str,
         endpoint: &EndpointName,
         state: DeliveryState,
+        silent_since: Option<Timestamp>,
         limit: usize,
-    ) -> Result<Latest, PortError> {
+    ) -> Result<Listed, PortError> {
         let now = self.now();
-        let (mut found, mut start) = (Latest::default(), None);
+        let is_silent = |delivery: &Delivery| silent_since.is_none_or(|since| delivery.updated_at < since);
+        let (mut found, mut start) = (Listed::default(), None);
         while found.deliveries.len() < limit {
             let wanted = i32::try_from(limit - found.deliveries.len()).unwrap_or(i32::MAX);
             let query = self
@@ -233,18 +273,26 @@ impl DynamoStore {
                 .query()
                 .table_name(self.table())
                 .index_name(INDEX)
-                .key_condition_expression("#by = :by")
                 .expression_attribute_names("#by", BY)
                 .expression_attribute_values(":by", text(by))
-                .scan_index_forward(false)
+                .scan_index_forward(silent_since.is_some())
                 .limit(wanted)
                 .set_exclusive_start_key(start);
+            let query = match silent_since {
+                None => query.key_condition_expression("#by = :by"),
+                Some(since) => query
+                    .key_condition_expression("#by = :by AND #by_sk < :since")
+                    .expression_attribute_names("#by_sk", BY_SK)
+                    .expression_attribute_values(":since", text(sortable(since))),
+            };
             let page = query.send().await.map_err(|error| failure("Query", &error))?;
             let indexed: Vec<Key> = page.items.unwrap_or_default().iter().filter_map(Key::of).collect();
             let items = self.read(indexed.iter().cloned()).await?;
             for item in indexed.iter().filter_map(|key| items.get(key)).filter(|item| !has_expired(item, now)) {
                 match delivery_of(item) {
-                    Ok(delivery) if delivery.state == state && delivery.endpoint == *endpoint => {
+                    Ok(delivery)
+                        if delivery.state == state && delivery.endpoint == *endpoint && is_silent(&delivery) =>
+                    {
                         found.deliveries.push(delivery);
                     }
                     Ok(_) => {}
@@ -262,7 +310,7 @@ impl DynamoStore {
 
 /// Of a shard of the index.
 #[derive(Default)]
-struct Latest {
+struct Listed {
     deliveries: Vec<Delivery>,
     unreadable: Vec<Unreadable>,
 }

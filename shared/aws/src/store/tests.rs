@@ -118,10 +118,10 @@ async fn a_head_is_raised_if_it_is_still_the_one() {
         let (operation, body) = &asked[0];
         assert_eq!((operation.as_str(), &body["ExpressionAttributeValues"]), ("UpdateItem", &values));
         assert_eq!(body["ConditionExpression"], condition);
-        assert_eq!(body["UpdateExpression"], "SET #order = :raised");
+        assert_eq!(body["UpdateExpression"], "SET #order = :changed");
     };
-    let old = json!({":version": {"N": "2"}, ":raised": {"S": "9"}});
-    let known = json!({":version": {"N": "2"}, ":last": {"N": "5"}, ":order": {"S": "7"}, ":raised": {"S": "9"}});
+    let old = json!({":version": {"N": "2"}, ":changed": {"S": "9"}});
+    let known = json!({":version": {"N": "2"}, ":last": {"N": "5"}, ":order": {"S": "7"}, ":changed": {"S": "9"}});
     let unknown = "#version = :version AND attribute_not_exists(#last) AND attribute_not_exists(#order)";
     let whole = "#version = :version AND #last = :last AND #order = :order";
     check(&head, Answer(json!({})), Ok(()), old.clone(), unknown).await;

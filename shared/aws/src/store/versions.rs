@@ -1,5 +1,9 @@
 //! [`VersionStore`] on DynamoDB. A head is a small item of its own, so that comparing a page costs one read unit per object,
 //! however large the objects are.
+//!
+//! A version is never overwritten. Programs from before late versions (ADR 0034) know nothing of the head's highest number:
+//! where they run beside this one, or a stack was rolled back to them, the next number can be one that is taken. Whoever meets that
+//! writes into the head that it is, and decides again from there.
 
 use std::{collections::HashMap, ops::Range};
 
@@ -20,7 +24,7 @@ use super::{
     failure::failure,
     item::{Item, Reader, bytes, flag, from_json, has_expired, number, text, time, to_json, unreadable},
     keys::{self, Key, VERSIONS},
-    transact::{Part, Write, Written, built},
+    transact::{Part, WITH_OLD, Write, Written, built},
 };
 
 const NUMBER: &str = "version";
@@ -130,12 +134,26 @@ impl DynamoStore {
             }
         };
         let mut parts = vec![Part::put(built(head.build())?)];
+        let own = keys::version(&version.key, version.number);
         for item in version_items(&version, &ids)? {
-            parts.push(Part::put(built(self.put(item).build())?));
+            let put = self.put(item);
+            // An object without a head begins anew, whatever may be left of another life.
+            let put = match expected {
+                None => put,
+                Some(_) => put
+                    .condition_expression("attribute_not_exists(pk)")
+                    .return_values_on_condition_check_failure(WITH_OLD),
+            };
+            parts.push(Part::put(built(put.build())?));
         }
-        match self.write(Write { parts, check: None, messages }).await? {
-            Written::Refused(_) => return Err(CommitError::Conflict),
-            Written::Done { .. } => {}
+        match (self.write(Write { parts, check: None, messages }).await?, expected) {
+            (Written::Done { .. }, _) => {}
+            (Written::Refused(Some(old)), Some(expected)) if Key::of(&old) == Some(own) => {
+                tracing::warn!(object = %version.key, number = version.number, "the number of a version is taken; it gets another");
+                self.change_head(&version.key, &expected, LAST, number(version.number)).await?;
+                return Err(CommitError::Conflict);
+            }
+            (Written::Refused(_), _) => return Err(CommitError::Conflict),
         }
         // Afterwards, at half of what it would cost inside: if it is missed, the old version just stays.
         if let Some(replaced) = replaced
@@ -190,13 +208,24 @@ impl DynamoStore {
     }
 
     async fn raise_one(&self, raise: Raise) -> Result<(), CommitError> {
-        let Condition { text: condition, mut names, mut values } = is_still(&raise.expected);
-        names.insert("#order".to_owned(), ORDER.to_owned());
-        values.insert(":raised".to_owned(), text(raise.order.to_string()));
+        self.change_head(&raise.key, &raise.expected, ORDER, text(raise.order.to_string())).await
+    }
+
+    /// Sets one attribute of a head that is still the expected one.
+    async fn change_head(
+        &self,
+        key: &ObjectKey,
+        expected: &Head,
+        name: &str,
+        value: AttributeValue,
+    ) -> Result<(), CommitError> {
+        let Condition { text: condition, mut names, mut values } = is_still(expected);
+        names.insert(format!("#{name}"), name.to_owned());
+        values.insert(":changed".to_owned(), value);
         let update = self.client().update_item().table_name(self.table());
         let update = update
-            .set_key(Some(keys::head(&raise.key).attributes()))
-            .update_expression("SET #order = :raised")
+            .set_key(Some(keys::head(key).attributes()))
+            .update_expression(format!("SET #{name} = :changed"))
             .condition_expression(condition)
             .set_expression_attribute_names(Some(names))
             .set_expression_attribute_values(Some(values));

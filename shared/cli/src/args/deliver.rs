@@ -36,6 +36,19 @@ pub(crate) enum DlqCommand {
         #[command(flatten)]
         place: Where,
     },
+    /// Send a message's dead letters again, also where their queue has forgotten them
+    ///
+    /// The ledger says which deliveries of the message are dead. One that its dead-letter queue has lost or forgotten is put
+    /// together anew from the message in the store, for as long as that is kept (retention.deliveries). Each is a new round.
+    Replay {
+        /// Its id, as `crossdock show` and `crossdock audit` print it
+        message: String,
+        /// Those of this endpoint only
+        #[arg(long)]
+        endpoint: Option<String>,
+        #[command(flatten)]
+        place: Where,
+    },
 }
 
 /// Pause an endpoint, or let it go on.

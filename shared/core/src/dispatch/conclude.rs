@@ -184,6 +184,9 @@ impl<H: Home> Dispatcher<H> {
         open: &Open,
         known: &Delivery,
     ) -> Result<Disposition, PortError> {
+        if let Some(wait) = self.waits_for_collection(known) {
+            return Ok(Disposition::RetryIn(wait));
+        }
         if known.untracked {
             self.track(&open.body.message.envelope, known).await?;
         }

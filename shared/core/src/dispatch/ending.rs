@@ -52,14 +52,7 @@ impl<H: Home> Dispatcher<H> {
     }
 
     pub(super) async fn send_dead_letter(&self, received: &Received, delivery: &Delivery) -> Result<(), PortError> {
-        let mut attributes = BTreeMap::from([
-            ("reason".to_owned(), delivery.reason.clone().unwrap_or_default()),
-            ("attempts".to_owned(), delivery.attempts.len().to_string()),
-            ("message_id".to_owned(), delivery.key.message.to_string()),
-        ]);
-        if let Some(status) = delivery.attempts.last().and_then(|attempt| attempt.status) {
-            attributes.insert("status".to_owned(), status.to_string());
-        }
+        let attributes = delivery.dead_letter(delivery.reason.as_deref().unwrap_or_default());
         self.send_dead(&delivery.endpoint, received, attributes).await
     }
 

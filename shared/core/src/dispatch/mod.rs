@@ -34,4 +34,5 @@ mod waiting;
 pub(crate) use ask::{AskError, Question, ask};
 pub(crate) use dispatcher::UNKNOWN_ROUTE_PATIENCE;
 pub use dispatcher::{Dispatcher, Disposition, Job};
+pub(crate) use outcome::MOST_ROUNDS;
 pub use waiting::MOST_POLLS;

@@ -5,8 +5,17 @@
 //! them from what is stored, once more where a crash came in between: what an earlier run got done is known by the
 //! versions since those heads. Without the mark nothing is tracked, so a copy of the entry that comes much later brings
 //! no old object back (`docs/adr/0025-objects-in-answers.md`).
+//!
+//! A collection that the hub does not have then (two deployments beside each other, or a crash and then another hub file) is
+//! waited for, as an unknown route is. Where it does not come back, its objects stay in the delivery's record, and a fault
+//! says so.
 
-use super::{bounds::kept, dispatcher::Dispatcher};
+use std::time::Duration;
+
+use super::{
+    bounds::kept,
+    dispatcher::{Dispatcher, UNKNOWN_ROUTE_PATIENCE},
+};
 use crate::{
     answer::Answer,
     hub::Collection,
@@ -15,6 +24,9 @@ use crate::{
     port::{Delivery, Home, Ledger, PortError, VersionStore},
     publish::publish,
 };
+
+/// Seldom enough that the receives do not look like crashes.
+const COLLECTION_WAIT: Duration = Duration::from_secs(900);
 
 impl<H: Home> Dispatcher<H> {
     /// Before the answer is stored: what is there of its objects already.
@@ -26,13 +38,29 @@ impl<H: Home> Dispatcher<H> {
         Ok(())
     }
 
+    /// How long the entry is to wait for a collection that the hub does not have at the moment; `None`: not, or no longer.
+    pub(super) fn waits_for_collection(&self, known: &Delivery) -> Option<Duration> {
+        let mut objects = known.answer.iter().flat_map(|answer| &answer.objects);
+        let is_gone = objects.any(|objects| self.hub.collection(&objects.key()).is_none());
+        let since = self.home.clock().now().duration_since(known.updated_at);
+        let is_young = Duration::try_from(since).unwrap_or_default() < UNKNOWN_ROUTE_PATIENCE;
+        (known.untracked && is_gone && is_young).then_some(COLLECTION_WAIT)
+    }
+
     /// After it is stored.
     pub(super) async fn track(&self, parent: &Envelope, known: &Delivery) -> Result<(), PortError> {
         let mut answer = known.answer.clone().unwrap_or_default();
         let given = Given { lineage: parent.answered(&known.key.route), since: std::mem::take(&mut answer.since) };
         let readable = self.given(&mut answer);
         for objects in &mut answer.objects {
-            objects.items = Vec::new();
+            match self.hub.collection(&objects.key()) {
+                Some(_) => objects.items = Vec::new(),
+                None => answer.faults.push(format!(
+                    "{}: the hub has no such collection any more; its objects ({}) are not stored, and stay in this record",
+                    objects.key(),
+                    objects.items.len()
+                )),
+            }
         }
         for (collection, records) in readable {
             if let Some(objects) = answer.objects.iter_mut().find(|objects| objects.key() == collection.key) {
@@ -48,10 +76,7 @@ impl<H: Home> Dispatcher<H> {
         let mut readable = Vec::with_capacity(answer.objects.len());
         for objects in &answer.objects {
             let key = objects.key();
-            let Some(collection) = self.hub.collection(&key) else {
-                answer.faults.push(format!("{key}: the hub has no such collection any more"));
-                continue;
-            };
+            let Some(collection) = self.hub.collection(&key) else { continue };
             let mut records = Vec::with_capacity(objects.items.len());
             for (place, item) in objects.items.iter().enumerate() {
                 match object::read(collection, &format!("{}[{place}]", key.collection), item.clone()) {

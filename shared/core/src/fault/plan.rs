@@ -49,6 +49,8 @@ pub(super) const CALLS: &[&str] = &[
     "ledger.tracked",
     "ledger.deliveries_of",
     "ledger.deliveries_in",
+    "ledger.expect",
+    "ledger.silent",
     "ledger.set_paused",
     "claims.claim",
     "lines.line",

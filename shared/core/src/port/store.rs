@@ -1,6 +1,6 @@
 //! The store: versions, collections, messages and deliveries. State only; what the hub *is* stands in its file.
 
-use std::future::Future;
+use std::{collections::BTreeMap, future::Future};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -392,11 +392,26 @@ pub struct Delivery {
     pub untracked: bool,
 }
 
+impl Delivery {
+    /// The attributes of its dead letter.
+    pub(crate) fn dead_letter(&self, reason: &str) -> BTreeMap<String, String> {
+        let mut attributes = BTreeMap::from([
+            ("reason".to_owned(), reason.to_owned()),
+            ("attempts".to_owned(), self.attempts.len().to_string()),
+            ("message_id".to_owned(), self.key.message.to_string()),
+        ]);
+        if let Some(status) = self.attempts.last().and_then(|attempt| attempt.status) {
+            attributes.insert("status".to_owned(), status.to_string());
+        }
+        attributes
+    }
+}
+
 /// One record per endpoint: what its answers wrote back, and whether it is paused.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EndpointControl {
     /// Sent with every delivery to the endpoint; the last writer wins by name.
-    pub parameters: std::collections::BTreeMap<String, Value>,
+    pub parameters: BTreeMap<String, Value>,
     pub paused: Option<Paused>,
     /// Which of its derived secrets sign.
     pub signing: Generations,
@@ -473,6 +488,19 @@ pub trait Ledger: Send + Sync {
         &self,
         endpoint: &EndpointName,
         state: DeliveryState,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Read<Delivery>>, PortError>> + Send;
+
+    /// Records a delivery that was begun, where nothing is recorded of its round yet; else nothing happens.
+    fn expect(&self, delivery: Delivery) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Up to `limit` deliveries of one endpoint in one state that has not ended, of which nothing was recorded since
+    /// `since`: the longest silent first, and after them those that cannot be read, as far as they were met.
+    fn silent(
+        &self,
+        endpoint: &EndpointName,
+        state: DeliveryState,
+        since: Timestamp,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Read<Delivery>>, PortError>> + Send;
 

@@ -1,14 +1,17 @@
-//! How far the sweep has come.
+//! How far the sweep has come, and how long the hub has been at work.
 //!
 //! It looks at each message at certain ages, and for each of them walks on through the time of storing: from where it came
 //! to up to what has just reached that age. What could not be sent again holds the mark behind, so that the next sweep
 //! comes by once more, but not the walk, and not for ever.
+//!
+//! A sweep comes by each hour, unless the hub is switched off or stands still. So by when the last one came by it is known
+//! since when the hub has been at work without a break, and its queues have been emptied.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FROM, HELD, LOOKS};
+use super::{EVERY, FROM, HELD, LOOKS};
 use crate::{
     Timestamp,
     port::{Mark, Place},
@@ -42,20 +45,60 @@ pub(super) fn ago(now: Timestamp, age: Duration) -> Timestamp {
     now.checked_sub(age).unwrap_or(Timestamp::MIN)
 }
 
-/// One walk per age, from where the mark says.
-pub(super) fn walks(mark: &Mark, now: Timestamp) -> Vec<Walk> {
-    let known = mark.0.as_ref().map(|mark| serde_json::from_str::<Vec<Stretch>>(mark)).transpose();
-    let known = known.unwrap_or_else(|_| {
+/// Without a sweep for so long, the hub stood still or was switched off.
+const BREAK: Duration = EVERY.saturating_add(Duration::from_secs(1800));
+
+/// The hub at work, without a break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct AtWork {
+    since: Timestamp,
+    /// When the last sweep came by.
+    until: Timestamp,
+}
+
+impl AtWork {
+    fn go_on(known: Option<Self>, now: Timestamp) -> Self {
+        let since = match known {
+            Some(known) if known.until > now || known.until < ago(now, BREAK) => now,
+            Some(known) => known.since,
+            // Nobody has said so yet: neither in the first sweep of a hub, nor in an older version's.
+            None => ago(now, LOOKS[0]),
+        };
+        Self { since, until: now }
+    }
+
+    /// For at least so long.
+    pub(super) fn lasts(&self, time: Duration) -> bool {
+        self.since <= ago(self.until, time)
+    }
+}
+
+/// What a mark is made of. Older versions wrote the looks alone.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    looks: Vec<Stretch>,
+    at_work: AtWork,
+}
+
+/// One walk per age, from where the mark says, and since when the hub has been at work.
+pub(super) fn begin(mark: &Mark, now: Timestamp) -> (Vec<Walk>, AtWork) {
+    let read = |text: &String| match serde_json::from_str::<Kept>(text) {
+        Ok(kept) => Ok((kept.looks, Some(kept.at_work))),
+        Err(_) => serde_json::from_str::<Vec<Stretch>>(text).map(|looks| (looks, None)),
+    };
+    let known = mark.0.as_ref().map(read).transpose().unwrap_or_else(|_| {
         tracing::error!("the mark of the sweep before cannot be read; what was stored in the last days is looked over");
         None
     });
-    let mut known = known.into_iter().flatten();
-    LOOKS.into_iter().map(|age| Walk::begin(age, known.next(), now)).collect()
+    let (looks, at_work) = known.unwrap_or_default();
+    let mut looks = looks.into_iter();
+    let walks = LOOKS.into_iter().map(|age| Walk::begin(age, looks.next(), now)).collect();
+    (walks, AtWork::go_on(at_work, now))
 }
 
-pub(super) fn mark(walks: &[Walk]) -> Mark {
-    let kept: Vec<&Stretch> = walks.iter().map(|walk| &walk.kept).collect();
-    Mark(serde_json::to_string(&kept).ok())
+pub(super) fn mark(walks: &[Walk], at_work: AtWork) -> Mark {
+    let looks = walks.iter().map(|walk| walk.kept.clone()).collect();
+    Mark(serde_json::to_string(&Kept { looks, at_work }).ok())
 }
 
 impl Walk {
@@ -70,6 +113,11 @@ impl Walk {
             at.until = until;
         }
         Self { age, kept: at.clone(), at, is_held: false }
+    }
+
+    /// The last look at a message: what is not known of it then, nobody looks up again.
+    pub(super) fn is_last(&self) -> bool {
+        Some(&self.age) == LOOKS.last()
     }
 
     pub(super) fn is_over(&self) -> bool {

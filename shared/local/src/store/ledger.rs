@@ -1,6 +1,7 @@
 //! [`Ledger`] on SQLite: deliveries, and what endpoints' answers changed about the endpoint.
 
 use crossdock_core::{
+    Timestamp,
     answer::Answer,
     id::{DeliveryKey, EndpointName, MessageId, ObjectKey},
     port::{
@@ -94,18 +95,30 @@ impl Ledger for Database {
                 "{DELIVERIES} WHERE state = ?1 AND endpoint = ?2 ORDER BY updated_at DESC, seq DESC"
             ))?;
             let of = params![state.as_str(), endpoint.as_str()];
-            let (mut found, mut unreadable) = (Vec::new(), Vec::new());
-            for delivery in statement.query_and_then(of, |row| one(delivery(row)))? {
-                if found.len() == limit {
-                    break;
-                }
-                match delivery? {
-                    Ok(delivery) => found.push(Ok(delivery)),
-                    Err(error) => unreadable.push(Err(error)),
-                }
-            }
-            found.append(&mut unreadable);
-            Ok(found)
+            some(statement.query_and_then(of, |row| one(delivery(row)))?, limit)
+        })
+        .await
+    }
+
+    async fn expect(&self, delivery: Delivery) -> Result<(), PortError> {
+        let row = SettlementRow::of(Settlement::alone(delivery))?;
+        self.writer().write(move |connection| insert(connection, &row, "DO NOTHING").map(drop)).await
+    }
+
+    async fn silent(
+        &self,
+        endpoint: &EndpointName,
+        state: DeliveryState,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Read<Delivery>>, PortError> {
+        let endpoint = endpoint.clone();
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(&format!(
+                "{DELIVERIES} WHERE state = ?1 AND endpoint = ?2 AND updated_at < ?3 ORDER BY updated_at, seq"
+            ))?;
+            let of = params![state.as_str(), endpoint.as_str(), micros(since)];
+            some(statement.query_and_then(of, |row| one(delivery(row)))?, limit)
         })
         .await
     }
@@ -220,21 +233,46 @@ fn put_off(connection: &Connection, timer: &Timer, message: Option<&MessageRow>,
     store_timer(connection, timer)
 }
 
+/// As many as can be read, and behind them those that cannot, as far as they were met.
+fn some(
+    rows: impl Iterator<Item = Result<Read<Delivery>, Failure>>,
+    limit: usize,
+) -> Result<Vec<Read<Delivery>>, Failure> {
+    let (mut found, mut unreadable) = (Vec::new(), Vec::new());
+    for delivery in rows {
+        if found.len() == limit {
+            break;
+        }
+        match delivery? {
+            Ok(delivery) => found.push(Ok(delivery)),
+            Err(error) => unreadable.push(Err(error)),
+        }
+    }
+    found.append(&mut unreadable);
+    Ok(found)
+}
+
 /// `false`: the round has ended; nothing was written.
 fn record(connection: &Connection, row: &SettlementRow) -> Result<bool, Failure> {
+    let unless_ended = "DO UPDATE
+         SET endpoint = excluded.endpoint, state = excluded.state, receives = excluded.receives,
+            updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at,
+            next_round = excluded.next_round, reason = excluded.reason, attempts = excluded.attempts,
+            answer = excluded.answer, untracked = excluded.untracked
+         WHERE deliveries.state IN ('waiting', 'retrying')";
+    insert(connection, row, unless_ended)
+}
+
+/// Whether it was written.
+fn insert(connection: &Connection, row: &SettlementRow, on_conflict: &str) -> Result<bool, Failure> {
     let delivery = &row.delivery;
     let recorded = connection
-        .prepare_cached(
+        .prepare_cached(&format!(
             "INSERT INTO deliveries (message, route, round, endpoint, state, receives, updated_at, next_attempt_at,
                 next_round, reason, attempts, answer, untracked)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?15)
-             ON CONFLICT (message, route, round) DO UPDATE
-             SET endpoint = excluded.endpoint, state = excluded.state, receives = excluded.receives,
-                updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at,
-                next_round = excluded.next_round, reason = excluded.reason, attempts = excluded.attempts,
-                answer = excluded.answer, untracked = excluded.untracked
-             WHERE deliveries.state IN (?13, ?14)",
-        )?
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+             ON CONFLICT (message, route, round) {on_conflict}"
+        ))?
         .execute(params![
             delivery.key.message.as_bytes(),
             delivery.key.route.as_str(),
@@ -248,8 +286,6 @@ fn record(connection: &Connection, row: &SettlementRow) -> Result<bool, Failure>
             delivery.reason,
             row.attempts,
             row.answer,
-            DeliveryState::Waiting.as_str(),
-            DeliveryState::Retrying.as_str(),
             delivery.untracked,
         ])?;
     Ok(recorded == 1)

@@ -199,10 +199,36 @@ async fn a_collection_that_is_gone_when_its_objects_are_tracked_is_a_fault() {
     let text = hub().replace("      orders:\n", "      sales:\n").replace("type: order\n", "type: sale\n");
     let without = crossdock_core::hub::load("hub.yaml", &text, &|_| None);
     stage.hub = Arc::new(without.unwrap_or_else(|faults| panic!("{faults}")).hub);
+    for _ in 0..4 {
+        assert_eq!(stage.dispatch_once().await, 1, "it is waited for");
+        assert!(stage.home.store().deliveries_of(id).await.and_then(whole).unwrap()[0].untracked);
+        stage.clock.advance(Duration::from_secs(900));
+    }
     stage.dispatch_once().await;
     let deliveries = stage.home.store().deliveries_of(id).await.and_then(whole).unwrap();
     let answer = deliveries[0].answer.as_ref().unwrap();
     assert!(!deliveries[0].untracked);
-    assert_eq!(answer.faults, ["shop/orders: the hub has no such collection any more"]);
+    assert_eq!(
+        answer.faults,
+        [
+            "shop/orders: the hub has no such collection any more; its objects (2) are not stored, and stay in this record"
+        ]
+    );
+    assert_eq!(answer.objects[0].items.len(), 2);
     assert!(followed(&stage, id).await.contains_key("order:booked"));
+    assert_eq!(stage.dispatch_once().await, 0, "it has left its queue");
+}
+
+#[tokio::test]
+async fn a_collection_that_comes_back_gets_the_objects_that_waited_for_it() {
+    let (mut stage, id) = story().await;
+    assert!(dies(&mut stage, "delay:0@after:ledger.settle").await);
+    let with = stage.hub.clone();
+    let text = hub().replace("      orders:\n", "      sales:\n").replace("type: order\n", "type: sale\n");
+    stage.hub = Arc::new(crossdock_core::hub::load("hub.yaml", &text, &|_| None).unwrap().hub);
+    stage.dispatch_once().await;
+    stage.clock.advance(Duration::from_secs(900));
+    stage.hub = with;
+    stage.settle().await;
+    assert_eq!(check(&stage, id, "another hub in between").await, 1);
 }

@@ -11,6 +11,7 @@ mod conversation;
 mod delivering;
 mod dying;
 mod every_fault;
+mod expiring;
 mod lining_up;
 mod ordering;
 mod polling;

@@ -12,20 +12,24 @@ use crossdock_core::{
     job::Ended,
     message::MessageRecord,
     port::{Clock, Home, JobName, Jobs, LeaseOwner, Ledger, Mark, Outbox, Paused, whole},
-    sweep::{FROM, HELD, LOOKS, Swept, sweep},
+    publish::publish_stale,
+    sweep::{FROM, HELD, LOOKS, SETTLED, Swept, sweep},
 };
 use serde_json::json;
 
-use crate::stage::{Stage, owner};
+use crate::{
+    delivering::push,
+    stage::{Stage, owner},
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// Until the first look at what is stored now.
-const ENOUGH: Duration = LOOKS[0].saturating_add(SECOND);
+pub(crate) const ENOUGH: Duration = LOOKS[0].saturating_add(SECOND);
 /// From there until the second one.
-const MUCH_LATER: Duration = LOOKS[1].saturating_sub(LOOKS[0]);
+pub(crate) const MUCH_LATER: Duration = LOOKS[1].saturating_sub(LOOKS[0]);
 
 /// The store has it, the bus said that it had it, and no queue ever saw it.
-async fn lose(stage: &Stage, name: &str) -> MessageRecord {
+pub(crate) async fn lose(stage: &Stage, name: &str) -> MessageRecord {
     let mut message = crossdock_testkit::build::message(name);
     message.created_at = stage.home.clock().now();
     message.routes.clear();
@@ -35,10 +39,17 @@ async fn lose(stage: &Stage, name: &str) -> MessageRecord {
     record
 }
 
-async fn swept(stage: &Stage) -> (u64, u64) {
+pub(crate) async fn swept(stage: &Stage) -> (u64, u64) {
     let (swept, ended) = sweep(&*stage.home, &stage.hub, &owner(), pending()).await.unwrap();
     assert_eq!((swept.unreadable, swept.refused, ended), (0, None, Ended::Whole));
     (swept.messages, swept.missing)
+}
+
+/// So long passes while nobody is at work but for the last hour.
+pub(crate) async fn skip(stage: &Stage, time: Duration) {
+    stage.clock.advance(time.checked_sub(SETTLED).unwrap());
+    assert_eq!(swept(stage).await, (0, 0), "the hub has only just begun to work");
+    stage.clock.advance(SETTLED);
 }
 
 fn told(stage: &Stage) -> Vec<(Option<String>, Option<String>, Option<String>)> {
@@ -62,9 +73,9 @@ async fn what_went_missing_is_delivered_after_all() {
 
     // Every message is looked at twice; the ledger knows of this one now.
     assert_eq!(swept(&stage).await, (0, 0));
-    stage.clock.advance(MUCH_LATER);
+    skip(&stage, MUCH_LATER).await;
     assert_eq!(swept(&stage).await, (1, 0));
-    stage.clock.advance(MUCH_LATER);
+    skip(&stage, MUCH_LATER).await;
     assert_eq!(swept(&stage).await, (0, 0));
     assert_eq!(told(&stage).len(), 1);
 }
@@ -105,7 +116,7 @@ async fn what_is_in_the_queue_already_is_sent_again_as_the_same_delivery() {
     let lost = lose(&stage, "R1").await;
     stage.clock.advance(ENOUGH);
     assert_eq!(swept(&stage).await, (1, 1));
-    stage.clock.advance(MUCH_LATER);
+    skip(&stage, MUCH_LATER).await;
     assert_eq!(swept(&stage).await, (1, 1), "both find no record of it");
     stage.dispatch_once().await;
     let id = lost.message.message_id;
@@ -133,7 +144,7 @@ async fn a_sweep_goes_on_where_the_one_before_ended_however_long_ago() {
         lose(&stage, &format!("R{number}")).await;
         stage.clock.advance(SECOND);
     }
-    stage.clock.advance(10 * FROM);
+    skip(&stage, 10 * FROM).await;
     // Three pages, of which the store fails at the second and, later, at the third; and one run that has no time at all.
     let run = async |plan: Option<&str>, stage: &mut Stage| {
         if let Some(plan) = plan {
@@ -242,14 +253,73 @@ async fn what_cannot_be_sent_does_not_hold_the_mark_for_ever() {
     };
     assert_eq!(refused().await, (1, 0, true));
     assert_eq!(refused().await, (1, 0, true));
-    stage.clock.advance(HELD);
+    skip(&stage, HELD).await;
     assert_eq!(
         refused().await,
         (2, 0, true),
         "for the last time at the first look, and for the first time at the second"
     );
     assert_eq!(refused().await, (1, 0, true));
-    stage.clock.advance(HELD);
+    skip(&stage, HELD).await;
     assert_eq!(refused().await, (1, 0, true));
     assert_eq!(refused().await, (0, 0, false));
+}
+
+/// What a hub had in its queues, and for the bus, when it was switched off or ended is not missing: it is delivered once it is
+/// at work again.
+#[tokio::test]
+async fn what_waited_while_the_hub_stood_still_is_not_sent_again() {
+    let mut stage = Stage::new().await;
+    assert_eq!(swept(&stage).await, (0, 0));
+    stage.restart(Faults::planned("fail@before:bus.publish#2".parse().unwrap(), Arc::new(|_| Box::pin(async {}))));
+    let in_queue = push(&stage, "order:ping").await;
+    let pending = push(&stage, "order:pong").await;
+    stage.restart(Faults::default());
+    stage.clock.advance(30 * ENOUGH);
+
+    assert_eq!(swept(&stage).await, (0, 0), "it waits");
+    publish_stale(&*stage.home, &stage.router, &owner(), std::future::pending()).await.unwrap();
+    assert_eq!(stage.dispatch_once().await, 2);
+    stage.clock.advance(SETTLED);
+    assert_eq!(swept(&stage).await, (2, 0));
+    let mut ids: Vec<String> = stage.seen().into_iter().map(|seen| seen.webhook_id).collect();
+    ids.sort();
+    let mut expected = [in_queue, pending].map(|id| id.to_string());
+    expected.sort();
+    assert_eq!(ids, expected);
+    assert!(told(&stage).is_empty());
+}
+
+/// Each receive of what waits for it is in the ledger.
+#[tokio::test]
+async fn what_waits_for_an_endpoint_that_is_paused_is_not_missing() {
+    let stage = Stage::new().await;
+    let paused = Paused { since: stage.clock.now(), reason: "gone".to_owned() };
+    stage.home.store().set_paused(&stage.endpoint(), Some(paused)).await.unwrap();
+    push(&stage, "order:ping").await;
+    stage.dispatch_once().await;
+    stage.clock.advance(ENOUGH);
+    assert_eq!(swept(&stage).await, (1, 0));
+    skip(&stage, MUCH_LATER).await;
+    assert_eq!(swept(&stage).await, (1, 0));
+    assert_eq!(stage.seen().len(), 0);
+}
+
+/// As a version before this one left it: the looks alone.
+#[tokio::test]
+async fn a_mark_of_an_older_version_is_gone_on_with() {
+    let stage = Stage::new().await;
+    lose(&stage, "R1").await;
+    stage.clock.advance(ENOUGH);
+    let (store, now) = (stage.home.store(), stage.clock.now());
+    let looked = now.checked_sub(SECOND).unwrap();
+    let mark = json!([
+        {"from": looked, "until": looked, "after": null}, {"from": looked, "until": looked, "after": null},
+    ]);
+    store.begin(JobName::Sweep, &owner(), now, now).await.unwrap();
+    store.mark(JobName::Sweep, &owner(), now, &Mark(Some(mark.to_string()))).await.unwrap();
+    assert_eq!(swept(&stage).await, (0, 0), "both looks have gone by it");
+    lose(&stage, "R2").await;
+    stage.clock.advance(ENOUGH);
+    assert_eq!(swept(&stage).await, (1, 1));
 }

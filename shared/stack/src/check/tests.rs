@@ -38,7 +38,7 @@ webhooks:
         &expect![[r#"
             hub.yaml:6:57: webhooks.b.from.queue: webhook a reads this queue already, and an event goes to one reader only; give each webhook a queue of its own
             hub.yaml:7:57: webhooks.c.from.queue: events of one batch are taken in side by side: expected a standard queue, found arn:aws:sqs:eu-west-1:123456789012:ct.fifo; let its sender write to a standard queue
-            note hub.yaml:5:57: webhooks.a.from.queue: what cannot be read goes back to this queue, which is not the hub's to set up; give it a dead-letter queue (a redrive policy), or it stays until it is too old
+            note hub.yaml:5:57: webhooks.a.from.queue: what cannot be taken in (it cannot be read, the store is in trouble, the hub or the webhook is switched off) goes back to this queue, which is not the hub's to set up, and each time is a receive; after maxReceiveCount of them it is in its dead-letter queue: with 5, and 3m of visibility, in 15m; give it a dead-letter queue (a redrive policy) with maxReceiveCount 1000; without one, what cannot be read stays until it is too old
         "#]],
     );
 }

@@ -3,6 +3,9 @@
 //!
 //! Ingest's role gets its leave to receive here, because only here is it known from which queues. A queue that is named in the
 //! hub file keeps its own redrive policy and its own key: both are said by whoever owns it.
+//!
+//! Of a hub that its file switches off nothing reads the queues: a function would only give back what it received, and each
+//! receive counts for the redrive policy, which would take away what has nothing wrong with it.
 
 use crossdock_core::{
     hub::{Channel, Hub, Webhook},
@@ -31,8 +34,8 @@ pub(super) fn stack(hub: &Hub) -> (String, usize) {
     for webhook in hub.webhooks.values() {
         let source = match &webhook.from {
             Channel::Http => continue,
-            Channel::Queue(arn) => named(&webhook.id, arn, &mut resources),
-            Channel::Bus(bus) => from_bus(webhook, bus, &mut resources),
+            Channel::Queue(arn) => named(&webhook.id, arn, hub.enabled, &mut resources),
+            Channel::Bus(bus) => from_bus(webhook, bus, hub.enabled, &mut resources),
         };
         sources.push(source);
     }
@@ -94,21 +97,21 @@ fn parameters() -> Map {
 }
 
 /// A queue that is there already; its ARN.
-fn named(id: &WebhookId, arn: &str, resources: &mut Map) -> Yaml {
+fn named(id: &WebhookId, arn: &str, enabled: bool, resources: &mut Map) -> Yaml {
     let logical = logical(id.as_str());
     let queue = arn.rsplit(':').next().unwrap_or_default();
     let source = Yaml::from(arn);
     resources.put(
         Some(format!("--- webhook {id}, from the queue {queue} ---")),
         format!("{logical}Mapping"),
-        mapping(&source),
+        mapping(&source, enabled),
     );
     resources.put(None, format!("{logical}OldestMessageAlarm"), oldest(id, queue.into()));
     source
 }
 
 /// The queue's ARN.
-fn from_bus(webhook: &Webhook, bus: &str, resources: &mut Map) -> Yaml {
+fn from_bus(webhook: &Webhook, bus: &str, enabled: bool, resources: &mut Map) -> Yaml {
     let id = &webhook.id;
     let logical = logical(id.as_str());
     let (queue, dead) = (format!("{logical}Queue"), format!("{logical}DeadLetters"));
@@ -177,7 +180,7 @@ fn from_bus(webhook: &Webhook, bus: &str, resources: &mut Map) -> Yaml {
         .with("DependsOn", Yaml::List(vec![queue_policy.into(), dead_policy.into()]))
         .with("Properties", properties);
     resources.put(None, format!("{logical}Rule"), rule);
-    resources.put(None, format!("{logical}Mapping"), mapping(&Yaml::arn(&queue)));
+    resources.put(None, format!("{logical}Mapping"), mapping(&Yaml::arn(&queue), enabled));
     resources.put(
         None,
         format!("{logical}DeadLettersAlarm"),
@@ -197,12 +200,13 @@ fn from_bus(webhook: &Webhook, bus: &str, resources: &mut Map) -> Yaml {
     Yaml::arn(&queue)
 }
 
-fn mapping(queue: &Yaml) -> Map {
+fn mapping(queue: &Yaml, enabled: bool) -> Map {
     resource(
         "AWS::Lambda::EventSourceMapping",
         Map::default()
             .with("FunctionName", Yaml::reference("IngestArn"))
             .with("EventSourceArn", queue.clone())
+            .with("Enabled", enabled)
             .with("BatchSize", BATCH)
             .with("FunctionResponseTypes", ["ReportBatchItemFailures"])
             .with("ScalingConfig", Map::default().with("MaximumConcurrency", WEBHOOK_INVOCATIONS)),

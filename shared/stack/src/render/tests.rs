@@ -62,6 +62,9 @@ hub: switched-off
 enabled: false
 sources:
   s: {url: "https://s.example", collections: {c: {type: t, request: {path: /}, id: id, every: 2d, reconcile: {every: 3d}}}}
+webhooks:
+  queued: {source: s, provider: generic, from: {queue: "arn:aws:sqs:eu-west-1:123456789012:orders"}}
+  from-bus: {source: s, provider: generic, from: {bus: default}}
 endpoints:
   e: {url: "https://e.example"}
 routes:

@@ -334,6 +334,62 @@ pub async fn deliveries_in_a_state_are_latest_first<F: StoreFixture>(fixture: &F
     assert!(!delivered.expect_err("nobody lists these").transient);
 }
 
+pub async fn what_is_expected_takes_nothing_back<F: StoreFixture>(fixture: &F) {
+    let store = fixture.store();
+    let mut expected = delivery(delivery_key("new"), DeliveryState::Retrying);
+    (expected.attempts, expected.receives) = (Vec::new(), 0);
+    assert_eq!(store.expect(expected.clone()).await, Ok(()));
+    assert_eq!(read(fixture, &expected.key).await, Some(expected.clone()));
+    let mut again = expected.clone();
+    again.updated_at = at(99);
+    assert_eq!(store.expect(again.clone()).await, Ok(()));
+    assert_eq!(read(fixture, &expected.key).await, Some(expected.clone()), "it is expected already");
+
+    for state in [DeliveryState::Retrying, DeliveryState::Delivered] {
+        let known = recorded(fixture, delivery(delivery_key(state.as_str()), state)).await;
+        again.key = known.key.clone();
+        assert_eq!(store.expect(again.clone()).await, Ok(()));
+        assert_eq!(read(fixture, &known.key).await, Some(known), "{state:?}");
+    }
+    // From then on it is a delivery like any other.
+    expected.state = DeliveryState::Delivered;
+    recorded(fixture, expected).await;
+}
+
+pub async fn silent_deliveries_are_longest_silent_first<F: StoreFixture>(fixture: &F) {
+    let store = fixture.store();
+    let mut silent = Vec::new();
+    for (place, second) in [3, 1, 12, 2].into_iter().enumerate() {
+        let mut delivery = delivery(delivery_key(&format!("m{place}")), DeliveryState::Retrying);
+        delivery.updated_at = at(second);
+        silent.push(recorded(fixture, delivery).await);
+    }
+    silent.sort_by_key(|delivery| delivery.updated_at);
+    let mut elsewhere = delivery(delivery_key("elsewhere"), DeliveryState::Retrying);
+    (elsewhere.endpoint, elsewhere.updated_at) = (endpoint("beta"), at(1));
+    recorded(fixture, elsewhere).await;
+    let mut waiting = delivery(delivery_key("waiting"), DeliveryState::Waiting);
+    waiting.updated_at = at(1);
+    let waiting = recorded(fixture, waiting).await;
+
+    let find = |state, since, limit| {
+        let endpoint = endpoint("alpha");
+        async move { store.silent(&endpoint, state, at(since), limit).await.and_then(whole).expect("deliveries") }
+    };
+    assert_eq!(find(DeliveryState::Retrying, 13, 10).await, silent);
+    assert_eq!(find(DeliveryState::Retrying, 13, 2).await, silent[..2]);
+    assert_eq!(find(DeliveryState::Retrying, 12, 10).await, silent[..3], "the very moment is not before it");
+    assert_eq!(find(DeliveryState::Retrying, 1, 10).await, []);
+    assert_eq!(find(DeliveryState::Waiting, 13, 10).await, [waiting]);
+
+    // What is heard of is silent no more, and what has ended never was.
+    silent[0].updated_at = at(20);
+    recorded(fixture, silent[0].clone()).await;
+    silent[1].state = DeliveryState::DeadLettered;
+    recorded(fixture, silent[1].clone()).await;
+    assert_eq!(find(DeliveryState::Retrying, 13, 10).await, silent[2..]);
+}
+
 pub async fn what_is_tracked_is_tracked_once<F: StoreFixture>(fixture: &F) {
     let store = fixture.store();
     let given = |item: Option<Value>| Answer { objects: vec![given(item)], ..Answer::default() };
@@ -390,6 +446,8 @@ macro_rules! ledger_suite {
                 messages_are_stored_pending_with_the_outcome,
                 deliveries_of_a_message_are_all_its_rounds,
                 deliveries_in_a_state_are_latest_first,
+                what_is_expected_takes_nothing_back,
+                silent_deliveries_are_longest_silent_first,
                 what_is_tracked_is_tracked_once,
                 large_answers_are_kept,
             ]

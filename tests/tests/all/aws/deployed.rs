@@ -163,6 +163,28 @@ impl Deployed {
         self.cloud.set_texts(&self.stack.name, [&partition, "m"], &place).await;
     }
 
+    /// As if the hub had been at work for days, and nothing had been heard of a delivery for weeks, which had no outcome then.
+    pub(crate) async fn silence(&self, message: &str, route: &str) {
+        let (partition, sort) = (format!("m#{message}"), format!("d#{route}#0000000001"));
+        let items = self.cloud.items(&self.stack.name).await;
+        let at = |sk: &str| {
+            items.iter().find(|item| (item.text("pk"), item.text("sk")) == (Some(&*partition), Some(sk))).unwrap()
+        };
+        let shard = at("m").text("by").and_then(|by| by.rsplit('#').next()).unwrap();
+        let endpoint = at(&sort).text("endpoint").unwrap();
+        let before = |days: i64| now() - jiff::SignedDuration::from_hours(24 * days);
+        let then = format!("{:.6}", before(20));
+        let silent = [
+            ("state", "retrying".to_owned()),
+            ("at", then.clone()),
+            ("by", format!("d#{endpoint}#retrying#{shard}")),
+            ("by_sk", then),
+        ];
+        self.cloud.set_texts(&self.stack.name, [&partition, &sort], &silent).await;
+        let mark = json!({"looks": [], "at_work": {"since": before(3), "until": now()}});
+        self.cloud.set_texts(&self.stack.name, ["hub", "job#sweep"], &[("mark", mark.to_string())]).await;
+    }
+
     /// Of all functions, each line with the name of its own.
     pub(crate) async fn lines(&self) -> Vec<(&'static str, Value)> {
         let mut lines = Vec::new();

@@ -75,6 +75,27 @@ async fn a_stack_is_polled_shown_and_redriven() {
     contains(&operated.says(&["dlq", "list"]).await, &["no dead letters"]);
     let ids: Vec<String> = endpoints.seen_at("/book").iter().map(|one| one.webhook_id().to_owned()).collect();
     assert_ne!(ids.first(), ids.last(), "a round of its own");
+
+    // One that its queue has forgotten comes from the table.
+    operated.accounting_answers(503);
+    operated.sell("R5");
+    operated.says(&["poll", ORDERS]).await;
+    let letter = operated.dead_letters(1).await.remove(0);
+    let forgotten = letter["message_id"].as_str().unwrap();
+    operated.hub.cloud.purge(&operated.hub.dead_letters("accounting")).await;
+    contains(&operated.says(&["dlq", "redrive", "accounting", forgotten]).await, &["nothing to send"]);
+    operated.accounting_answers(200);
+    contains(
+        &operated.says(&["dlq", "replay", forgotten]).await,
+        &[
+            "book → accounting  sent as round 2, from the store",
+            "confirm → email  left alone: no dead letter, but delivered",
+        ],
+    );
+    let again = format!("{forgotten}.2");
+    let arrived = |_: &[_]| endpoints.seen_at("/book").iter().any(|one| one.webhook_id() == again).then_some(());
+    endpoints.until("what came from the table", arrived).await;
+    contains(&operated.refuses(&["dlq", "replay", OTHER_MESSAGE]).await, &["knows of no delivery", OTHER_MESSAGE]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,8 +187,9 @@ async fn an_operator_needs_what_is_written_of_each_command() {
     };
     operated.accounting_answers(503);
     operated.sell("R2");
+    operated.sell("R3");
     operated.says(&["poll", ORDERS]).await;
-    let message = operated.dead_letters(1).await[0]["message_id"].as_str().unwrap().to_owned();
+    let message = operated.dead_letters(2).await[0]["message_id"].as_str().unwrap().to_owned();
     called("show", &["show", "R2"]).await;
     called("show", &["show", "my-store/orders/R2"]).await;
     called("show", &["show", &message]).await;
@@ -176,6 +198,7 @@ async fn an_operator_needs_what_is_written_of_each_command() {
     called("dlq list", &["dlq", "list"]).await;
     // What is not meant is given back.
     called("dlq redrive", &["dlq", "redrive", "accounting", OTHER_MESSAGE]).await;
+    called("dlq replay", &["dlq", "replay", &message]).await;
     called("dlq redrive", &["dlq", "redrive"]).await;
     called("poll", &["poll", ORDERS]).await;
     called("poll --dry-run", &["poll", ORDERS, "--dry-run"]).await;

@@ -146,6 +146,16 @@ routes:
     hub.forget(lost, "everything").await;
     hub.sweep().await;
     until("what was lost", async || (times() == 2).then_some(())).await;
+
+    // What nothing was heard of for weeks, and no queue has, is a dead letter: in its queue, and from there, or from the table
+    // where that has forgotten it, it is sent again.
+    until("empty queues", async || (hub.waiting().await == 0).then_some(())).await;
+    let silent = &ids[0];
+    hub.silence(silent, "everything").await;
+    let swept = hub.sweep().await;
+    assert_eq!(swept["swept"]["expired"], 1, "{swept}");
+    let letters = hub.cloud.peek(&hub.dead_letters("all")).await;
+    assert_eq!(letters.len(), 2, "{letters:?}");
     hub.publish().await;
     until("empty queues", async || (hub.waiting().await == 0).then_some(())).await;
 

@@ -3,6 +3,7 @@
 mod expiring;
 mod large;
 mod single;
+mod taken;
 mod unreadable;
 
 mod versions {
