@@ -82,7 +82,7 @@ async fn start(args: &Dev, environment: Environment, feed: Feed) -> Result<(Runn
     say_notes(&loaded);
     out::note(&format!("{}: URLs in this file may lead to this machine itself; on AWS none may", file.name()));
     let hub = Arc::new(loaded.hub);
-    let mut setup = setup(&args.which, hub.clone(), &environment, Arc::new(feed.clone()))?;
+    let mut setup = setup(args.which.folder(&hub.name), hub.clone(), &environment, Arc::new(feed.clone()))?;
     // The sample brings its endpoints along.
     if let HubFile::Path(_) = file {
         setup.on_refused = Some(hint::on_refused(hub, file.name(), feed));

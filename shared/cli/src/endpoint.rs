@@ -22,10 +22,7 @@ pub(crate) async fn run(args: Endpoint, environment: Environment) -> Result<(), 
     | EndpointCommand::Resume { place, .. }) = &args.command;
     match &place.on {
         On::Local => {
-            let opened = match &args.command {
-                EndpointCommand::Pause { .. } => Opened::open(&place.which, environment).await?,
-                _ => Opened::existing(&place.which, environment).await?,
-            };
+            let opened = Opened::existing(&place.which, environment).await?;
             match &args.command {
                 EndpointCommand::List { .. } => list(&opened, async |queue| local_counts(&opened, queue).await).await?,
                 EndpointCommand::Drained { name, .. } => {

@@ -21,8 +21,7 @@ pub(crate) async fn run(args: Hub, environment: Environment) -> Result<(), Failu
         &args.command;
     match &place.on {
         On::Local => {
-            // A hub may be switched off before it has ever run.
-            let opened = Opened::or_first(&place.which, environment).await?;
+            let opened = Opened::existing(&place.which, environment).await?;
             match &args.command {
                 HubCommand::Disable { .. } => disable(&opened).await?,
                 HubCommand::Enable { .. } => {

@@ -95,17 +95,26 @@ impl fmt::Debug for LocalHome {
 impl LocalHome {
     /// Opens the state and makes the clients. Does not take the state's lock: looking is allowed while a hub runs.
     pub async fn open(setup: Setup) -> Result<(Self, Arc<Router>), SetupError> {
-        let Setup { hub, state, secrets, observer, allow_loopback, faults, on_refused } = setup;
-        let claimed = is_claimed(&state, &hub)?;
-        let file = database_of(&state);
+        let Setup { hub, state, .. } = &setup;
+        let claimed = is_claimed(state, hub)?;
+        let file = database_of(state);
         if claimed && std::fs::metadata(&file).is_ok_and(|file| file.len() == 0) {
             return Err(SetupError::Emptied { file: file.display().to_string() });
         }
-        let (clock, random) = (SystemClock, OsRandom);
-        let database = Database::open(&file, Arc::new(clock), &random).await?;
+        let database = Database::open(&file, Arc::new(SystemClock), &OsRandom).await?;
         if !claimed {
-            claim(&state, &hub)?;
+            claim(state, hub)?;
         }
+        Self::on(database, setup)
+    }
+
+    /// On a store that is empty, and gone with it: to look at what a hub would make of its sources before there is a state.
+    pub async fn open_in_memory(setup: Setup) -> Result<(Self, Arc<Router>), SetupError> {
+        Self::on(Database::in_memory(Arc::new(SystemClock), &OsRandom).await?, setup)
+    }
+
+    fn on(database: Database, setup: Setup) -> Result<(Self, Arc<Router>), SetupError> {
+        let Setup { hub, state: _, secrets, observer, allow_loopback, faults, on_refused } = setup;
         let router = Arc::new(Router::new(&hub));
         let queues = LocalQueues::new(database.clone(), QueueSettings { max_receive_count: MAX_RECEIVE_COUNT });
         let bus = LocalBus::new(queues.clone(), targets(router.clone()));
@@ -120,8 +129,8 @@ impl LocalHome {
             source: Guarded::new(http, faults.clone()),
             secrets: Guarded::new(secrets, faults.clone()),
             database,
-            clock,
-            random,
+            clock: SystemClock,
+            random: OsRandom,
             observer,
             slow: None,
         };
