@@ -14,10 +14,10 @@ use crossdock_core::{
     id::EndpointName,
     route::Router,
 };
-use crossdock_local::{LocalHome, LocalSecrets, Setup};
+use crossdock_local::{LocalHome, LocalSecrets, Setup, private};
 use serde::{Deserialize, Serialize};
 
-use crate::{args::Which, failure::Failure, out};
+use crate::{args::Which, failure::Failure, missing, out};
 
 type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
@@ -66,7 +66,7 @@ impl SampleSettings {
     pub(crate) fn save(&self, which: &Which) -> Result<(), Failure> {
         let folder = which.sample();
         std::fs::create_dir_all(&folder)?;
-        Ok(std::fs::write(folder.join(Self::FILE), serde_json::to_string_pretty(self)?)?)
+        Ok(private::write(&folder.join(Self::FILE), serde_json::to_string_pretty(self)?.as_bytes())?)
     }
 
     fn load(which: &Which) -> Option<Self> {
@@ -294,6 +294,13 @@ fn faults(environment: &Environment) -> Result<Faults, Failure> {
 #[expect(clippy::unnecessary_wraps, reason = "with fault points the plan may be unreadable")]
 fn faults(_: &Environment) -> Result<Faults, Failure> {
     Ok(Faults::default())
+}
+
+/// What the hub would miss once it runs, or does now.
+pub(crate) async fn say_missing(loaded: &hub::LoadedHub, secrets: &LocalSecrets) {
+    for note in missing::secrets(loaded, secrets).await {
+        out::note(&format!("note: {note}"));
+    }
 }
 
 /// What is doubtful about a hub file, for whoever runs the command.

@@ -18,6 +18,7 @@ use crossdock_core::{
 use crossdock_http::{AddressPolicy, BuildError, HttpClient, OsRandom, SystemClock};
 
 use crate::{
+    private,
     refused::{OnRefused, Telling},
     secrets::LocalSecrets,
     store::{Database, LocalBus, LocalQueues, OpenError, QueueSettings, Targets},
@@ -101,6 +102,7 @@ impl LocalHome {
         if claimed && std::fs::metadata(&file).is_ok_and(|file| file.len() == 0) {
             return Err(SetupError::Emptied { file: file.display().to_string() });
         }
+        close_files(state);
         let database = Database::open(&file, Arc::new(SystemClock), &OsRandom).await?;
         if !claimed {
             claim(state, hub)?;
@@ -229,7 +231,7 @@ fn advice(error: &io::Error) -> &'static str {
 const CLAIM: &str = "hub";
 
 fn is_claimed(state: &Path, hub: &Hub) -> Result<bool, SetupError> {
-    std::fs::create_dir_all(state).map_err(|why| SetupError::State { path: state.display().to_string(), why })?;
+    private::make_folder(state).map_err(|why| SetupError::State { path: state.display().to_string(), why })?;
     let path = state.join(CLAIM);
     match std::fs::read_to_string(&path) {
         Ok(found) if found == hub.name.as_str() => Ok(true),
@@ -245,7 +247,21 @@ fn is_claimed(state: &Path, hub: &Hub) -> Result<bool, SetupError> {
 
 fn claim(state: &Path, hub: &Hub) -> Result<(), SetupError> {
     let path = state.join(CLAIM);
-    std::fs::write(&path, hub.name.as_str()).map_err(|why| SetupError::State { path: path.display().to_string(), why })
+    private::write(&path, hub.name.as_str().as_bytes())
+        .map_err(|why| SetupError::State { path: path.display().to_string(), why })
+}
+
+/// Those of ours that an older release left open to everybody on the machine.
+fn close_files(state: &Path) {
+    let ours = ["state.db", "state.db-wal", "state.db-shm", CLAIM, StateLock::NAME];
+    let closed: Vec<&str> = ours.into_iter().filter(|name| private::close(&state.join(name))).collect();
+    if !closed.is_empty() {
+        tracing::warn!(
+            state = %state.display(),
+            "other users of this machine could read {}; from now on only its owner can",
+            closed.join(", ")
+        );
+    }
 }
 
 /// The bus copies by the same patterns that the writer foresaw the routes by.
@@ -268,9 +284,9 @@ impl StateLock {
     pub fn take(state: &Path) -> Result<Self, SetupError> {
         let path = state.join(Self::NAME);
         let failed = |why: io::Error| SetupError::State { path: path.display().to_string(), why };
-        std::fs::create_dir_all(state).map_err(failed)?;
+        private::make_folder(state).map_err(failed)?;
         let mut file =
-            File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+            private::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
         match patiently(&file) {
             Ok(()) => Ok(Self { path, file }),
             Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
@@ -358,6 +374,51 @@ mod tests {
         assert_eq!(commits, 3 + 3 + 1, "eight messages at a time, and 64 marks");
         assert!(home.store().messages(&ids).await.unwrap().into_iter().all(|found| found.unwrap().is_some()));
         assert!(std::ptr::eq(home.slow(), home.slow().slow()));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_state_is_for_its_user_alone() {
+        use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt};
+
+        let outer = tempfile::tempdir().unwrap();
+        let state = outer.path().join("state");
+        let hub = hub::load("hub.yaml", "{hub: test, endpoints: {e: {url: http://e.test}}}", &|_| None);
+        let hub = Arc::new(hub.unwrap_or_else(|faults| panic!("{faults}")).hub);
+        let open = || {
+            LocalHome::open(Setup {
+                hub: hub.clone(),
+                state: state.clone(),
+                secrets: LocalSecrets::new(Arc::new(|_| None), &state),
+                observer: Arc::new(Unobserved),
+                allow_loopback: false,
+                faults: Faults::default(),
+                on_refused: None,
+            })
+        };
+        let modes = || -> BTreeMap<String, u32> {
+            let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            let files = fs::read_dir(&state).unwrap().map(|file| file.unwrap().path());
+            files.map(|file| (file.file_name().unwrap().display().to_string(), mode(&file))).collect()
+        };
+        let _lock = StateLock::take(&state).unwrap();
+        let (home, _) = open().await.unwrap();
+        let names = ["hub", "hub.lock", "state.db", "state.db-shm", "state.db-wal"];
+        assert_eq!(modes(), BTreeMap::from(names.map(|name| (name.to_owned(), 0o600))));
+        assert_eq!(fs::metadata(&state).unwrap().permissions().mode() & 0o777, 0o700);
+
+        // As older releases left it.
+        for name in names {
+            fs::set_permissions(state.join(name), fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        fs::write(state.join("notes"), "not ours").unwrap();
+        fs::set_permissions(state.join("notes"), fs::Permissions::from_mode(0o644)).unwrap();
+        let (again, _) = open().await.unwrap();
+        let mut expected = BTreeMap::from(names.map(|name| (name.to_owned(), 0o600)));
+        expected.insert("notes".to_owned(), 0o644);
+        assert_eq!(modes(), expected);
+        again.database().clone().close().await;
+        home.database().clone().close().await;
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod home;
 mod intake;
+pub mod private;
 mod refused;
 mod running;
 mod secrets;

@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(read(&[LONG], true, ever).await.unwrap().unwrap().len(), MOST_BYTES);
         // The rest is not waited for for long, nor are more than so many bytes of it read.
         assert!(matches!(read(&[LONG, b"x"], false, ever).await.unwrap(), Err(incoming::Body::TooLong)));
-        let endless = Body::from_stream(stream::repeat(Ok::<_, std::io::Error>(LONG)));
+        let endless = Body::from_stream(stream::repeat_with(|| Ok::<_, std::io::Error>(LONG)));
         assert!(matches!(super::read(endless).await, Err(incoming::Body::TooLong)));
         assert_eq!(read(&[b"{"], false, soon).await.unwrap_err().status, 408);
     }
