@@ -1,5 +1,7 @@
 //! `crossdock endpoint`.
 
+use std::collections::BTreeSet;
+
 use crossdock_core::{
     id::EndpointName,
     port::{DeliveryState, Home, Ledger, Paused, PortError, QueueCounts, QueueName},
@@ -12,7 +14,7 @@ use crate::{
     args::{Endpoint, EndpointCommand, On, Which},
     context::{Environment, Opened},
     failure::Failure,
-    out,
+    out, resting,
 };
 
 pub(crate) async fn run(args: Endpoint, environment: Environment) -> Result<(), Failure> {
@@ -69,6 +71,8 @@ async fn list<H: Home>(
         let paused = control.paused.map(|paused| format!("  paused since {}: {}", paused.since, paused.reason));
         out::line(&format!("{name}  {waiting} waiting  {dead} in the DLQ{}", paused.unwrap_or_default()));
     }
+    // Which of them are paused is said beside each.
+    resting::say_why(opened, &BTreeSet::new()).await;
     Ok(())
 }
 

@@ -30,6 +30,7 @@ mod redact;
 mod remote;
 mod render;
 mod replay;
+mod resting;
 mod sample;
 mod secret;
 mod send;
