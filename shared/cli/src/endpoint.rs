@@ -139,7 +139,7 @@ async fn pause<H: Home>(opened: &Opened<H>, name: &str) -> Result<(), Failure> {
 async fn try_now(opened: &Opened<LocalHome>, which: &Which, name: &str) -> Result<(), Failure> {
     let mut due = 0;
     for endpoint in opened.endpoints(Some(name))? {
-        due += opened.home.local_queues().make_due(&QueueName::Endpoint(endpoint)).await?;
+        due += opened.home.local_queues().make_all_due(&QueueName::Endpoint(endpoint)).await?;
     }
     let hub = Running::url(&which.folder(&opened.hub.name));
     let when = if hub.is_some() { "now" } else { "once a hub runs on this state" };

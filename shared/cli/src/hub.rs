@@ -79,7 +79,7 @@ async fn enable<H: Home>(opened: &Opened<H>) -> Result<(), Failure> {
 async fn try_now(opened: &Opened<LocalHome>, which: &Which) -> Result<(), Failure> {
     let mut due = 0;
     for endpoint in opened.endpoints(None)? {
-        due += opened.home.local_queues().make_due(&QueueName::Endpoint(endpoint)).await?;
+        due += opened.home.local_queues().make_all_due(&QueueName::Endpoint(endpoint)).await?;
     }
     let is_running = Running::url(&which.folder(&opened.hub.name)).is_some();
     match (due, is_running) {

@@ -35,7 +35,7 @@ fn failing(folder: &Path, arguments: &[&str]) -> (i32, String) {
 /// The state of a hub that has begun and done nothing, in the folder that is its own or in another one.
 fn make_state(folder: &Path, file: &str, state: Option<&str>) {
     let text = std::fs::read_to_string(folder.join(file)).unwrap();
-    let hub = crossdock_core::hub::load(file, &text, &|_| None).unwrap_or_else(|faults| panic!("{faults}")).hub;
+    let hub = crossdock_core::hub::load(file, &text, &|_| None).unwrap().hub;
     let own = format!(".crossdock/{}", hub.name);
     let state = folder.join(state.unwrap_or(&own));
     let setup = Setup {
