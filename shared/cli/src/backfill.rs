@@ -30,7 +30,10 @@ pub(crate) async fn run(args: Backfill, environment: Environment) -> Result<(), 
     }
     match &args.place.on {
         On::Local => {
-            let opened = Opened::open(&args.place.which, environment).await?;
+            let opened = match args.dry_run {
+                true => Opened::or_empty(&args.place.which, environment).await?,
+                false => Opened::existing(&args.place.which, environment).await?,
+            };
             let key = collection(&opened.hub, &args.collection)?;
             if !args.dry_run && !args.even_if_disabled {
                 hub::check_enabled(&opened, EVEN_SO).await?;

@@ -1,17 +1,17 @@
 //! `crossdock check`.
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use crossdock_core::hub::{self, Channel, Fault, Faults, LoadedHub};
 
 use crate::{
-    args::{Check, Target},
-    context::{Environment, HubFile, say_notes},
+    args::{Check, STATE, Target},
+    context::{Environment, HubFile, say_missing, say_notes},
     failure::Failure,
     on_aws, out,
 };
 
-pub(crate) fn run(args: &Check, environment: &Environment) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: &Check, environment: &Environment) -> Result<ExitCode, Failure> {
     let file = HubFile::of(args.file.as_deref());
     let text = file.text()?;
     let loaded = match file {
@@ -27,6 +27,11 @@ pub(crate) fn run(args: &Check, environment: &Environment) -> Result<ExitCode, F
     if args.target == Target::Local {
         for note in only_on_aws(&loaded) {
             out::note(&format!("note: {note}"));
+        }
+        // The sample brings its own.
+        if let HubFile::Path(_) = file {
+            let state = Path::new(STATE).join(loaded.hub.name.as_str());
+            say_missing(&loaded, &environment.secrets(&state)).await;
         }
     }
     if args.target == Target::Aws {

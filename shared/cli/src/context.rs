@@ -14,10 +14,10 @@ use crossdock_core::{
     id::EndpointName,
     route::Router,
 };
-use crossdock_local::{LocalHome, LocalSecrets, Setup};
+use crossdock_local::{LocalHome, LocalSecrets, Setup, private};
 use serde::{Deserialize, Serialize};
 
-use crate::{args::Which, failure::Failure, out};
+use crate::{args::Which, failure::Failure, missing, out};
 
 type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
@@ -66,7 +66,7 @@ impl SampleSettings {
     pub(crate) fn save(&self, which: &Which) -> Result<(), Failure> {
         let folder = which.sample();
         std::fs::create_dir_all(&folder)?;
-        Ok(std::fs::write(folder.join(Self::FILE), serde_json::to_string_pretty(self)?)?)
+        Ok(private::write(&folder.join(Self::FILE), serde_json::to_string_pretty(self)?.as_bytes())?)
     }
 
     fn load(which: &Which) -> Option<Self> {
@@ -173,47 +173,59 @@ impl<H> Opened<H> {
 }
 
 impl Opened<LocalHome> {
-    /// For what may be said before a hub has ever run. Where none has, that is told: the folder may be the wrong one.
-    pub(crate) async fn or_first(which: &Which, environment: Environment) -> Result<Self, Failure> {
-        let (hub, environment) = Self::hub(which, environment)?;
-        let state = which.folder(&hub.name);
-        if !LocalHome::is_at(&state) {
-            out::note(&format!(
-                "no hub has run on {} yet: this is for one that will; name another folder with --state",
-                state.display()
-            ));
-        }
-        Self::of(which, hub, &environment).await
-    }
-
     /// For what makes sense only where a hub has run: a folder without a store is a mistake, and nothing is made there.
     pub(crate) async fn existing(which: &Which, environment: Environment) -> Result<Self, Failure> {
-        let (hub, environment) = Self::hub(which, environment)?;
-        let state = which.folder(&hub.name);
-        if !LocalHome::is_at(&state) {
+        let described = Described::of(which, environment)?;
+        if !described.has_state() {
             return Err(Failure::new(format!(
                 "no hub has run on {} yet; name the folder of one that has with --state, or run crossdock dev first",
-                state.display()
+                described.state.display()
             )));
         }
-        Self::of(which, hub, &environment).await
+        Self::of(described, true).await
     }
 
-    /// Makes the state where there is none yet.
-    pub(crate) async fn open(which: &Which, environment: Environment) -> Result<Self, Failure> {
-        let (hub, environment) = Self::hub(which, environment)?;
-        Self::of(which, hub, &environment).await
+    /// For what only looks, and what makes sense before a hub has ever run, too. Where none has, that is told (the folder may be
+    /// the wrong one), and what is looked at is empty and made nowhere.
+    pub(crate) async fn or_empty(which: &Which, environment: Environment) -> Result<Self, Failure> {
+        let described = Described::of(which, environment)?;
+        let exists = described.has_state();
+        if !exists {
+            out::note(&format!(
+                "no hub has run on {} yet: nothing is known there; name another folder with --state",
+                described.state.display()
+            ));
+        }
+        Self::of(described, exists).await
     }
 
-    async fn of(which: &Which, hub: Arc<Hub>, environment: &Environment) -> Result<Self, Failure> {
-        let setup = setup(which, hub.clone(), environment, Arc::new(Unobserved))?;
-        let (home, router) = LocalHome::open(setup).await?;
+    async fn of(described: Described, exists: bool) -> Result<Self, Failure> {
+        let Described { hub, environment, state } = described;
+        let setup = setup(state, hub.clone(), &environment, Arc::new(Unobserved))?;
+        let (home, router) = match exists {
+            true => LocalHome::open(setup).await?,
+            false => LocalHome::open_in_memory(setup).await?,
+        };
         let left = home.local_queues().endpoints().await?;
         Ok(Self::new(hub, router, home, left))
     }
 
-    /// And the environment that goes with it.
-    fn hub(which: &Which, environment: Environment) -> Result<(Arc<Hub>, Environment), Failure> {
+    pub(crate) async fn close(self) {
+        self.home.database().clone().close().await;
+    }
+}
+
+/// A hub of which no state is needed: what its file says, and where it would be.
+pub(crate) struct Described {
+    pub(crate) hub: Arc<Hub>,
+    /// That goes with it.
+    environment: Environment,
+    /// Its folder, which need not exist.
+    pub(crate) state: PathBuf,
+}
+
+impl Described {
+    pub(crate) fn of(which: &Which, environment: Environment) -> Result<Self, Failure> {
         let file = HubFile::of(which.hub.as_deref());
         let environment = match &file {
             HubFile::Path(_) => environment,
@@ -228,11 +240,17 @@ impl Opened<LocalHome> {
                 }
             },
         };
-        Ok((Arc::new(file.load(&environment)?.hub), environment))
+        let hub = Arc::new(file.load(&environment)?.hub);
+        let state = which.folder(&hub.name);
+        Ok(Self { hub, environment, state })
     }
 
-    pub(crate) async fn close(self) {
-        self.home.database().clone().close().await;
+    fn has_state(&self) -> bool {
+        LocalHome::is_at(&self.state)
+    }
+
+    pub(crate) fn secrets(&self) -> LocalSecrets {
+        self.environment.secrets(&self.state)
     }
 }
 
@@ -244,12 +262,11 @@ pub(crate) fn unknown(what: &str, name: &str, known: impl IntoIterator<Item = im
 }
 
 pub(crate) fn setup(
-    which: &Which,
+    state: PathBuf,
     hub: Arc<Hub>,
     environment: &Environment,
     observer: Arc<dyn Observer>,
 ) -> Result<Setup, Failure> {
-    let state = which.folder(&hub.name);
     Ok(Setup {
         secrets: environment.secrets(&state),
         hub,
@@ -277,6 +294,13 @@ fn faults(environment: &Environment) -> Result<Faults, Failure> {
 #[expect(clippy::unnecessary_wraps, reason = "with fault points the plan may be unreadable")]
 fn faults(_: &Environment) -> Result<Faults, Failure> {
     Ok(Faults::default())
+}
+
+/// What the hub would miss once it runs, or does now.
+pub(crate) async fn say_missing(loaded: &hub::LoadedHub, secrets: &LocalSecrets) {
+    for note in missing::secrets(loaded, secrets).await {
+        out::note(&format!("note: {note}"));
+    }
 }
 
 /// What is doubtful about a hub file, for whoever runs the command.

@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::{
     args::Dev,
-    context::{Environment, HubFile, SampleSettings, say_notes, setup},
+    context::{Environment, HubFile, SampleSettings, say_missing, say_notes, setup},
     display,
     failure::Failure,
     hint, out,
@@ -80,9 +80,10 @@ async fn start(args: &Dev, environment: Environment, feed: Feed) -> Result<(Runn
     };
     let loaded = file.load(&environment)?;
     say_notes(&loaded);
+    say_missing(&loaded, &environment.secrets(&args.which.folder(&loaded.hub.name))).await;
     out::note(&format!("{}: URLs in this file may lead to this machine itself; on AWS none may", file.name()));
     let hub = Arc::new(loaded.hub);
-    let mut setup = setup(&args.which, hub.clone(), &environment, Arc::new(feed.clone()))?;
+    let mut setup = setup(args.which.folder(&hub.name), hub.clone(), &environment, Arc::new(feed.clone()))?;
     // The sample brings its endpoints along.
     if let HubFile::Path(_) = file {
         setup.on_refused = Some(hint::on_refused(hub, file.name(), feed));

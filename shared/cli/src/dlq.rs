@@ -14,7 +14,7 @@ use crate::{
     args::{Dlq, DlqCommand, On},
     context::{Environment, Opened},
     failure::Failure,
-    out,
+    out, resting,
 };
 
 pub(crate) async fn run(args: Dlq, environment: Environment) -> Result<(), Failure> {
@@ -41,6 +41,7 @@ async fn dlq<H: Home>(opened: &Opened<H>, command: &DlqCommand) -> Result<(), Fa
             } else {
                 list(&letters, opened.home.clock().now());
             }
+            resting::say_why(opened, &letters.iter().map(|letter| letter.endpoint.clone()).collect()).await;
         }
         DlqCommand::Redrive { endpoint, message, dry_run, .. } => {
             let message = message.as_deref().map(parse).transpose()?;
@@ -50,6 +51,7 @@ async fn dlq<H: Home>(opened: &Opened<H>, command: &DlqCommand) -> Result<(), Fa
                 }
             } else {
                 redrive_all(opened, endpoint.as_deref(), message).await?;
+                resting::say_why(opened, &opened.endpoints(endpoint.as_deref())?.into_iter().collect()).await;
             }
         }
         DlqCommand::Replay { message, endpoint, .. } => replay(opened, parse(message)?, endpoint.as_deref()).await?,

@@ -1,5 +1,7 @@
 //! `crossdock endpoint`.
 
+use std::collections::BTreeSet;
+
 use crossdock_core::{
     id::EndpointName,
     port::{DeliveryState, Home, Ledger, Paused, PortError, QueueCounts, QueueName},
@@ -12,7 +14,7 @@ use crate::{
     args::{Endpoint, EndpointCommand, On, Which},
     context::{Environment, Opened},
     failure::Failure,
-    out,
+    out, resting,
 };
 
 pub(crate) async fn run(args: Endpoint, environment: Environment) -> Result<(), Failure> {
@@ -22,10 +24,7 @@ pub(crate) async fn run(args: Endpoint, environment: Environment) -> Result<(), 
     | EndpointCommand::Resume { place, .. }) = &args.command;
     match &place.on {
         On::Local => {
-            let opened = match &args.command {
-                EndpointCommand::Pause { .. } => Opened::open(&place.which, environment).await?,
-                _ => Opened::existing(&place.which, environment).await?,
-            };
+            let opened = Opened::existing(&place.which, environment).await?;
             match &args.command {
                 EndpointCommand::List { .. } => list(&opened, async |queue| local_counts(&opened, queue).await).await?,
                 EndpointCommand::Drained { name, .. } => {
@@ -72,6 +71,8 @@ async fn list<H: Home>(
         let paused = control.paused.map(|paused| format!("  paused since {}: {}", paused.since, paused.reason));
         out::line(&format!("{name}  {waiting} waiting  {dead} in the DLQ{}", paused.unwrap_or_default()));
     }
+    // Which of them are paused is said beside each.
+    resting::say_why(opened, &BTreeSet::new()).await;
     Ok(())
 }
 
@@ -138,7 +139,7 @@ async fn pause<H: Home>(opened: &Opened<H>, name: &str) -> Result<(), Failure> {
 async fn try_now(opened: &Opened<LocalHome>, which: &Which, name: &str) -> Result<(), Failure> {
     let mut due = 0;
     for endpoint in opened.endpoints(Some(name))? {
-        due += opened.home.local_queues().make_due(&QueueName::Endpoint(endpoint)).await?;
+        due += opened.home.local_queues().make_all_due(&QueueName::Endpoint(endpoint)).await?;
     }
     let hub = Running::url(&which.folder(&opened.hub.name));
     let when = if hub.is_some() { "now" } else { "once a hub runs on this state" };

@@ -125,11 +125,8 @@ fn shown(request: &EndpointRequest, is_secret: impl Fn(&str) -> bool, with_body:
         };
         text.push_str(&format!("{name}: {value}\n"));
     }
-    let body = match serde_json::from_str::<Value>(&request.body) {
-        Ok(mut body) if with_body => {
-            redact::parameters(&mut body, &is_secret);
-            format!("{body:#}")
-        }
+    let body = match serde_json::from_str::<Value>(&redact::parameters(&request.body, &is_secret)) {
+        Ok(body) if with_body => format!("{body:#}"),
         _ => format!("({} bytes; the body is shown only where the error output is a terminal)", request.body.len()),
     };
     format!("{text}\n{body}\n")

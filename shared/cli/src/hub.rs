@@ -24,8 +24,7 @@ pub(crate) async fn run(args: Hub, environment: Environment) -> Result<(), Failu
         &args.command;
     match &place.on {
         On::Local => {
-            // A hub may be switched off before it has ever run.
-            let opened = Opened::or_first(&place.which, environment).await?;
+            let opened = Opened::existing(&place.which, environment).await?;
             match &args.command {
                 HubCommand::Disable { .. } => disable(&opened).await?,
                 HubCommand::Enable { .. } => {
@@ -90,7 +89,7 @@ async fn enable<H: Home>(opened: &Opened<H>) -> Result<(), Failure> {
 async fn try_now(opened: &Opened<LocalHome>, which: &Which) -> Result<(), Failure> {
     let mut due = 0;
     for endpoint in opened.endpoints(None)? {
-        due += opened.home.local_queues().make_due(&QueueName::Endpoint(endpoint)).await?;
+        due += opened.home.local_queues().make_all_due(&QueueName::Endpoint(endpoint)).await?;
     }
     let is_running = Running::url(&which.folder(&opened.hub.name)).is_some();
     match (due, is_running) {

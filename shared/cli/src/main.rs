@@ -18,6 +18,7 @@ mod hint;
 mod hub;
 mod init;
 mod listen;
+mod missing;
 mod on_aws;
 mod out;
 mod patch;
@@ -29,6 +30,7 @@ mod redact;
 mod remote;
 mod render;
 mod replay;
+mod resting;
 mod sample;
 mod secret;
 mod send;
@@ -74,7 +76,7 @@ async fn run(command: Command, environment: Environment) -> Result<ExitCode, Fai
         Command::Dev(args) => dev::run(args, environment).await?,
         Command::Listen(args) => listen::run(args, &environment).await?,
         Command::Add(args) => add::run(args, &environment).await?,
-        Command::Check(args) => return check::run(&args, &environment),
+        Command::Check(args) => return check::run(&args, &environment).await,
         Command::Render(args) => return render::run(&args, &environment),
         Command::Show(args) => Box::pin(show::run(args, environment)).await?,
         Command::Audit(args) => return Box::pin(audit::run(args, environment)).await,

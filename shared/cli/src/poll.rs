@@ -28,7 +28,10 @@ const EXAMPLES: usize = 3;
 pub(crate) async fn run(args: Poll, environment: Environment) -> Result<(), Failure> {
     match &args.place.on {
         On::Local => {
-            let opened = Opened::open(&args.place.which, environment).await?;
+            let opened = match args.dry_run {
+                true => Opened::or_empty(&args.place.which, environment).await?,
+                false => Opened::existing(&args.place.which, environment).await?,
+            };
             let key = collection(&opened.hub, &args.collection)?;
             if args.dry_run {
                 preview(&opened, &key, args.way()).await?;

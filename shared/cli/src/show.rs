@@ -1,11 +1,13 @@
 //! `crossdock show`: what the store knows of a message, an object or a delivery.
 
+use std::collections::BTreeSet;
+
 use crossdock_core::{
     hub::Hub,
-    id::{CollectionKey, MessageId, ObjectKey},
+    id::{CollectionKey, EndpointName, MessageId, ObjectKey},
     json::{FieldPath, changes},
     message::MessageRecord,
-    port::{Delivery, Home, Ledger, Outbox, Read, VersionStore, Waiting, Wants, whole},
+    port::{Delivery, DeliveryState, Home, Ledger, Outbox, Read, VersionStore, Waiting, Wants, whole},
     version::{Version, VersionRef},
 };
 use serde_json::{Value, json};
@@ -16,7 +18,7 @@ use crate::{
     args::{On, Show},
     context::{Environment, Opened},
     failure::Failure,
-    out, polls, why,
+    out, polls, resting, why,
 };
 
 /// Objects that are to be fetched that are shown of a collection.
@@ -52,7 +54,31 @@ async fn show<H: Home>(opened: &Opened<H>, args: &Show) -> Result<(), Failure> {
     } else {
         text::all(&found);
     }
+    let mut waited_for = BTreeSet::new();
+    waiting(&opened.hub, &found, &mut waited_for);
+    if !waited_for.is_empty() {
+        resting::say_why(opened, &waited_for).await;
+    }
     Ok(())
+}
+
+/// The endpoints of what was found and has no end yet: a delivery, or a route that took a message and has none.
+fn waiting(hub: &Hub, found: &Value, endpoints: &mut BTreeSet<EndpointName>) {
+    let list = |name: &str| found.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let ended = |state: &Value| DeliveryState::ALL.iter().any(|known| state == known.as_str() && known.ended());
+    if found.get("state").is_some_and(|state| !ended(state)) {
+        endpoints.extend(found["endpoint"].as_str().and_then(|name| name.parse().ok()));
+    }
+    for route in list("routes") {
+        // Of a message that was asked for it is said why; of an object's only which.
+        let name = if route["matches"] == true { &route["route"] } else { route };
+        let is_known = list("deliveries").iter().any(|delivery| delivery["route"] == *name);
+        let route = hub.routes.iter().find(|route| name == route.name.as_str());
+        endpoints.extend(route.filter(|_| !is_known).map(|route| route.to.clone()));
+    }
+    for inner in ["objects", "messages", "deliveries", "polls"] {
+        list(inner).iter().for_each(|one| waiting(hub, one, endpoints));
+    }
 }
 
 /// A message and its deliveries; of one route, `ROUTE` or `ROUTE/ROUND`, where asked.
@@ -454,5 +480,38 @@ mod text {
 
     fn plain(value: &Value) -> String {
         value.as_str().map_or_else(|| value.to_string(), |text| out::plain(text).into_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_is_known_by_its_endpoint() {
+        let text = "hub: h\nendpoints: {a: {url: 'http://a.test'}, b: {url: 'http://b.test'}}\n\
+                    routes: [{name: to-a, messages: ['*'], to: a}, {name: to-b, messages: ['*'], to: b}]\n";
+        let hub =
+            crossdock_core::hub::load("hub.yaml", text, &|_| None).unwrap_or_else(|faults| panic!("{faults}")).hub;
+        let check = |found: Value, expected: &[&str]| {
+            let mut endpoints = BTreeSet::new();
+            waiting(&hub, &found, &mut endpoints);
+            assert_eq!(endpoints.iter().map(|name| name.as_str()).collect::<Vec<_>>(), expected, "{found}");
+        };
+        let delivery = |state: &str| json!({"route": "to-a", "endpoint": "a", "state": state});
+        let takes = |matches: bool| json!({"route": "to-b", "endpoint": "b", "matches": matches, "why": "…"});
+        check(json!({"deliveries": [delivery("retrying")], "routes": [takes(false)]}), &["a"]);
+        check(json!({"deliveries": [delivery("delivered")], "routes": [takes(true)]}), &["b"]);
+        check(
+            json!({"objects": [{"messages": [{"routes": ["to-a", "to-b", "gone"], "deliveries": [delivery("dead_lettered")]}]}]}),
+            &["b"],
+        );
+        let poll = json!({"deliveries": [delivery("waiting")]});
+        check(
+            json!({"deliveries": [{"route": "to-b", "endpoint": "b", "state": "delivered", "polls": [poll]}]}),
+            &["a"],
+        );
+        // What a payload says of itself is nothing of ours.
+        check(json!({"message": {"payload": delivery("retrying")}}), &[]);
     }
 }

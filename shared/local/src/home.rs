@@ -19,6 +19,7 @@ use crossdock_http::{AddressPolicy, BuildError, HttpClient, OsRandom, SystemCloc
 
 use crate::{
     aside,
+    private,
     refused::{OnRefused, Telling},
     secrets::LocalSecrets,
     store::{Database, LocalBus, LocalQueues, OpenError, QueueSettings, Targets},
@@ -96,17 +97,27 @@ impl fmt::Debug for LocalHome {
 impl LocalHome {
     /// Opens the state and makes the clients. Does not take the state's lock: looking is allowed while a hub runs.
     pub async fn open(setup: Setup) -> Result<(Self, Arc<Router>), SetupError> {
-        let Setup { hub, state, secrets, observer, allow_loopback, faults, on_refused } = setup;
-        let claimed = is_claimed(&state, &hub)?;
-        let file = database_of(&state);
+        let Setup { hub, state, .. } = &setup;
+        let claimed = is_claimed(state, hub)?;
+        let file = database_of(state);
         if claimed && std::fs::metadata(&file).is_ok_and(|file| file.len() == 0) {
             return Err(SetupError::Emptied { file: file.display().to_string() });
         }
-        let (clock, random) = (SystemClock, OsRandom);
-        let database = Database::open(&file, Arc::new(clock), &random).await?;
+        close_files(state);
+        let database = Database::open(&file, Arc::new(SystemClock), &OsRandom).await?;
         if !claimed {
-            claim(&state, &hub)?;
+            claim(state, hub)?;
         }
+        Self::on(database, setup)
+    }
+
+    /// On a store that is empty, and gone with it: to look at what a hub would make of its sources before there is a state.
+    pub async fn open_in_memory(setup: Setup) -> Result<(Self, Arc<Router>), SetupError> {
+        Self::on(Database::in_memory(Arc::new(SystemClock), &OsRandom).await?, setup)
+    }
+
+    fn on(database: Database, setup: Setup) -> Result<(Self, Arc<Router>), SetupError> {
+        let Setup { hub, state: _, secrets, observer, allow_loopback, faults, on_refused } = setup;
         let router = Arc::new(Router::new(&hub));
         let queues = LocalQueues::new(database.clone(), QueueSettings { max_receive_count: MAX_RECEIVE_COUNT });
         let bus = LocalBus::new(queues.clone(), targets(router.clone()));
@@ -123,8 +134,8 @@ impl LocalHome {
             source: Guarded::new(http, faults.clone()),
             secrets: Guarded::new(secrets, faults.clone()),
             database,
-            clock,
-            random,
+            clock: SystemClock,
+            random: OsRandom,
             observer,
             slow: None,
         };
@@ -224,7 +235,7 @@ fn advice(error: &io::Error) -> &'static str {
 const CLAIM: &str = "hub";
 
 fn is_claimed(state: &Path, hub: &Hub) -> Result<bool, SetupError> {
-    std::fs::create_dir_all(state).map_err(|why| SetupError::State { path: state.display().to_string(), why })?;
+    private::make_folder(state).map_err(|why| SetupError::State { path: state.display().to_string(), why })?;
     let path = state.join(CLAIM);
     match std::fs::read_to_string(&path) {
         Ok(found) if found == hub.name.as_str() => Ok(true),
@@ -240,7 +251,21 @@ fn is_claimed(state: &Path, hub: &Hub) -> Result<bool, SetupError> {
 
 fn claim(state: &Path, hub: &Hub) -> Result<(), SetupError> {
     let path = state.join(CLAIM);
-    std::fs::write(&path, hub.name.as_str()).map_err(|why| SetupError::State { path: path.display().to_string(), why })
+    private::write(&path, hub.name.as_str().as_bytes())
+        .map_err(|why| SetupError::State { path: path.display().to_string(), why })
+}
+
+/// Those of ours that an older release left open to everybody on the machine.
+fn close_files(state: &Path) {
+    let ours = ["state.db", "state.db-wal", "state.db-shm", CLAIM, StateLock::NAME];
+    let closed: Vec<&str> = ours.into_iter().filter(|name| private::close(&state.join(name))).collect();
+    if !closed.is_empty() {
+        tracing::warn!(
+            state = %state.display(),
+            "other users of this machine could read {}; from now on only its owner can",
+            closed.join(", ")
+        );
+    }
 }
 
 /// The bus copies by the same patterns that the writer foresaw the routes by.
@@ -263,9 +288,9 @@ impl StateLock {
     pub fn take(state: &Path) -> Result<Self, SetupError> {
         let path = state.join(Self::NAME);
         let failed = |why: io::Error| SetupError::State { path: path.display().to_string(), why };
-        std::fs::create_dir_all(state).map_err(failed)?;
+        private::make_folder(state).map_err(failed)?;
         let mut file =
-            File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+            private::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
         match patiently(&file) {
             Ok(()) => Ok(Self { path, file }),
             Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
@@ -353,6 +378,51 @@ mod tests {
         assert_eq!(pieces, 10 + 10 + 2, "two messages at a time, and two lots of two times eight marks");
         assert!(home.store().messages(&ids).await.unwrap().into_iter().all(|found| found.unwrap().is_some()));
         assert!(std::ptr::eq(home.slow().await, home.slow().await.slow().await));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_state_is_for_its_user_alone() {
+        use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt};
+
+        let outer = tempfile::tempdir().unwrap();
+        let state = outer.path().join("state");
+        let hub = hub::load("hub.yaml", "{hub: test, endpoints: {e: {url: http://e.test}}}", &|_| None);
+        let hub = Arc::new(hub.unwrap_or_else(|faults| panic!("{faults}")).hub);
+        let open = || {
+            LocalHome::open(Setup {
+                hub: hub.clone(),
+                state: state.clone(),
+                secrets: LocalSecrets::new(Arc::new(|_| None), &state),
+                observer: Arc::new(Unobserved),
+                allow_loopback: false,
+                faults: Faults::default(),
+                on_refused: None,
+            })
+        };
+        let modes = || -> BTreeMap<String, u32> {
+            let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            let files = fs::read_dir(&state).unwrap().map(|file| file.unwrap().path());
+            files.map(|file| (file.file_name().unwrap().display().to_string(), mode(&file))).collect()
+        };
+        let _lock = StateLock::take(&state).unwrap();
+        let (home, _) = open().await.unwrap();
+        let names = ["hub", "hub.lock", "state.db", "state.db-shm", "state.db-wal"];
+        assert_eq!(modes(), BTreeMap::from(names.map(|name| (name.to_owned(), 0o600))));
+        assert_eq!(fs::metadata(&state).unwrap().permissions().mode() & 0o777, 0o700);
+
+        // As older releases left it.
+        for name in names {
+            fs::set_permissions(state.join(name), fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        fs::write(state.join("notes"), "not ours").unwrap();
+        fs::set_permissions(state.join("notes"), fs::Permissions::from_mode(0o644)).unwrap();
+        let (again, _) = open().await.unwrap();
+        let mut expected = BTreeMap::from(names.map(|name| (name.to_owned(), 0o600)));
+        expected.insert("notes".to_owned(), 0o644);
+        assert_eq!(modes(), expected);
+        again.database().clone().close().await;
+        home.database().clone().close().await;
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod aside;
 mod home;
 mod intake;
+pub mod private;
 mod refused;
 mod running;
 mod secrets;

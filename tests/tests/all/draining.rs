@@ -34,6 +34,7 @@ routes:
         )
     };
     let bench = Bench::new(&text(false)).secret("shop-token", "token");
+    bench.begin().await;
     let send = async |kind: &str| {
         std::fs::write(bench.path("push.json"), json!({"message": kind, "payload": {}}).to_string()).unwrap();
         bench.run(&["send", "push.json", "--source", "shop"]).await.ok();

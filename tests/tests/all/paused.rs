@@ -150,6 +150,12 @@ async fn everything_waits_and_then_arrives_once() {
     let polled = town.says(&["poll", "shop/orders", "--even-if-disabled"]).await;
     assert!(polled.contains("1 versions stored, 1 messages emitted"), "{polled}");
     assert_eq!(town.endpoints.seen().len(), tried, "what is emitted waits with the rest");
+    // Wherever somebody looks for the reason that nothing happens.
+    for looking in [&["show", "R1"][..], &["endpoint", "list"], &["dlq", "list"], &["dlq", "list", "--json"]] {
+        let shown = town.bench.run(looking).await.ok();
+        assert!(shown.stderr.contains("note: the hub is switched off since "), "{looking:?}: {shown}");
+        assert!(shown.stderr.contains("crossdock hub enable"), "{looking:?}: {shown}");
+    }
 
     town.shaky.store(200, Ordering::Relaxed);
     let hub = town.bench.start().await;

@@ -158,7 +158,8 @@ async fn wherever_the_hub_dies() {
 async fn dies(fault: &'static str) {
     let server = Server::start(answer).await;
     let bench = Bench::new(&hub_file(server.url())).secret(TOKEN, TOKEN);
-    // Stored before there is a hub: one that dies early could not answer.
+    bench.begin().await;
+    // Stored while no hub runs: one that dies early could not answer.
     let messages = ["job:start", "word:later"].map(|kind| json!({"message": kind, "payload": {}}));
     std::fs::write(bench.path("push.json"), json!(messages).to_string()).unwrap();
     let sent = bench.run(&["send", "push.json", "--source", "shop"]).await.ok();

@@ -82,7 +82,7 @@ fn plain_header(text: &str) -> Result<(String, String), String> {
 /// Find everything that is wrong with a hub file.
 ///
 /// Every fault in one run, as file:line:column with what was found, what was expected and what may have been meant. Exit
-/// code 1 where there is one.
+/// code 1 where there is one. Notes say what is no fault and may not be meant; for this machine also which secrets are not set.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Check {
     /// The hub file [default: hub.yaml in this folder; the sample where there is none]

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{
     Which,
-    values::{secret_header, web_address},
+    values::{path, secret_header, web_address},
 };
 
 /// Run the whole hub on this machine.
@@ -87,12 +87,13 @@ pub(crate) struct Listen {
 /// Takes what `crossdock listen --record` kept: the endpoint's deliveries, or a provider's webhooks. Each request is sent
 /// again, in the order in which it came, and its answer must have the status that was recorded; where `listen` answered by
 /// itself, any 2xx is good. Exit code 1 where one differs. Recordings hold no credentials: signatures are made anew, and
-/// other credentials are named here.
+/// other credentials are named here. A webhook gets what was recorded at its path; what is left out is said.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   crossdock replay deliveries --to http://127.0.0.1:3000
   crossdock replay deliveries --to http://127.0.0.1:3000 --sign hub-secret --secret-header 'X-Api-Key: books-key'
-  crossdock replay webhooks --webhook shop-orders")]
+  crossdock replay webhooks --webhook shop-orders
+  crossdock replay webhooks --webhook shop-orders --recorded-at /")]
 pub(crate) struct Replay {
     /// Recordings, or folders of them
     #[arg(value_name = "FILE", required = true)]
@@ -105,6 +106,11 @@ pub(crate) struct Replay {
     /// Send them to this webhook, signed as its provider would
     #[arg(long, value_name = "WEBHOOK")]
     pub(crate) webhook: Option<WebhookId>,
+
+    /// Send what was recorded at this path to the webhook too, such as / where `listen` was reached without one; may be given
+    /// more than once [default: only what was recorded at /webhooks/WEBHOOK]
+    #[arg(long, value_name = "PATH", requires = "webhook", value_parser = path)]
+    pub(crate) recorded_at: Vec<String>,
 
     /// Sign them as a hub signs deliveries, with the secret of that name; its value is in CROSSDOCK_SECRET_NAME
     #[arg(long, value_name = "SECRET", conflicts_with = "webhook")]

@@ -25,3 +25,9 @@ pub(super) fn secret_header(text: &str) -> Result<(String, SecretName), String> 
     })?;
     Ok((name, secret))
 }
+
+/// As a request has it, without the query.
+pub(super) fn path(text: &str) -> Result<String, &'static str> {
+    let is_path = text.starts_with('/') && !text.contains('?');
+    if is_path { Ok(text.to_owned()) } else { Err("expected a path such as /orders, without a query") }
+}

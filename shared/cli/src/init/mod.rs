@@ -25,6 +25,7 @@ use crossdock_core::{
     json::FieldPath,
     url::shown,
 };
+use crossdock_local::LocalHome;
 use serde_json::Value;
 use url::{Position, Url};
 
@@ -62,10 +63,11 @@ pub(crate) async fn run(args: Init, environment: &Environment) -> Result<(), Fai
         )));
     }
     let name = args.source.as_ref().map_or_else(|| names::source(&args.url), ToString::to_string);
-    let secrets = environment.secrets(&Path::new(STATE).join(&name));
+    let hub = hub_name(&args.output, &args.url, &names::hub(&name, &args.url), Path::new(""));
+    let secrets = environment.secrets(&Path::new(STATE).join(&hub));
     let mut asker = Asker::new(&args, &secrets).await?;
     let answer = asker.list(&args.url).await?;
-    let (draft, variables, objects) = draft(&args, name, &mut asker, &answer).await?;
+    let (draft, variables, objects) = draft(&args, hub, name, &mut asker, &answer).await?;
 
     let text = draft.to_string();
     let lookup = |name: &str| {
@@ -82,9 +84,43 @@ pub(crate) async fn run(args: Init, environment: &Environment) -> Result<(), Fai
     Ok(())
 }
 
+/// What the hub is called: `wanted`, unless that is another hub's here, whose state it would share by accident. Where a file is
+/// written over that was made of the same list it is the same hub, under whatever name. States are below `here`, where the
+/// command runs.
+fn hub_name(output: &Path, url: &Url, wanted: &str, here: &Path) -> String {
+    let named = |text: &str| text.lines().find_map(|line| line.strip_prefix("hub:").map(|name| name.trim().to_owned()));
+    let before = fs::read_to_string(output).unwrap_or_default();
+    if before.contains(&looked_at(&shown(url)))
+        && let Some(name) = named(&before)
+    {
+        return name;
+    }
+    let beside = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let others = fs::read_dir(beside).into_iter().flatten().flatten().map(|entry| entry.path()).filter(|path| {
+        let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        is_yaml && path.file_name() != output.file_name()
+    });
+    let others: Vec<String> = others.filter_map(|path| named(&fs::read_to_string(path).ok()?)).collect();
+    let is_taken = |name: &String| others.contains(name) || LocalHome::is_at(&here.join(STATE).join(name));
+    let mut name = wanted.to_owned();
+    for number in 2.. {
+        if !is_taken(&name) {
+            break;
+        }
+        name = names::numbered(wanted, number);
+    }
+    name
+}
+
+/// As a file that was made of this list says it.
+fn looked_at(asked: &str) -> String {
+    format!(" after a look at {asked}. ")
+}
+
 /// With the variables that the file takes from the environment, and how many objects there were to look at.
 async fn draft(
     args: &Init,
+    hub: String,
     name: String,
     asker: &mut Asker,
     answer: &Answer,
@@ -126,6 +162,7 @@ async fn draft(
     let draft = Draft {
         asked,
         schema: format!("{STATE}/{SCHEMA}"),
+        hub,
         name,
         url: args.url[..Position::BeforePath].to_owned(),
         networks: args.networks.iter().map(ToString::to_string).collect(),
@@ -310,6 +347,35 @@ fn simple(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_lists_are_two_hubs() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        let url: Url = "https://shop.example.com/orders?store=1".parse().unwrap();
+        let named = |file: &str| hub_name(&here.join(file), &url, "shop-orders", here);
+        assert_eq!(named("hub.yaml"), "shop-orders");
+
+        // Another one, not run yet.
+        fs::write(here.join("other.yaml"), "# mine\nhub: shop-orders\n").unwrap();
+        assert_eq!(named("hub.yaml"), "shop-orders-2");
+        fs::write(here.join("third.yml"), "hub: shop-orders-2\n").unwrap();
+        assert_eq!(named("hub.yaml"), "shop-orders-3");
+        // Written over, it is no other; what it was made of decides whether it is the same.
+        assert_eq!(named("other.yaml"), "shop-orders");
+        let written = format!("# Written by `crossdock init`{}All\n\nhub: old-name\n", looked_at(&shown(&url)));
+        fs::write(here.join("hub.yaml"), written).unwrap();
+        assert_eq!(named("hub.yaml"), "old-name");
+
+        // One that has run, and whose file is elsewhere.
+        for file in ["other.yaml", "third.yml", "hub.yaml"] {
+            fs::remove_file(here.join(file)).unwrap();
+        }
+        fs::create_dir_all(here.join(STATE).join("shop-orders")).unwrap();
+        assert_eq!(named("hub.yaml"), "shop-orders");
+        fs::write(here.join(STATE).join("shop-orders/state.db"), "").unwrap();
+        assert_eq!(named("hub.yaml"), "shop-orders-2");
+    }
 
     #[test]
     fn a_query_is_written_without_its_credentials() {

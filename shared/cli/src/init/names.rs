@@ -1,4 +1,5 @@
-//! What things are called in the file: the source after its host, the collection and the objects after the list.
+//! What things are called in the file: the hub after the list's address, the source after its host, the collection and the
+//! objects after the list.
 
 use url::{Host, Url};
 
@@ -21,11 +22,32 @@ pub(super) fn source(url: &Url) -> String {
     name.unwrap_or_else(|| "local".to_owned())
 }
 
+/// `https://api.shop.example.com/v2/orders.json` is `shop-orders`: two lists are two hubs, with a state each, also those of one
+/// host. `source` is what the source is called.
+pub(super) fn hub(source: &str, url: &Url) -> String {
+    let port = url.port().map(|port| port.to_string());
+    let segments =
+        url.path_segments().into_iter().flatten().map(|segment| segment.split('.').next().unwrap_or_default());
+    let words = segments.filter(|word| !word.is_empty() && !matches!(*word, "api" | "rest") && !is_version(word));
+    let parts: Vec<&str> = [source].into_iter().chain(port.as_deref()).chain(words).collect();
+    slug(&parts.join("-")).unwrap_or_else(|| source.to_owned())
+}
+
+/// A second one, or a third.
+pub(super) fn numbered(name: &str, number: u32) -> String {
+    let end = format!("-{number}");
+    let stem: String = name.chars().take(LONGEST - end.len()).collect();
+    format!("{}{end}", stem.trim_end_matches(['-', '_']))
+}
+
+fn is_version(word: &str) -> bool {
+    word.strip_prefix('v').is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit()))
+}
+
 /// The last word of the address that is one: `orders` of `/api/v2/orders.json`.
 pub(super) fn last_word(url: &Url) -> String {
     let segments: Vec<&str> = url.path_segments().map(Iterator::collect).unwrap_or_default();
     let words = segments.iter().rev().filter_map(|segment| slug(segment.split('.').next().unwrap_or_default()));
-    let is_version = |word: &str| word.strip_prefix('v').is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit()));
     words.into_iter().find(|word| !is_version(word) && word != "api").unwrap_or_default()
 }
 
@@ -86,6 +108,27 @@ mod tests {
         check("http://127.0.0.1:3000", "local");
         check("http://[::1]", "local");
         check("https://123.example", "local");
+    }
+
+    #[test]
+    fn hubs_are_called_after_the_address() {
+        let check = |url: &str, expected: &str| {
+            let url = url.parse().unwrap();
+            assert_eq!(hub(&source(&url), &url), expected, "{url}");
+        };
+        check("https://shop.example.com/orders", "shop-orders");
+        check("https://api.shop.example.com/api/v2/orders.json?page=1", "shop-orders");
+        check("https://shop.example.com/stores/7/orders", "shop-stores-7-orders");
+        check("https://shop.example.com/stores/8/orders", "shop-stores-8-orders");
+        check("https://shop.example.com:443/orders", "shop-orders");
+        check("http://localhost:3000/orders", "local-3000-orders");
+        check("http://127.0.0.1:3001/", "local-3001");
+        check("https://shop.example.com", "shop");
+        check("https://shop.example.com/salesOrders", "shop-sales-orders");
+        let long = format!("https://shop.example.com/{}", "x".repeat(60));
+        check(&long, &format!("shop-{}", "x".repeat(35)));
+        assert_eq!(numbered("shop-orders", 2), "shop-orders-2");
+        assert_eq!(numbered(&"x".repeat(40), 12), format!("{}-12", "x".repeat(37)));
     }
 
     #[test]

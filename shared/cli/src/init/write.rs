@@ -8,7 +8,10 @@ use crossdock_core::{
     json::FieldPath,
 };
 
-use super::probe::{End, Filter, Paging};
+use super::{
+    looked_at,
+    probe::{End, Filter, Paging},
+};
 use crate::{args::LISTENER, yaml::scalar};
 
 /// The environment variable that says where the endpoint is, and what is taken without it.
@@ -21,6 +24,9 @@ pub(super) struct Draft {
     /// Where the schema is, from the file's folder.
     pub(super) schema: String,
     /// Of the hub and of its source.
+    /// What the hub is called.
+    pub(super) hub: String,
+    /// What the source is called.
     pub(super) name: String,
     pub(super) url: String,
     /// Private ones that may be reached.
@@ -53,12 +59,12 @@ pub(super) enum Auth {
 
 impl fmt::Display for Draft {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, collection, object_type, .. } = self;
+        let Self { hub, name, collection, object_type, .. } = self;
         writeln!(f, "# yaml-language-server: $schema={}", self.schema)?;
         writeln!(f, "#")?;
-        writeln!(f, "# Written by `crossdock init` after a look at {}. All of it is yours to change;", self.asked)?;
+        writeln!(f, "# Written by `crossdock init`{}All of it is yours to change;", looked_at(&self.asked))?;
         writeln!(f, "# `crossdock check` says what is wrong with it.")?;
-        writeln!(f, "\nhub: {name}")?;
+        writeln!(f, "\nhub: {hub}")?;
         if !self.networks.is_empty() {
             let networks: Vec<String> = self.networks.iter().map(|network| scalar(network)).collect();
             writeln!(f, "\n# Every other private network is closed.\nnetworks: [{}]", networks.join(", "))?;
@@ -300,6 +306,7 @@ mod tests {
         Draft {
             asked: "https://shop.example.com/orders".to_owned(),
             schema: ".crossdock/hub.schema.json".to_owned(),
+            hub: "shop-orders".to_owned(),
             name: "shop".to_owned(),
             url: "https://shop.example.com".to_owned(),
             networks: Vec::new(),

@@ -1,7 +1,8 @@
 //! One delivery and its answer: as lines for whoever looks on, as JSON for machines and for files.
 //!
 //! The JSON is enough to send the delivery again: method, path with its query, headers and body. Values of headers,
-//! queries and parameters that carry credentials are not in it.
+//! queries and parameters that carry credentials are not in it. In a file the body is what came, byte for byte: a provider
+//! signs its layout, and what a name that stands twice means is up to whoever reads it.
 
 use std::{
     collections::BTreeMap,
@@ -12,9 +13,10 @@ use std::{
 };
 
 use axum::http::{HeaderMap, StatusCode};
-use crossdock_core::{Timestamp, port::EndpointResponse};
+use crossdock_core::{Timestamp, id::hex, port::EndpointResponse};
 use jiff::tz::TimeZone;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Value, json, value::RawValue};
 
 use crate::{
     out::plain,
@@ -43,68 +45,134 @@ pub(super) struct Exchange {
     target: String,
     headers: BTreeMap<String, String>,
     body: Body,
-    answered: Answered,
+    answer: Answer,
+}
+
+/// [`Answered`], without credentials.
+#[derive(Debug)]
+enum Answer {
+    Got { status: u16, headers: BTreeMap<String, String>, body: Body },
+    Own(StatusCode),
+    Nothing(String),
+}
+
+impl Answer {
+    fn of(answered: Answered) -> Self {
+        match answered {
+            Answered::Got(answer) => {
+                let headers = answer.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+                Self::Got { status: answer.status, headers: shown(headers), body: Body::of(&answer.body) }
+            }
+            Answered::Own(status) => Self::Own(status),
+            Answered::Nothing(why) => Self::Nothing(why),
+        }
+    }
 }
 
 #[derive(Debug)]
 enum Body {
-    Json(Value),
+    /// Both without credentials.
+    Json {
+        value: Value,
+        text: String,
+    },
     Text(String),
+    /// No UTF-8.
+    Bytes(Vec<u8>),
 }
 
 impl Body {
     fn of(bytes: &[u8]) -> Self {
-        match serde_json::from_slice::<Value>(bytes) {
-            Ok(mut value) => {
-                redact::parameters(&mut value, &|_| false);
-                Self::Json(value)
-            }
-            Err(_) => Self::Text(String::from_utf8_lossy(bytes).into_owned()),
+        let Ok(text) = str::from_utf8(bytes) else { return Self::Bytes(bytes.to_vec()) };
+        let text = redact::parameters(text, &|_| false).into_owned();
+        match serde_json::from_str(&text) {
+            Ok(value) => Self::Json { value, text },
+            Err(_) => Self::Text(text),
         }
     }
 
-    /// Into `body` where it is JSON, into `text` otherwise; nothing where there is nothing.
-    fn put_into(&self, object: &mut Value) {
+    /// JSON in `body`, or whatever else it was in `text` or, where it was none, in `hex`; nothing where there is nothing.
+    fn put_into<'a>(&'a self, parts: &mut Parts<'a>) {
         match self {
-            Self::Json(value) => object["body"] = value.clone(),
+            // Blanks around a value are no part of it.
+            Self::Json { text, .. } => match serde_json::from_str::<&RawValue>(text) {
+                Ok(raw) if raw.get().len() == text.len() => drop(parts.insert("body", Part::Raw(raw))),
+                _ => drop(parts.insert("text", Part::of(text.as_str()))),
+            },
             Self::Text(text) if text.is_empty() => {}
-            Self::Text(text) => object["text"] = text.as_str().into(),
+            Self::Text(text) => drop(parts.insert("text", Part::of(text.as_str()))),
+            Self::Bytes(bytes) => drop(parts.insert("hex", Part::of(hex(bytes)))),
         }
+    }
+}
+
+/// As it stands in a file.
+#[derive(Serialize)]
+struct Written<'a> {
+    at: Timestamp,
+    request: Parts<'a>,
+    answer: Parts<'a>,
+}
+
+type Parts<'a> = BTreeMap<&'static str, Part<'a>>;
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Part<'a> {
+    Value(Value),
+    /// Byte for byte.
+    Raw(&'a RawValue),
+}
+
+impl Part<'_> {
+    fn of(value: impl Into<Value>) -> Self {
+        Self::Value(value.into())
     }
 }
 
 impl Exchange {
     pub(super) fn new(at: Timestamp, target: &str, headers: &HeaderMap, body: &[u8], answered: Answered) -> Self {
         let headers = headers.iter().map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())));
-        Self { at, target: redact::target(target), headers: shown(headers), body: Body::of(body), answered }
+        let answer = Answer::of(answered);
+        Self { at, target: redact::target(target), headers: shown(headers), body: Body::of(body), answer }
     }
 
+    /// Of what stands twice in a body, the last.
     pub(super) fn to_json(&self) -> Value {
-        let mut request = json!({"method": "POST", "path": self.target, "headers": self.headers});
+        // Nothing in it can fail to be written.
+        serde_json::to_value(self.written()).unwrap_or_default()
+    }
+
+    fn written(&self) -> Written<'_> {
+        let mut request = Parts::from([
+            ("method", Part::of("POST")),
+            ("path", Part::of(self.target.as_str())),
+            ("headers", Part::Value(json!(self.headers))),
+        ]);
         self.body.put_into(&mut request);
-        let answer = match &self.answered {
-            Answered::Nothing(why) => json!({"error": why}),
-            Answered::Own(status) => json!({"status": status.as_u16(), "own": true}),
-            Answered::Got(answer) => {
-                let headers = answer.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-                let mut shown = json!({"status": answer.status, "headers": shown(headers)});
-                Body::of(&answer.body).put_into(&mut shown);
-                shown
+        let answer = match &self.answer {
+            Answer::Nothing(why) => Parts::from([("error", Part::of(why.as_str()))]),
+            Answer::Own(status) => Parts::from([("status", Part::of(status.as_u16())), ("own", Part::of(true))]),
+            Answer::Got { status, headers, body } => {
+                let mut answer = Parts::from([("status", Part::of(*status)), ("headers", Part::Value(json!(headers)))]);
+                body.put_into(&mut answer);
+                answer
             }
         };
-        json!({"at": self.at, "request": request, "answer": answer})
+        Written { at: self.at, request, answer }
     }
 
     /// A file of its own, named so that files are in the order of arrival.
     pub(super) fn record(&self, folder: &Path) -> io::Result<()> {
-        let text = format!("{:#}\n", self.to_json());
+        let mut text = serde_json::to_vec_pretty(&self.written())?;
+        text.push(b'\n');
         let stem = format!("{}-{}", self.at.strftime("%Y%m%dT%H%M%S.%6fZ"), self.file_name());
         // Two may arrive in one microsecond.
         for place in 0_u32.. {
             let name = if place == 0 { format!("{stem}.json") } else { format!("{stem}-{place}.json") };
             match OpenOptions::new().write(true).create_new(true).open(folder.join(name)) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                opened => return opened?.write_all(text.as_bytes()),
+                opened => return opened?.write_all(&text),
             }
         }
         Ok(())
@@ -121,9 +189,9 @@ impl Exchange {
     /// Of a CloudEvent its data.
     fn message(&self) -> Option<&Value> {
         match &self.body {
-            Body::Json(event) if event.get("specversion").is_some() => event.get("data"),
-            Body::Json(message) => Some(message),
-            Body::Text(_) => None,
+            Body::Json { value: event, .. } if event.get("specversion").is_some() => event.get("data"),
+            Body::Json { value: message, .. } => Some(message),
+            Body::Text(_) | Body::Bytes(_) => None,
         }
     }
 
@@ -165,10 +233,10 @@ impl fmt::Display for Exchange {
         let text = |value: Option<&Value>| value.and_then(Value::as_str).map(|text| plain(text).into_owned());
         let unnamed = || if self.field(WOMBAT_ID).is_some() { "request" } else { "no message" }.to_owned();
         let name = text(self.field("message")).unwrap_or_else(unnamed);
-        let answer = match &self.answered {
-            Answered::Got(answer) => answer.status.to_string(),
-            Answered::Own(status) => status.as_u16().to_string(),
-            Answered::Nothing(why) => format!("502, for there was no answer: {}", plain(why)),
+        let answer = match &self.answer {
+            Answer::Got { status, .. } => status.to_string(),
+            Answer::Own(status) => status.as_u16().to_string(),
+            Answer::Nothing(why) => format!("502, for there was no answer: {}", plain(why)),
         };
         let object = self.field("object");
         let id = text(object.and_then(|object| object.get("id"))).map(|id| format!(" {id}")).unwrap_or_default();
@@ -195,7 +263,8 @@ impl fmt::Display for Exchange {
         }
         match &self.body {
             Body::Text(text) => write!(f, "\n  no JSON  {}", brief(&text.as_str().into())),
-            Body::Json(_) => match self.payload() {
+            Body::Bytes(bytes) => write!(f, "\n  no UTF-8 {}", brief(&String::from_utf8_lossy(bytes).into())),
+            Body::Json { .. } => match self.payload() {
                 Some(payload) => {
                     let (payload, same) = without_repeats(payload);
                     write!(f, "\n  payload  {}", format!("{payload:#}").replace('\n', "\n  "))?;
@@ -394,7 +463,7 @@ mod tests {
         let answer = EndpointResponse {
             status: 200,
             headers: vec![("set-cookie".to_owned(), "id=s3cr3t".to_owned())],
-            body: json!({"parameters": {"token": "s3cr3t"}, "ok": 1.10}).to_string().into_bytes(),
+            body: br#"{"ok":1.10,"parameters":{"token":"s3cr3t"}}"#.to_vec(),
             truncated: false,
         };
         exchange(&updated(), Answered::Got(answer)).record(folder.path()).unwrap();
@@ -421,9 +490,28 @@ mod tests {
         assert_eq!(kept["request"]["headers"]["accept"], "a, b");
         assert_eq!((&kept["request"]["method"], &kept["request"]["path"]), (&json!("POST"), &json!("/book?x=1")));
         assert_eq!(kept["answer"]["status"], 200);
-        assert_eq!(kept["answer"]["body"]["ok"].to_string(), "1.1");
+        assert!(text.contains(r#"{"ok":1.10,"parameters":{"token":"(redacted)"}}"#), "{text}");
         let failed: Value = serde_json::from_slice(&std::fs::read(folder.path().join(&names[1])).unwrap()).unwrap();
         assert_eq!(failed["answer"], json!({"error": "refused"}));
         assert_eq!(failed["request"].get("body").or(failed["request"].get("text")), None);
+    }
+
+    #[test]
+    fn a_body_is_kept_byte_for_byte() {
+        let check = |body: &[u8], expected: &str| {
+            let kept =
+                Exchange::new(Timestamp::UNIX_EPOCH, "/", &HeaderMap::new(), body, Answered::Own(StatusCode::OK));
+            let folder = tempfile::tempdir().unwrap();
+            kept.record(folder.path()).unwrap();
+            let file = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap();
+            let text = std::fs::read_to_string(file.path()).unwrap();
+            assert!(text.contains(expected), "{text}");
+            // For those who read lines it is one.
+            assert!(!kept.to_json().to_string().contains('\n'));
+        };
+        check(b"{\"b\":1,\r\n\"a\": 2.50, \"a\":3}", "\"body\": {\"b\":1,\r\n\"a\": 2.50, \"a\":3}");
+        check(b"{\"a\": 1}\n", "\"text\": \"{\\\"a\\\": 1}\\n\"");
+        check(b"a=1&b=2", "\"text\": \"a=1&b=2\"");
+        check(b"\"\xff\"", "\"hex\": \"22ff22\"");
     }
 }

@@ -1,4 +1,7 @@
 //! A recording as `crossdock listen --record` writes it, and whether an answer is the one that was recorded.
+//!
+//! A JSON body stands in the file as it came, byte for byte, and goes out as it stands there: whoever edits a recording sees
+//! what is sent, layout and names that stand twice included.
 
 use std::{
     collections::BTreeMap,
@@ -6,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use similar::TextDiff;
 
 use crate::{failure::Failure, redact};
@@ -22,7 +25,8 @@ pub(super) struct Recording {
     pub(super) path: String,
     /// By names in lower case.
     pub(super) headers: BTreeMap<String, String>,
-    pub(super) body: String,
+    /// `None`: it was not UTF-8, so there is nothing that could be sent.
+    pub(super) body: Option<String>,
     pub(super) answer: Answer,
 }
 
@@ -51,13 +55,10 @@ impl fmt::Display for Answer {
 
 impl Answer {
     pub(super) fn got(status: u16, body: &[u8]) -> Self {
-        let body = match serde_json::from_slice::<Value>(body) {
-            Ok(mut value) => {
-                redact::parameters(&mut value, &|_| false);
-                format!("{value:#}")
-            }
-            Err(_) => String::from_utf8_lossy(body).into_owned(),
-        };
+        let text = String::from_utf8_lossy(body);
+        let text = redact::parameters(&text, &|_| false);
+        let body =
+            serde_json::from_str::<Value>(&text).map_or_else(|_| text.into_owned(), |value| format!("{value:#}"));
         Self::Got { status, body }
     }
 
@@ -108,16 +109,36 @@ impl Recording {
             (_, None, None) => return Err(missing("answer.status or answer.error")),
         };
         let headers = headers.iter().filter_map(header).collect();
-        Ok(Self { path, headers, body: body(request), answer, name })
+        Ok(Self { path, headers, body: sent(request, &text), answer, name })
+    }
+
+    /// Of its path, without the query.
+    pub(super) fn place(&self) -> &str {
+        self.path.split_once('?').map_or(self.path.as_str(), |(place, _)| place)
     }
 }
 
-/// JSON in `body`, or whatever else it was in `text`.
-fn body(of: &Value) -> String {
-    match (of.get("body"), of.get("text").and_then(Value::as_str)) {
+/// As it is to be sent: what is in `body` byte for byte, or whatever else it was in `text`.
+fn sent(request: &Value, recording: &[u8]) -> Option<String> {
+    if request.get("body").is_some() {
+        return Some(field(field(recording, "request")?.get().as_bytes(), "body")?.get().to_owned());
+    }
+    if request.get("hex").is_some() {
+        return None;
+    }
+    Some(request.get("text").and_then(Value::as_str).unwrap_or_default().to_owned())
+}
+
+/// As it stands in the text.
+fn field<'a>(of: &'a [u8], name: &str) -> Option<&'a RawValue> {
+    serde_json::from_slice::<BTreeMap<String, &RawValue>>(of).ok()?.remove(name)
+}
+
+/// For comparing.
+fn body(answer: &Value) -> String {
+    match (answer.get("body"), answer.get("text").and_then(Value::as_str)) {
         (Some(body), _) => body.to_string(),
-        (None, Some(text)) => text.to_owned(),
-        (None, None) => String::new(),
+        (None, text) => text.unwrap_or_default().to_owned(),
     }
 }
 
@@ -201,11 +222,18 @@ mod tests {
     }
 
     #[test]
-    fn bodies_keep_their_digits() {
-        let check = |of: Value, expected: &str| assert_eq!(body(&of), expected);
-        check(serde_json::from_str(r#"{"body": {"total": 199.9900}}"#).unwrap(), r#"{"total":199.9900}"#);
-        check(json!({"body": null}), "null");
-        check(json!({"text": "so what"}), "so what");
-        check(json!({}), "");
+    fn a_body_goes_out_as_it_stands_in_the_file() {
+        let check = |request: &str, expected: Option<&str>| {
+            let recording = format!("{{\"at\": 1, \"request\": {request}, \"answer\": {{}}}}");
+            let value: Value = serde_json::from_str(&recording).unwrap();
+            assert_eq!(sent(&value["request"], recording.as_bytes()).as_deref(), expected);
+        };
+        let twice = "{\"total\": 199.9900,\r\n \"a\":1e2, \"a\" : \"\\u00e9\"}";
+        check(&format!("{{\"body\": {twice} , \"path\": \"/\"}}"), Some(twice));
+        check(r#"{"body": null}"#, Some("null"));
+        check(r#"{"text": "so what"}"#, Some("so what"));
+        check(r#"{"text": "{\"a\": 1}\n"}"#, Some("{\"a\": 1}\n"));
+        check(r#"{"hex": "ff"}"#, None);
+        check("{}", Some(""));
     }
 }

@@ -39,7 +39,7 @@ pub(crate) async fn run(args: Send, environment: Environment) -> Result<(), Fail
     }
     match &args.place.on {
         On::Local => {
-            let opened = Opened::open(&args.place.which, environment).await?;
+            let opened = Opened::existing(&args.place.which, environment).await?;
             let source = source(&opened.hub, from)?;
             match Running::url(&args.place.which.folder(&opened.hub.name)) {
                 Some(url) => over_http(&opened, source, &url, body).await?,

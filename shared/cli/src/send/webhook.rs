@@ -13,6 +13,7 @@ use crossdock_core::{
         proof::Key,
     },
 };
+use crossdock_http::{AddressPolicy, HttpClient};
 use crossdock_local::{Running, SystemClock};
 use serde_json::Value;
 use url::Url;
@@ -21,8 +22,8 @@ use super::{here, named};
 #[cfg(feature = "aws")]
 use crate::remote;
 use crate::{
-    args::{On, Send, Which},
-    context::{Environment, Opened, unknown},
+    args::{On, Send},
+    context::{Described, Environment, unknown},
     failure::Failure,
     out,
 };
@@ -33,10 +34,10 @@ pub(super) async fn run(args: Send, body: Vec<u8>, environment: Environment) -> 
     let Some(id) = &args.to else { return Err(Failure::new("expected --source or --to")) };
     match &args.place.on {
         On::Local => {
-            let opened = Opened::open(&args.place.which, environment).await?;
-            let webhook = webhook(&opened.hub, id)?;
-            let headers = headers(webhook, opened.home.secrets(), &args, &body).await?;
-            let hub = running(&args.place.which, &opened.hub, args.url.as_ref())?;
+            let described = Described::of(&args.place.which, environment)?;
+            let webhook = webhook(&described.hub, id)?;
+            let headers = headers(webhook, &described.secrets(), &args, &body).await?;
+            let hub = running(&described, args.url.as_ref())?;
             let request = EndpointRequest {
                 url: join(&hub, &path(id)),
                 headers,
@@ -45,8 +46,9 @@ pub(super) async fn run(args: Send, body: Vec<u8>, environment: Environment) -> 
                 max_body: 1024 * 1024,
                 origin: UrlOrigin::HubFile,
             };
-            let answer = opened.home.endpoint().post(request).await?;
-            opened.close().await;
+            let policy = AddressPolicy::new(described.hub.networks.clone()).allowing_loopback();
+            let answer =
+                HttpClient::new(policy, concat!("crossdock/", env!("CARGO_PKG_VERSION")))?.post(request).await?;
             answered(&format!("the hub at {}", shown(&hub).trim_end_matches('/')), answer.status, &answer.body)
         }
         #[cfg(feature = "aws")]
@@ -68,13 +70,12 @@ pub(crate) fn path(id: &WebhookId) -> String {
 }
 
 /// Where the hub is reached: as it is said, or where it says that it runs.
-pub(crate) fn running(which: &Which, hub: &Hub, asked: Option<&Url>) -> Result<Url, Failure> {
+pub(crate) fn running(described: &Described, asked: Option<&Url>) -> Result<Url, Failure> {
     if let Some(url) = asked {
         return Ok(url.clone());
     }
-    let folder = which.folder(&hub.name);
-    let url = Running::url(&folder).ok_or_else(|| {
-        let folder = folder.display();
+    let url = Running::url(&described.state).ok_or_else(|| {
+        let folder = described.state.display();
         Failure::new(format!("no hub runs on {folder}; run crossdock dev, or say where one is reached"))
     })?;
     Ok(here(url.parse()?))

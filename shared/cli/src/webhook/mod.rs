@@ -34,8 +34,10 @@ pub(crate) async fn run(args: Webhook, environment: Environment) -> Result<(), F
     let Where { which, on } = place;
     match on {
         On::Local => {
-            // A webhook may be switched off before the hub has ever run.
-            let opened = Opened::or_first(which, environment).await?;
+            let opened = match &args.command {
+                WebhookCommand::List { .. } => Opened::or_empty(which, environment).await?,
+                _ => Opened::existing(which, environment).await?,
+            };
             act(&args.command, &opened).await?;
             opened.close().await;
         }

@@ -9,8 +9,11 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    sync::Arc,
 };
 
+use crossdock_core::{event::Unobserved, fault::Faults};
+use crossdock_local::{LocalHome, LocalSecrets, Setup};
 use expect_test::expect_file;
 
 fn crossdock(folder: &Path, arguments: &[&str]) -> Output {
@@ -29,11 +32,26 @@ fn failing(folder: &Path, arguments: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), format!("{}{}", text(&output.stdout), text(&output.stderr)))
 }
 
-/// A state that no hub has run on yet, made by one of the commands that need none.
-fn make_state(folder: &Path, options: &[&str]) {
-    let arguments: Vec<&str> = ["endpoint", "pause", "ear"].iter().chain(options).copied().collect();
-    let output = crossdock(folder, &arguments);
-    assert!(output.status.success(), "{}", text(&output.stderr));
+/// The state of a hub that has begun and done nothing, in the folder that is its own or in another one.
+fn make_state(folder: &Path, file: &str, state: Option<&str>) {
+    let text = std::fs::read_to_string(folder.join(file)).unwrap();
+    let hub = crossdock_core::hub::load(file, &text, &|_| None).unwrap().hub;
+    let own = format!(".crossdock/{}", hub.name);
+    let state = folder.join(state.unwrap_or(&own));
+    let setup = Setup {
+        hub: Arc::new(hub),
+        secrets: LocalSecrets::new(Arc::new(|_| None), &state),
+        state,
+        observer: Arc::new(Unobserved),
+        allow_loopback: false,
+        faults: Faults::default(),
+        on_refused: None,
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let (home, _) = LocalHome::open(setup).await.unwrap();
+        home.database().clone().close().await;
+    });
 }
 
 #[test]
@@ -165,7 +183,7 @@ fn unknown_names_are_said_with_the_known_ones() {
         "hub: h\nendpoints:\n  ear: {url: http://ear.example}\nroutes:\n  - {name: r, messages: [\"*\"], to: ear}\n";
     std::fs::write(folder.path().join("hub.yaml"), hub).unwrap();
     std::fs::write(folder.path().join("push.json"), "{}").unwrap();
-    make_state(folder.path(), &[]);
+    make_state(folder.path(), "hub.yaml", None);
     for (arguments, expected) in [
         (&["show", "X1"][..], "error: the store has no object \"X1\""),
         (&["show", "5f0c1f3e-0000-8000-8000-000000000000"], "error: the store has no message 5f0c1f3e"),
@@ -216,9 +234,12 @@ fn an_address_that_is_taken_has_a_way_out() {
 #[test]
 fn a_state_where_no_hub_has_run_is_said_and_not_made() {
     let folder = tempfile::tempdir().unwrap();
-    let hub = "hub: h\nendpoints:\n  ear: {url: http://ear.example}\n";
+    let hub = "hub: h\nsources: {shop: {url: http://shop.example, push: {secret: s}, collections: {orders: {type: order, \
+               request: {path: /}, id: id, created: created_at, every: 1m}}}}\nendpoints:\n  ear: {url: http://ear.example}\n\
+               webhooks: {w: {source: shop, provider: shopify, secrets: [s]}}\n";
     std::fs::write(folder.path().join("hub.yaml"), hub).unwrap();
-    make_state(folder.path(), &[]);
+    std::fs::write(folder.path().join("push.json"), "{}").unwrap();
+    make_state(folder.path(), "hub.yaml", None);
     for command in [
         &["show", "X1"][..],
         &["dlq", "list"],
@@ -228,6 +249,14 @@ fn a_state_where_no_hub_has_run_is_said_and_not_made() {
         &["endpoint", "resume", "ear"],
         &["gc"],
         &["gc", "--apply"],
+        &["send", "push.json", "--source", "shop"],
+        &["poll", "shop/orders"],
+        &["backfill", "shop/orders", "--from", "2026-01-01"],
+        &["endpoint", "pause", "ear"],
+        &["hub", "disable"],
+        &["hub", "enable"],
+        &["hub", "status"],
+        &["webhook", "disable", "w"],
     ] {
         let arguments: Vec<&str> = command.iter().copied().chain(["--state", "nonexist"]).collect();
         let (code, said) = failing(folder.path(), &arguments);
@@ -236,6 +265,17 @@ fn a_state_where_no_hub_has_run_is_said_and_not_made() {
         assert_eq!((code, said.as_str()), (1, expected), "{command:?}");
         assert!(!folder.path().join("nonexist").exists(), "{command:?}");
     }
+    // What the hub file says is said without a state, and by those that only look.
+    let listed = crossdock(folder.path(), &["webhook", "list", "--state", "nonexist"]);
+    let (output, notes) = (text(&listed.stdout), text(&listed.stderr));
+    assert!(output.contains("shopify") && notes.starts_with("no hub has run on nonexist yet: "), "{output}{notes}");
+    let dry =
+        [&["poll", "shop/orders", "--dry-run"][..], &["backfill", "shop/orders", "--from", "2026-01-01", "--dry-run"]];
+    for arguments in dry {
+        let (_, said) = failing(folder.path(), &[arguments, &["--state", "nonexist"]].concat());
+        assert!(said.contains("no hub has run on nonexist yet: ") && said.contains("shop.example"), "{said}");
+    }
+    assert!(!folder.path().join("nonexist").exists());
 }
 
 #[test]
@@ -243,7 +283,7 @@ fn what_may_be_forgotten_is_said_by_kind() {
     let folder = tempfile::tempdir().unwrap();
     let hub = "hub: h\nretention: {versions: 1s}\nendpoints:\n  ear: {url: http://ear.example}\nroutes:\n  - {name: r, messages: [\"*\"], to: ear}\n";
     std::fs::write(folder.path().join("hub.yaml"), hub).unwrap();
-    make_state(folder.path(), &[]);
+    make_state(folder.path(), "hub.yaml", None);
     let nothing = |verb: &str| {
         ["dead letters", "messages", "deliveries", "versions"].map(|kind| format!("{verb} no {kind}\n")).concat()
     };
@@ -267,9 +307,9 @@ fn two_hubs_never_share_a_state() {
     std::fs::write(folder.path().join("one.yaml"), hub("one")).unwrap();
     std::fs::write(folder.path().join("two.yaml"), hub("two")).unwrap();
     for file in ["one.yaml", "two.yaml"] {
-        make_state(folder.path(), &["--hub", file]);
+        make_state(folder.path(), file, None);
     }
-    make_state(folder.path(), &["--hub", "one.yaml", "--state", "s"]);
+    make_state(folder.path(), "one.yaml", Some("s"));
     let (code, said) = failing(folder.path(), &["dlq", "list", "--hub", "two.yaml", "--state", "s"]);
     assert_eq!(code, 1);
     assert!(said.starts_with("error: the state in s belongs to the hub one, and this hub file is about two"), "{said}");

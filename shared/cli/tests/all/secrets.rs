@@ -17,7 +17,7 @@ routes:
 fn bench() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("hub.yaml"), HUB).unwrap();
-    make_state(folder.path(), &[]);
+    make_state(folder.path(), "hub.yaml", None);
     folder
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::{crossdock, failing, text};
+use crate::{crossdock, failing, make_state, text};
 
 const HUB: &str = "\
 # my shop
@@ -126,6 +126,7 @@ fn a_webhook_is_off_until_it_is_on() {
     let folder = folder.path();
     run(folder, &["webhook", "add", "sales", "--source", "shop", "--provider", "shopify", "--yes"]);
     let before = file(folder);
+    make_state(folder, "hub.yaml", None);
     run(folder, &["webhook", "disable", "sales"]);
     assert!(run(folder, &["webhook", "disable", "sales"]).0.contains("already"));
     assert_eq!(listed(folder)[0]["enabled"], false);
@@ -153,6 +154,7 @@ fn what_cannot_be_says_why() {
     check(&add(&["--source", "shop", "--provider", "magento"]), "expected one of generic, standard-webhooks");
     check(&add(&["--source", "shop", "--provider", "woocommerce", "--collection", "carts"]), "would have faults");
     check(&["webhook", "rotate", "x", "--yes"], "no webhook \"x\", nor any other");
+    make_state(folder, "hub.yaml", None);
     check(&["webhook", "disable", "x"], "no webhook \"x\", nor any other");
     // Nobody is asked, and so nobody says yes.
     let (output, notes) = run(folder, &["webhook", "add", "x", "--source", "shop", "--provider", "woocommerce"]);

@@ -1,6 +1,8 @@
 //! Pushes and webhooks come in over HTTP (contract §6). 202 is answered once everything accepted is stored.
 //!
-//! A body is read only for a request that somebody takes, no further than it may be long, and not for ever.
+//! A body is read only for a request that somebody takes, and not for ever. Of one that is too long nothing is kept, but some
+//! of the rest is taken off the connection before the answer: a server that closes it with bytes unread resets it, and whoever
+//! is still sending sees a broken pipe in place of the 413 (RFC 9112 §9.6).
 
 mod server;
 
@@ -8,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router as Routes,
-    body::Body,
+    body::{Body, BodyDataStream},
     extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
@@ -86,6 +88,11 @@ async fn answer(State(intake): State<Intake>, request: Request) -> Response {
     response(answer)
 }
 
+/// Bytes that are read of a body once it is too long.
+const MOST_DISCARDED: usize = 16 * MOST_BYTES;
+/// For which they are waited for.
+const LINGER: Duration = Duration::from_secs(2);
+
 /// What was read of a body, or why it was not.
 type Read = Result<Vec<u8>, incoming::Body<'static>>;
 
@@ -105,11 +112,24 @@ async fn read(body: Body) -> Read {
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| incoming::Body::Broken)?;
         if whole.len() + chunk.len() > MOST_BYTES {
+            // Where it takes longer than that the sender is told all the same.
+            let _ = tokio::time::timeout(LINGER, discard(chunks)).await;
             return Err(incoming::Body::TooLong);
         }
         whole.extend_from_slice(&chunk);
     }
     Ok(whole)
+}
+
+/// Until its end, or until it was enough.
+async fn discard(mut chunks: BodyDataStream) {
+    let mut discarded = 0;
+    while let Some(Ok(chunk)) = chunks.next().await {
+        discarded += chunk.len();
+        if discarded > MOST_DISCARDED {
+            return;
+        }
+    }
 }
 
 fn response(answer: Answer) -> Response {
@@ -161,8 +181,10 @@ mod tests {
         let (soon, ever) = (Duration::from_millis(10), Duration::from_secs(3600));
         assert_eq!(read(&[b"{\"a\":", b"1}"], true, ever).await.unwrap().unwrap(), b"{\"a\":1}");
         assert_eq!(read(&[LONG], true, ever).await.unwrap().unwrap().len(), MOST_BYTES);
-        // It is not waited for where it is too long already.
+        // The rest is not waited for for long, nor are more than so many bytes of it read.
         assert!(matches!(read(&[LONG, b"x"], false, ever).await.unwrap(), Err(incoming::Body::TooLong)));
+        let endless = Body::from_stream(stream::repeat_with(|| Ok::<_, std::io::Error>(LONG)));
+        assert!(matches!(super::read(endless).await, Err(incoming::Body::TooLong)));
         assert_eq!(read(&[b"{"], false, soon).await.unwrap_err().status, 408);
     }
 }

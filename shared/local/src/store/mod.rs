@@ -137,7 +137,7 @@ impl Database {
         .await
     }
 
-    /// A store that is gone when its last clone is; for tests.
+    /// A store that is gone when its last clone is.
     pub async fn in_memory(clock: Arc<dyn Clock>, random: &dyn Random) -> Result<Self, OpenError> {
         let (connection, made) = open::open_in_memory(Made::by(random))?;
         let damage = Damage::none();

@@ -21,6 +21,7 @@ use super::{
     damage::{is_log_readable, log_of},
     signing::made_key,
 };
+use crate::private;
 
 /// One script per schema version; the next one is appended, none is ever changed.
 const MIGRATIONS: &[&str] = &[
@@ -98,8 +99,11 @@ impl Made {
 /// The connection that writes, and what the store was made with: `fresh` if that is now.
 pub(super) fn open_file(file: &Path, fresh: Made) -> Result<(Connection, Made), OpenError> {
     if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder { folder: folder.to_owned(), source })?;
+        private::make_folder(folder).map_err(|source| OpenError::Folder { folder: folder.to_owned(), source })?;
     }
+    // SQLite would make it readable for everybody, and gives what lies beside it the same permissions. Where it cannot be made
+    // SQLite says so.
+    let _ = private::options().write(true).create_new(true).open(file);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let failed = |source| failed(file, source);
     let readable = is_log_readable(file).map_err(|source| OpenError::Log { log: log_of(file), source })?;

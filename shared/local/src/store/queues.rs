@@ -31,6 +31,8 @@ use super::{
 const LONGEST_DELAY: Duration = Duration::from_secs(15 * 60);
 const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 60 * 60);
 const LARGEST_BATCH: usize = 10;
+/// From the look at an endpoint's pause to the entry being hidden: far less, but for a slow disk.
+const PUTTING_OFF: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueSettings {
@@ -150,6 +152,38 @@ impl LocalQueues {
         let changed = changing.await?;
         self.wake(queue);
         Ok(changed as u64)
+    }
+
+    /// [`Self::make_due`], and a moment later once more for what somebody had in hand meanwhile: it may have been about to be
+    /// put off for half an hour, for a reason that has just gone. What was received later has heard of that.
+    pub async fn make_all_due(&self, queue: &QueueName) -> Result<u64, PortError> {
+        let name = stored_name(queue);
+        let reading = self.database().read(move |connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT seq FROM entries WHERE queue = ?1 AND in_flight = 1")?;
+            let entries = statement.query_map([name], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+            Ok(entries)
+        });
+        let in_hand = reading.await?;
+        let due = self.make_due(queue).await?;
+        if in_hand.is_empty() {
+            return Ok(due);
+        }
+        tokio::time::sleep(PUTTING_OFF).await;
+        let now = micros(self.now());
+        let changing = self.database().writer().write(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "UPDATE entries SET visible_at = ?2 WHERE seq = ?1 AND visible_at > ?2 AND in_flight = 0",
+            )?;
+            let mut changed = 0;
+            for entry in in_hand {
+                changed += statement.execute(params![entry, now])?;
+            }
+            Ok(changed)
+        });
+        let changed = changing.await?;
+        self.wake(queue);
+        Ok(due + changed as u64)
     }
 
     async fn release(&self, queue: Option<String>) -> Result<(), PortError> {

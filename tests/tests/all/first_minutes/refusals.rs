@@ -57,7 +57,7 @@ async fn what_makes_no_hub_file_is_said() {
         ),
         (
             vec![at("/orders"), "--bearer=shop-token".to_owned()],
-            "secret shop-token is not set: expected the environment variable CROSSDOCK_SECRET_SHOP_TOKEN or the file .crossdock/local/secrets/shop-token",
+            "secret shop-token is not set: expected the environment variable CROSSDOCK_SECRET_SHOP_TOKEN or the file .crossdock/local-",
         ),
         (
             vec![at("/orders"), "--output=nowhere/hub.yaml".to_owned()],

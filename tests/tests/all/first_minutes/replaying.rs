@@ -116,8 +116,13 @@ async fn recorded_webhooks_are_a_test_of_the_hub() {
 
     let replayed = bench.run(&["replay", "kept", "--webhook", "standard"]).await.ok();
     assert!(replayed.stdout.contains(&format!("2 as recorded, 0 not, at {url}/webhooks/standard")), "{replayed}");
-    // Another provider's webhook takes them, too: the signature is its own.
-    bench.run(&["replay", "kept", "--webhook", "shopify"]).await.ok();
+    let nothing = bench.run(&["replay", "kept", "--webhook", "shopify"]).await;
+    assert_eq!(nothing.status.code(), Some(1), "{nothing}");
+    assert!(nothing.stderr.contains("there is nothing to send; left out"), "{nothing}");
+    assert!(nothing.stderr.contains("2 at /webhooks/standard; --recorded-at PATH"), "{nothing}");
+    // Another provider's webhook takes them where that is wanted: the signature is its own.
+    let asked = ["replay", "kept", "--webhook", "shopify", "--recorded-at", "/webhooks/standard"];
+    bench.run(&asked).await.ok();
 
     let stranger = self::bench(&shop, "an0ther", OTHER_WHSEC);
     let folder = bench.path("kept");
@@ -126,6 +131,41 @@ async fn recorded_webhooks_are_a_test_of_the_hub() {
     assert_eq!(refused.status.code(), Some(1), "{refused}");
     for expected in ["differs  401", "  -202", "  +401", "0 as recorded, 2 not"] {
         assert!(refused.stdout.contains(expected), "{expected}: {refused}");
+    }
+    hub.stop().await;
+}
+
+/// Without a hub anything is taken, at any path; later each webhook gets its own, byte for byte, and all are answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_gets_what_was_recorded_for_it_byte_for_byte() {
+    let hub = Server::start(|_| Reply::status(202)).await;
+    let bench = bench(&hub, "s3cr3t", WHSEC);
+    let (mut listener, url) = listen(&bench, &["--record", "kept"]).await;
+    let twice = "{\"b\":  1,\r\n \"a\": 2.50, \"a\": 3}";
+    let bodies = [("/webhooks/github", twice), ("/", "{\"n\": 1}\n"), ("/webhooks/stripe", "{}")];
+    for (path, body) in bodies {
+        call("POST", format!("{url}{path}")).header("x-github-event", "push").body(body).send().await;
+    }
+    let large = format!("\"{}\"", "x".repeat(8 * 1024 * 1024));
+    call("POST", format!("{url}/webhooks/shopify")).body(large).send().await;
+    assert!(listener.interrupt().await.success());
+
+    let base = hub.url();
+    let own = bench.run(&["replay", "kept", "--webhook", "github", "--to", base]).await.ok();
+    let at = format!("1 as recorded, 0 not, at {base}/webhooks/github; 3 left out");
+    assert!(own.stdout.contains(&at), "{own}");
+    assert!(own.stderr.contains("1 at /, 1 at /webhooks/shopify, 1 at /webhooks/stripe;"), "{own}");
+    let more = ["replay", "kept", "--webhook", "github", "--to", base, "--recorded-at", "/"];
+    let more = bench.run(&more).await.ok();
+    assert!(more.stdout.contains("2 as recorded") && more.stdout.contains("; 2 left out"), "{more}");
+    let sent: Vec<_> = hub.seen().iter().map(|request| String::from_utf8(request.body.to_vec()).unwrap()).collect();
+    assert_eq!(sent, [twice, twice, "{\"n\": 1}\n"]);
+
+    // A hub says at once what is too long, and whoever is still sending hears of it.
+    let hub = bench.start().await;
+    for _ in 0..10 {
+        let refused = bench.run(&["replay", "kept", "--webhook", "shopify"]).await;
+        assert!(refused.stdout.contains("differs  413"), "{refused}");
     }
     hub.stop().await;
 }

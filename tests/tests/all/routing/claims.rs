@@ -35,6 +35,7 @@ async fn send(bench: &Bench, kind: &str, word: &str) -> String {
 async fn bench() -> (Bench, Server) {
     let server = Server::start(|_| Reply::status(200)).await;
     let bench = Bench::new(&hub(server.url())).secret("shop-token", "token").secret("ear-pin", SECRET);
+    bench.begin().await;
     (bench, server)
 }
 
@@ -99,6 +100,7 @@ async fn a_secret_parameter_is_sent_and_never_shown() {
 async fn a_secret_parameter_that_is_missing_is_a_failed_attempt() {
     let server = Server::start(|_| Reply::status(200)).await;
     let bench = Bench::new(&hub(server.url())).secret("shop-token", "token");
+    bench.begin().await;
     let id = send(&bench, "word:canceled", "w1").await;
     let hub = bench.start().await;
     let failed = hub.event("an attempt", |event| event.event == EventName::DeliveryAttempted).await;

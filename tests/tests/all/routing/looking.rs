@@ -28,6 +28,7 @@ routes:
         .map(|kind| json!({"message": kind, "payload": {}}))
         .collect();
     std::fs::write(bench.path("push.json"), json!(messages).to_string()).unwrap();
+    bench.begin().await;
     bench.run(&["send", "push.json", "--source", "shop"]).await.ok();
 
     let before = bench.run(&["audit", "--json"]).await.ok().json();

@@ -93,6 +93,11 @@ impl Bench {
         hub
     }
 
+    /// Begun and stopped: there is a state, which most commands do not make.
+    pub(crate) async fn begin(&self) {
+        self.start().await.stop().await;
+    }
+
     /// Any other command; `arguments` first, then where the hub's file and state are.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Done {
         let arguments: Vec<&str> = arguments.iter().copied().chain(self.options.iter().map(String::as_str)).collect();

@@ -171,6 +171,24 @@ async fn what_was_given_back_can_be_made_due() {
 }
 
 #[tokio::test]
+async fn what_is_being_put_off_at_that_very_moment_is_made_due_too() {
+    let fixture = Fixture::on_disk().await;
+    let queues = &fixture.queues;
+    assert_eq!(queues.send(&alpha(), vec![entry("put off"), entry("kept")]).await, vec![Ok(()); 2]);
+    let in_hand = queues.receive(&alpha(), 2, MINUTE).await.unwrap();
+    let put_off = in_hand.iter().find(|entry| entry.body == "put off").unwrap();
+    // Whichever of the two comes first.
+    let putting_off = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        queues.change_visibility(&alpha(), &put_off.receipt, MINUTE * 30).await.unwrap();
+    };
+    let (due, ()) = futures_util::future::join(queues.make_all_due(&alpha()), putting_off).await;
+    assert_eq!(due, Ok(1));
+    let received = queues.receive(&alpha(), 10, MINUTE).await.unwrap();
+    assert_eq!(received.iter().map(|entry| entry.body.as_str()).collect::<Vec<_>>(), ["put off"]);
+}
+
+#[tokio::test]
 async fn dead_letters_and_copies_of_messages_wake_too() {
     let fixture = Fixture::on_disk().await;
     let queues = &fixture.queues;

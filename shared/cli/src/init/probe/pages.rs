@@ -1,26 +1,15 @@
-//! Guesses about a source that a few more requests can prove or drop: how to ask for another page, and whether a
-//! parameter filters by time. Servers ignore parameters that they do not know, so that an answer alone proves nothing;
-//! what proves is that the rows differ in the one way that the parameter's meaning explains.
+//! How to ask for another page. What the answer names is believed where it is a link, and tried where it is a parameter; then
+//! the usual parameters are, of which one is proven by other rows, and by the first page when it is asked for by number.
 
-use crossdock_core::{
-    Timestamp,
-    hub::{TimeField, TimeFormat},
-    json::FieldPath,
-    object::parse_time,
-};
-use jiff::SignedDuration;
-use serde_json::Value;
+use crossdock_core::json::FieldPath;
 use url::Url;
 
-use super::{
-    ask::{Answer, Asker, Probe},
-    fields::id_at,
-    paging::Clues,
-};
+use super::{First, Rows, compare, distinct, with};
+use crate::init::ask::Probe;
 
 /// How the list is divided into pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Paging {
+pub(in crate::init) enum Paging {
     /// Nothing points to more pages than one.
     Single,
     /// Nothing points to more pages than one, and nobody has tried.
@@ -47,73 +36,14 @@ pub(super) enum Paging {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum End {
+pub(in crate::init) enum End {
     /// A page that is empty.
     Empty,
     Total(FieldPath),
     Status206,
 }
 
-/// A filter by time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Filter {
-    /// From this time on, the time itself included.
-    Inclusive(String),
-    /// Later than this time: rows of the same time as the last one read would be missed.
-    Exclusive(String),
-    /// By a time, maybe that of creation: nothing on the page has changed since, so that they cannot be told apart.
-    Unproven(String),
-    /// None of those that were tried.
-    NotFound { tried: Vec<String> },
-}
-
-/// The first page, which all others are compared with.
-#[derive(Debug)]
-pub(super) struct First<'a> {
-    pub(super) answer: &'a Answer,
-    pub(super) items: &'a FieldPath,
-    pub(super) id: &'a FieldPath,
-    pub(super) clues: &'a Clues,
-}
-
-impl First<'_> {
-    fn rows<'b>(&self, body: &'b Value) -> Option<&'b [Value]> {
-        self.items.get(body)?.as_array().map(Vec::as_slice)
-    }
-
-    fn ids(&self, body: &Value) -> Option<Vec<String>> {
-        Some(self.rows(body)?.iter().filter_map(|row| id_at(row, self.id)).collect())
-    }
-
-    fn own_ids(&self) -> Vec<String> {
-        self.ids(&self.answer.body).unwrap_or_default()
-    }
-}
-
-/// Another answer beside the first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rows {
-    /// Only such as are not on the first.
-    Others,
-    /// A list, and nothing in it.
-    None,
-    /// Most of them are on the first, too: a few may have come and gone meanwhile.
-    Same,
-    /// A few of the same, or no list.
-    NoProof,
-}
-
-fn compare(first: &[String], second: Option<&[String]>) -> Rows {
-    let Some(second) = second.filter(|_| !first.is_empty()) else { return Rows::NoProof };
-    match second.iter().filter(|id| first.contains(id)).count() {
-        _ if second.is_empty() => Rows::None,
-        0 => Rows::Others,
-        shared if shared * 2 > second.len() => Rows::Same,
-        _ => Rows::NoProof,
-    }
-}
-
-pub(super) async fn paging(asker: &mut impl Probe, first: &First<'_>) -> Paging {
+pub(in crate::init) async fn paging(asker: &mut impl Probe, first: &First<'_>) -> Paging {
     let clues = first.clues;
     if clues.link_header {
         return Paging::LinkHeader;
@@ -249,219 +179,15 @@ fn cursor_params(path: &FieldPath) -> Vec<String> {
     distinct(own.into_iter().chain([name.to_owned()]).chain(USUAL.map(str::to_owned))).into_iter().take(4).collect()
 }
 
-/// Tries the names that such filters commonly have.
-pub(super) async fn filter(
-    asker: &mut Asker,
-    first: &First<'_>,
-    field: &TimeField,
-    created: Option<&TimeField>,
-) -> Filter {
-    let witness = Witness::of(first, field, created);
-    let mut tried = Vec::new();
-    for param in since_params(field) {
-        if first.answer.url.query_pairs().any(|(name, _)| name == param) || !asker.may_probe() {
-            continue;
-        }
-        let outcome = try_filter(asker, first, field, witness.as_ref(), &param).await;
-        tried.push(param);
-        if let Some(filter) = outcome {
-            return filter;
-        }
-    }
-    Filter::NotFound { tried }
-}
-
-/// A row that was created well before it last changed: by which of the two a filter goes is seen by whether it is there.
-struct Witness {
-    id: String,
-    changed: Timestamp,
-    /// After it was created, and before it changed.
-    earlier: Timestamp,
-}
-
-impl Witness {
-    /// The one that has changed last, so that a filter has much to leave out.
-    fn of(first: &First<'_>, field: &TimeField, created: Option<&TimeField>) -> Option<Self> {
-        let of = |row: &Value| {
-            let changed = time(row, field)?;
-            let earlier = changed.checked_sub(SignedDuration::from_secs(1)).ok()?;
-            (time(row, created?)? < earlier).then_some(Self { id: id_at(row, first.id)?, changed, earlier })
-        };
-        first.rows(&first.answer.body)?.iter().filter_map(of).max_by_key(|witness| witness.changed)
-    }
-}
-
-/// A time that nothing can have changed after empties the list, one that all has changed after leaves it, and the one at
-/// which the witness changed leaves the witness, and nothing that changed before.
-async fn try_filter(
-    asker: &mut Asker,
-    first: &First<'_>,
-    field: &TimeField,
-    witness: Option<&Witness>,
-    param: &str,
-) -> Option<Filter> {
-    let at = |time: Timestamp| with(&first.answer.url, param, &written(field.format, time));
-    let future = asker.probe(at(Timestamp::from_second(FUTURE).ok()?)).await?;
-    if compare(&first.own_ids(), first.ids(&future.body).as_deref()) != Rows::None {
-        return None;
-    }
-    let past = asker.probe(at(Timestamp::from_second(PAST).ok()?)).await?;
-    if first.rows(&past.body)?.is_empty() {
-        return None;
-    }
-    let Some(witness) = witness else { return Some(Filter::Unproven(param.to_owned())) };
-    for (since, filter) in
-        [(witness.changed, Filter::Inclusive as fn(String) -> Filter), (witness.earlier, Filter::Exclusive)]
-    {
-        let answer = asker.probe(at(since)).await?;
-        let floor = parse_time(field.format, &Value::String(written(field.format, since))).ok()?;
-        if first.rows(&answer.body)?.iter().any(|row| time(row, field).is_none_or(|time| time < floor)) {
-            break;
-        }
-        if first.ids(&answer.body)?.contains(&witness.id) {
-            return Some(filter(param.to_owned()));
-        }
-    }
-    // It filters, by something else.
-    None
-}
-
-const PAST: i64 = 946_684_800; // 2000-01-01
-const FUTURE: i64 = 4_102_444_800; // 2100-01-01
-
-fn time(row: &Value, field: &TimeField) -> Option<Timestamp> {
-    parse_time(field.format, field.path.get(row)?).ok()
-}
-
-fn written(format: TimeFormat, time: Timestamp) -> String {
-    match format {
-        TimeFormat::Rfc3339 => time.to_string(),
-        TimeFormat::Epoch => time.as_second().to_string(),
-        TimeFormat::EpochMs => time.as_millisecond().to_string(),
-    }
-}
-
-/// In the style that the field's own name has. Many APIs with `updatedAt` in their objects have `updated_since` for a
-/// parameter, so that those are tried too, the likeliest of both first.
-fn since_params(field: &TimeField) -> Vec<String> {
-    let name = field.path.segments().last().map(String::as_str).unwrap_or_default();
-    let is_camel = name.chars().any(|c| c.is_ascii_uppercase()) && !name.contains('_');
-    let own = since_params_of(name, is_camel);
-    let snake = if is_camel { since_params_of(&snake(name), false) } else { own.clone() };
-    let (likely, rest) = own.split_at(4);
-    let snakes = snake.iter().filter(|param| !param.contains('['));
-    distinct(likely.iter().chain(snakes).chain(rest).cloned())
-}
-
-/// The likeliest four first.
-fn since_params_of(name: &str, is_camel: bool) -> [String; 8] {
-    let stem = ["_at", "At", "_on", "On"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
-    let joined = |first: &str, second: &str| match (is_camel, second.split_at(1)) {
-        (true, (letter, rest)) => format!("{first}{}{rest}", letter.to_ascii_uppercase()),
-        (false, _) => format!("{first}_{second}"),
-    };
-    [
-        format!("{name}_gte"),
-        joined(stem, "since"),
-        joined(stem, "after"),
-        joined(name, "min"),
-        "since".to_owned(),
-        joined("modified", "after"),
-        format!("{name}[gte]"),
-        format!("filter[{name}_gte]"),
-    ]
-}
-
-fn snake(name: &str) -> String {
-    let mut snake = String::new();
-    for c in name.chars() {
-        if c.is_ascii_uppercase() && !snake.is_empty() {
-            snake.push('_');
-        }
-        snake.push(c.to_ascii_lowercase());
-    }
-    snake
-}
-
-fn distinct(names: impl IntoIterator<Item = String>) -> Vec<String> {
-    let mut kept: Vec<String> = Vec::new();
-    for name in names {
-        if !kept.contains(&name) {
-            kept.push(name);
-        }
-    }
-    kept
-}
-
-/// The address with this parameter, in place of one of the same name.
-fn with(url: &Url, name: &str, value: &str) -> Url {
-    let others: Vec<(String, String)> = url
-        .query_pairs()
-        .filter(|(known, _)| known != name)
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
-        .collect();
-    let mut url = url.clone();
-    url.query_pairs_mut().clear().extend_pairs(others).append_pair(name, value);
-    url
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
-
-    #[test]
-    fn only_other_rows_are_another_page() {
-        let check = |first: &[&str], second: Option<&[&str]>, expected: Rows| {
-            let owned = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
-            assert_eq!(compare(&owned(first), second.map(owned).as_deref()), expected, "{first:?} {second:?}");
-        };
-        check(&["1", "2"], Some(&["3", "4"]), Rows::Others);
-        check(&["1", "2"], Some(&[]), Rows::None);
-        check(&["1", "2"], Some(&["1", "2"]), Rows::Same);
-        check(&["1", "2"], Some(&["0", "1", "2"]), Rows::Same);
-        check(&["1", "2"], Some(&["2", "3"]), Rows::NoProof);
-        check(&["1", "2"], None, Rows::NoProof);
-        check(&[], Some(&[]), Rows::NoProof);
-        check(&[], Some(&["1"]), Rows::NoProof);
-    }
+    use crate::init::{ask::Answer, paging::Clues};
 
     #[test]
     fn parameters_are_called_as_is_usual() {
-        let since = |path: &str| since_params(&TimeField { path: path.parse().unwrap(), format: TimeFormat::Rfc3339 });
-        assert_eq!(
-            since("meta.updated_at"),
-            [
-                "updated_at_gte",
-                "updated_since",
-                "updated_after",
-                "updated_at_min",
-                "since",
-                "modified_after",
-                "updated_at[gte]",
-                "filter[updated_at_gte]"
-            ]
-        );
-        assert_eq!(
-            since("updatedAt"),
-            [
-                "updatedAt_gte",
-                "updatedSince",
-                "updatedAfter",
-                "updatedAtMin",
-                "updated_at_gte",
-                "updated_since",
-                "updated_after",
-                "updated_at_min",
-                "since",
-                "modified_after",
-                "modifiedAfter",
-                "updatedAt[gte]",
-                "filter[updatedAt_gte]"
-            ]
-        );
-        assert_eq!(since("modified")[..3], ["modified_gte", "modified_since", "modified_after"]);
         let cursor = |path: &str| cursor_params(&path.parse().unwrap());
         assert_eq!(cursor("meta.next_cursor"), ["cursor", "next_cursor", "after", "page_token"]);
         assert_eq!(cursor("nextPageToken"), ["pageToken", "nextPageToken", "cursor", "after"]);
@@ -561,12 +287,5 @@ mod tests {
         // One page: the parameter is heard.
         let one = |rows: &[Value], number: u64| if number == 0 { json!(rows) } else { json!([]) };
         check(paged("page", 0, one), "", "", Some(("page", 0))).await;
-    }
-
-    #[test]
-    fn a_parameter_takes_the_place_of_its_namesake() {
-        let check = |url: &str, expected: &str| assert_eq!(with(&url.parse().unwrap(), "page", "2").as_str(), expected);
-        check("http://x/o", "http://x/o?page=2");
-        check("http://x/o?page=1&a=%20b", "http://x/o?a=+b&page=2");
     }
 }
