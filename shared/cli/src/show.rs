@@ -181,7 +181,7 @@ fn collection(hub: &Hub, text: &str) -> Option<CollectionKey> {
 async fn waiting_of<H: Home>(opened: &Opened<H>, key: &CollectionKey) -> Result<Value, Failure> {
     let found = opened.home.store().waiting(key, MOST_WAITING + 1).await?;
     let shown = found.iter().take(MOST_WAITING).map(|one| {
-        let mut shown = waiting(one);
+        let mut shown = to_be_fetched(one);
         shown["id"] = one.wanted.object.id.as_str().into();
         shown
     });
@@ -191,7 +191,7 @@ async fn waiting_of<H: Home>(opened: &Opened<H>, key: &CollectionKey) -> Result<
     }}))
 }
 
-fn waiting(waiting: &Waiting) -> Value {
+fn to_be_fetched(waiting: &Waiting) -> Value {
     json!({
         "since": waiting.since, "failures": waiting.wanted.failures, "reason": waiting.reason,
         "next_attempt_at": waiting.due,
@@ -222,7 +222,7 @@ async fn objects<H: Home>(opened: &Opened<H>, id: &str) -> Result<Value, Failure
         let messages = readable(&key, opened.home.store().messages_of(&key).await?);
         let mut shown = object(opened, &key, &history, &messages).await?;
         if let Some(wanted) = wanted {
-            shown["to_be_fetched"] = waiting(&wanted);
+            shown["to_be_fetched"] = to_be_fetched(&wanted);
         }
         found.push(shown);
     }

@@ -1,18 +1,17 @@
 //! Threads for what nobody waits for.
 //!
 //! Much work takes processor time from what somebody waits for, however often it gives way: what is woken waits for what
-//! runs. So it is done on threads of its own, of low priority, which run while others leave a processor idle, and a little
-//! all the same when they do not. A task begins where all others are; when it turns out to be long it steps aside
-//! ([`step`]), and goes on there to its end.
+//! runs. So it is done on threads of its own, of low priority. A task begins where all others are; when it turns out to be
+//! long it steps aside ([`step`]), and goes on there to its end.
 //!
-//! While somebody waits for other things a task rests there, for longer than it has worked, and after little work each time.
-//! Priorities alone do not do it: a delivery passes from thread to thread some ten times, and each time it would wait a little
-//! for whatever runs on both processors.
+//! While things come in that somebody waits for, it goes on only where nothing else wants a processor, and rests there for
+//! longer than it has worked, after little work each time. A delivery passes from thread to thread some ten times, and each
+//! time a thread of merely low priority would be let finish its turn on the processor first. At all other times it has threads
+//! that get something even of a machine that is busy with something else, such as a build.
 //!
 //! A priority that the system does not grant is none: the threads are apart in any case, and share fairly.
 //!
-//! Deliberately absent: a way back, because a thread may lower its priority and not raise it (setpriority(2)), and any wish
-//! of a task to be moved by somebody else.
+//! Deliberately absent: any wish of a task to be moved by somebody else, and a way back to where it began.
 
 use std::{
     any::Any,
@@ -36,20 +35,39 @@ use tokio::runtime::{Builder, Handle, Runtime};
 /// How much longer than it has worked a task rests, and after how much work.
 const REST: u32 = 5;
 const STRETCH: Duration = Duration::from_millis(1);
+/// What looks like more work than this was waiting for a processor.
+const LONGEST_STRETCH: Duration = Duration::from_millis(20);
 
-/// Halfway to the lowest there is: a nice value of 9 on Unix. What has the lowest stands still wherever a machine is busy with
-/// something else, such as a build.
-const PRIORITY: u8 = 25;
+/// Halfway to the lowest there is: a nice value of 9 on Unix.
+const LOW: u8 = 25;
 
 tokio::task_local! {
     /// Whether this task has stepped aside, or is about to.
     static ASIDE: Arc<AtomicBool>;
 }
 
-/// For the threads of the store that serve the slow lane too.
+/// For this thread from now on: a thread may lower its priority and not raise it (setpriority(2), sched(7)).
 pub(crate) fn lower_priority() {
-    let Ok(priority) = PRIORITY.try_into() else { return };
-    if let Err(error) = set_current_thread_priority(ThreadPriority::Crossplatform(priority)) {
+    let Ok(low) = LOW.try_into() else { return };
+    note(set_current_thread_priority(ThreadPriority::Crossplatform(low)));
+}
+
+/// Only what nobody else wants. On Linux whoever is woken takes the processor at once from such a thread, and from no other.
+fn lower_priority_to_idle() {
+    #[cfg(target_os = "linux")]
+    {
+        use thread_priority::{
+            NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+        };
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        note(set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle));
+    }
+    #[cfg(not(target_os = "linux"))]
+    note(set_current_thread_priority(ThreadPriority::Min));
+}
+
+fn note(granted: Result<(), thread_priority::Error>) {
+    if let Err(error) = granted {
         tracing::debug!(?error, "a thread for long work keeps its priority");
     }
 }
@@ -65,21 +83,23 @@ pub(crate) async fn step() {
 
 /// The threads. When this goes, tasks that are still on them are dropped at their next stop.
 pub(crate) struct Aside {
-    runtime: Option<Runtime>,
+    runtimes: Vec<Runtime>,
     place: Place,
 }
 
 impl Aside {
-    /// `is_waited_for` tells whether tasks are to rest now and then.
+    /// `is_waited_for` tells when tasks are to be in nobody's way.
     pub(crate) fn start(is_waited_for: impl Fn() -> bool + Send + Sync + 'static) -> io::Result<Self> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(thread::available_parallelism().map_or(1, std::num::NonZero::get))
-            .thread_name("aside")
-            .on_thread_start(lower_priority)
-            .enable_all()
-            .build()?;
-        let place = Place { handle: runtime.handle().clone(), is_waited_for: Arc::new(is_waited_for) };
-        Ok(Self { runtime: Some(runtime), place })
+        let runtime = |threads, name: &str, at_start: fn()| {
+            let mut builder = Builder::new_multi_thread();
+            builder.worker_threads(threads).thread_name(name).on_thread_start(at_start).enable_all().build()
+        };
+        let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let low = runtime(processors, "aside", lower_priority)?;
+        let idle = runtime(1, "aside-idle", lower_priority_to_idle)?;
+        let is_waited_for = Arc::new(is_waited_for);
+        let place = Place { low: low.handle().clone(), idle: idle.handle().clone(), is_waited_for };
+        Ok(Self { runtimes: vec![low, idle], place })
     }
 
     pub(crate) fn place(&self) -> Place {
@@ -90,7 +110,7 @@ impl Aside {
 impl Drop for Aside {
     fn drop(&mut self) {
         // To wait is not allowed here: this may be a task itself.
-        if let Some(runtime) = self.runtime.take() {
+        for runtime in self.runtimes.drain(..) {
             runtime.shutdown_background();
         }
     }
@@ -99,7 +119,8 @@ impl Drop for Aside {
 /// Where tasks can step aside to.
 #[derive(Clone)]
 pub(crate) struct Place {
-    handle: Handle,
+    low: Handle,
+    idle: Handle,
     is_waited_for: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
@@ -115,31 +136,42 @@ impl Place {
     ) -> Result<T, Panic> {
         let aside = Arc::new(AtomicBool::new(false));
         let mut task = Box::pin(ASIDE.scope(aside.clone(), AssertUnwindSafe(task).catch_unwind()));
-        let ended = poll_fn(|context| match task.as_mut().poll(context) {
+        let here = poll_fn(|context| match task.as_mut().poll(context) {
             Poll::Ready(ended) => Poll::Ready(Some(ended)),
             Poll::Pending if aside.load(Ordering::Relaxed) => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         });
-        match ended.await {
-            Some(ended) => ended,
-            None => {
-                let task = resting(task, self.is_waited_for.clone());
-                self.handle.spawn(task).await.map_err(|stopped| Box::new(stopped) as Panic)?
+        if let Some(ended) = here.await {
+            return ended;
+        }
+        loop {
+            let is_idle = (self.is_waited_for)();
+            let threads = if is_idle { &self.idle } else { &self.low };
+            let there = threads.spawn(work(task, is_idle, self.is_waited_for.clone()));
+            match there.await.map_err(|stopped| Box::new(stopped) as Panic)? {
+                Worked::Ended(ended) => return ended,
+                Worked::ElsewhereNow(rest) => task = rest,
             }
         }
     }
 
     /// For what belongs there altogether.
     pub(crate) fn handle(&self) -> &Handle {
-        &self.handle
+        &self.low
     }
 }
 
-/// The task, with its rests.
-async fn resting<T>(
-    mut task: Pin<Box<impl Future<Output = T>>>,
+enum Worked<T, F> {
+    Ended(T),
+    ElsewhereNow(Pin<Box<F>>),
+}
+
+/// The task on one sort of threads, with its rests.
+async fn work<F: Future>(
+    mut task: Pin<Box<F>>,
+    is_idle: bool,
     is_waited_for: Arc<dyn Fn() -> bool + Send + Sync>,
-) -> T {
+) -> Worked<F::Output, F> {
     loop {
         let mut worked = Duration::ZERO;
         let stretch = poll_fn(|context| {
@@ -154,11 +186,14 @@ async fn resting<T>(
             }
         });
         if let Some(ended) = stretch.await {
-            return ended;
+            return Worked::Ended(ended);
         }
-        // What wakes the task meanwhile is not lost: it is asked after the rest in any case.
-        if is_waited_for() {
-            tokio::time::sleep(worked * REST).await;
+        // What wakes the task from here on is not lost: it is asked again in any case.
+        if is_idle {
+            tokio::time::sleep(worked.min(LONGEST_STRETCH) * REST).await;
+        }
+        if is_waited_for() != is_idle {
+            return Worked::ElsewhereNow(task);
         }
     }
 }
@@ -167,34 +202,44 @@ async fn resting<T>(
 mod tests {
     use super::*;
 
-    fn is_here() -> bool {
-        thread::current().name() != Some("aside")
+    fn place() -> String {
+        match thread::current().name() {
+            Some(name) if name.starts_with("aside") => name.to_owned(),
+            _ => "here".to_owned(),
+        }
+    }
+
+    /// Works for longer than a stretch.
+    async fn work_on() {
+        thread::sleep(STRETCH);
+        tokio::task::yield_now().await;
     }
 
     #[tokio::test]
     async fn a_task_goes_on_aside_from_where_it_steps_there() {
-        let aside = Aside::start(|| true).unwrap();
-        let place = aside.place();
-        let places = place.run(async {
-            let mut places = Vec::new();
-            for steps in [false, true, false, true] {
-                if steps {
-                    step().await;
-                }
-                tokio::task::yield_now().await;
-                places.push(is_here());
+        let is_waited_for = Arc::new(AtomicBool::new(false));
+        let telling = is_waited_for.clone();
+        let aside = Aside::start(move || telling.load(Ordering::Relaxed)).unwrap();
+        let place_of_run = aside.place();
+        let places = place_of_run.run(async move {
+            let mut places = vec![place()];
+            for waits in [false, true, true, false] {
+                is_waited_for.store(waits, Ordering::Relaxed);
+                step().await;
+                work_on().await;
+                places.push(place());
             }
             places
         });
-        assert_eq!(places.await.unwrap(), [true, false, false, false]);
-        assert!(aside.place().run(async { is_here() }).await.unwrap());
-        assert!(!aside.place().handle().spawn(async { is_here() }).await.unwrap());
+        assert_eq!(places.await.unwrap(), ["here", "aside", "aside-idle", "aside-idle", "aside"]);
+        assert_eq!(aside.place().run(async { place() }).await.unwrap(), "here");
+        assert_eq!(aside.place().handle().spawn(async { place() }).await.unwrap(), "aside");
     }
 
     #[tokio::test]
     async fn whoever_cannot_be_moved_goes_on_at_once() {
         step().await;
-        assert!(is_here());
+        assert_eq!(place(), "here");
     }
 
     #[tokio::test]
@@ -206,7 +251,7 @@ mod tests {
                 if steps {
                     step().await;
                 }
-                assert!(!steps && !is_here(), "as it should");
+                std::panic::panic_any("as it should");
             });
             let told = panicking.await.unwrap_err();
             assert_eq!(told.downcast_ref::<&str>(), Some(&"as it should"));
@@ -216,13 +261,17 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn what_is_aside_gives_way_to_what_is_not() {
-        // Fields 3 on, behind the name (proc(5)); the nice value is the nineteenth.
-        let nice = || {
+        // Fields 3 on, behind the name (proc(5)): the nice value is the nineteenth, the policy the forty-first.
+        let nice_and_policy = || {
             let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
-            stat.rsplit_once(')').unwrap().1.split_whitespace().nth(16).unwrap().parse::<i32>().unwrap()
+            let fields: Vec<i128> = stat.rsplit_once(')').unwrap().1.split_whitespace().flat_map(str::parse).collect();
+            (fields[15], fields[37])
         };
+        let idle = 5;
         let aside = Aside::start(|| true).unwrap();
-        let there = aside.place().handle().spawn(async move { nice() }).await.unwrap();
-        assert!(there > nice(), "{there}");
+        let low = aside.place().low.spawn(async move { nice_and_policy() }).await.unwrap();
+        assert!(low.0 > nice_and_policy().0, "{low:?}");
+        let lowest = aside.place().idle.spawn(async move { nice_and_policy() }).await.unwrap();
+        assert_eq!(lowest.1, idle);
     }
 }

@@ -18,8 +18,7 @@ use crossdock_core::{
 use crossdock_http::{AddressPolicy, BuildError, HttpClient, OsRandom, SystemClock};
 
 use crate::{
-    aside,
-    private,
+    aside, private,
     refused::{OnRefused, Telling},
     secrets::LocalSecrets,
     store::{Database, LocalBus, LocalQueues, OpenError, QueueSettings, Targets},
