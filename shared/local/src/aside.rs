@@ -32,8 +32,9 @@ use futures_util::FutureExt;
 use thread_priority::{ThreadPriority, set_current_thread_priority};
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// How much longer than it has worked a task rests, and after how much work.
-const REST: u32 = 5;
+/// How much longer than it has worked long work rests while somebody waits for other things; for the writer's slow lane too.
+pub(crate) const REST: u32 = 8;
+/// After how much work a task does.
 const STRETCH: Duration = Duration::from_millis(1);
 /// What looks like more work than this was waiting for a processor.
 const LONGEST_STRETCH: Duration = Duration::from_millis(20);

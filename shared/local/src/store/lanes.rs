@@ -19,6 +19,7 @@ use std::{
 };
 
 use super::job::{Job, Order};
+use crate::aside::REST;
 
 /// Bounds how long the first of a group waits for the last, and how many pages one commit holds back.
 pub(super) const LARGEST_GROUP: usize = 512;
@@ -28,8 +29,6 @@ pub(super) const LARGEST_PIECE: usize = 2;
 pub(super) const MOST_PIECES: usize = 16;
 /// Groups of the fast lane that may go before a piece that waits.
 pub(super) const PATIENCE: usize = 4;
-/// How much longer than it has worked the slow lane rests.
-pub(super) const REST: u32 = 5;
 /// Of a rest, after which it is looked whether it must go on.
 const LOOK: Duration = Duration::from_millis(20);
 
