@@ -205,7 +205,7 @@ mod tests {
 
     fn place() -> String {
         match thread::current().name() {
-            Some(name) if name.starts_with("aside") => name.to_owned(),
+            Some(name @ ("aside" | "aside-idle")) => name.to_owned(),
             _ => "here".to_owned(),
         }
     }
