@@ -65,7 +65,7 @@ impl SampleSettings {
 
     pub(crate) fn save(&self, which: &Which) -> Result<(), Failure> {
         let folder = which.sample();
-        std::fs::create_dir_all(&folder)?;
+        private::make_folder(&folder)?;
         Ok(private::write(&folder.join(Self::FILE), serde_json::to_string_pretty(self)?.as_bytes())?)
     }
 

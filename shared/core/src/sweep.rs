@@ -48,7 +48,8 @@ pub const LOOKS: [Duration; 2] = [HOUR, DAYS];
 /// How far back the first sweep of a hub begins.
 pub const FROM: Duration = DAYS.saturating_add(EVERY.saturating_mul(3));
 /// How long a hub must have been at work, so that what is not in the ledger is missing and not just waiting in its queue.
-pub const SETTLED: Duration = LOOKS[0];
+/// An hour, less what one tick may come earlier than the one before: the second run after a break is to see it.
+pub const SETTLED: Duration = Duration::from_secs(55 * 60);
 /// The same before anything expires: that is an end, and sending again is not.
 pub const WELL_SETTLED: Duration = Duration::from_secs(24 * 3600);
 /// How long a promise that cannot be sent again is tried, before the sweep goes on without it.

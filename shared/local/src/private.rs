@@ -15,7 +15,7 @@ use std::{
 };
 
 /// With all that it is in; one that is there stays as it is.
-pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
+pub fn make_folder(folder: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
@@ -32,6 +32,7 @@ pub(crate) fn options() -> OpenOptions {
 
 /// Instead of what was in it.
 pub fn write(file: &Path, content: &[u8]) -> io::Result<()> {
+    close(file);
     options().write(true).create(true).truncate(true).open(file)?.write_all(content)
 }
 

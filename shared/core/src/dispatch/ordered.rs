@@ -53,6 +53,8 @@ enum Turn {
     /// Of another one, for which this one waits so long before it looks again. `note`: the line with the note that somebody
     /// waits, where that is due.
     Later { reason: String, wait: Duration, note: Option<Line> },
+    /// Of an earlier request of this very delivery, of which the end is not known.
+    UnderWay { wait: Duration },
     /// Of this newer one, and of none before it any more.
     Passed(u64),
 }
@@ -124,10 +126,7 @@ impl<H: Home> Dispatcher<H> {
         if version == line.passed {
             let until = under_way_until(&line, &open.body.key(), open.known.as_ref(), endpoint.timeout);
             return Ok(match until.filter(|until| *until > now) {
-                Some(until) => {
-                    let reason = "another request of it may be under way".to_owned();
-                    Turn::Later { reason, wait: wait(Some(until), now, now), note: None }
-                }
+                Some(until) => Turn::UnderWay { wait: wait(Some(until), now, now) },
                 None => Turn::Now(line),
             });
         }
@@ -135,6 +134,9 @@ impl<H: Home> Dispatcher<H> {
         let watch = looked(line.watch, now);
         for older in self.older(endpoint, object, &line, version).await? {
             let known = self.home.store().deliveries_of(older.message).await?;
+            if known.is_empty() && self.is_forgotten(older.message).await? {
+                continue;
+            }
             for way in on_their_way(&endpoint.name, &older.routes, &known) {
                 let heard = [way.due, way.updated_at, begun_at].into_iter().flatten().fold(watch.since, Timestamp::max);
                 if now < heard.checked_add(PATIENCE).unwrap_or(Timestamp::MAX) {
@@ -147,6 +149,12 @@ impl<H: Home> Dispatcher<H> {
             }
         }
         Ok(Turn::Now(line))
+    }
+
+    /// A message goes with all that is known of its deliveries, and long after they are over.
+    async fn is_forgotten(&self, message: MessageId) -> Result<bool, PortError> {
+        let found = self.home.store().messages(&[message]).await?;
+        Ok(!found.iter().any(|found| matches!(found, Ok(Some(_)))))
     }
 
     /// What may be on its way to the endpoint of the version that was passed and of those between it and this one: what was
@@ -197,6 +205,15 @@ impl<H: Home> Dispatcher<H> {
                 }
                 delivery.next_attempt_at = now.checked_add(wait).ok();
                 delivery.reason = Some(reason);
+                Disposition::RetryIn(wait)
+            }
+            Turn::UnderWay { wait } => {
+                // The hub may have died of that request: what tells of it stays, and this receive alone is accounted for.
+                let known = open.known.as_ref();
+                delivery.receives = known.map_or(0, |known| known.receives) + 1;
+                delivery.attempts = known.map_or_else(Vec::new, |known| known.attempts.clone());
+                delivery.next_attempt_at = now.checked_add(wait).ok();
+                delivery.reason = Some("another request of it may be under way".to_owned());
                 Disposition::RetryIn(wait)
             }
             Turn::Passed(newer) => {

@@ -191,10 +191,14 @@ impl<'a, H: Home> Poller<'a, H> {
     }
 
     /// A small poll is as quick as a push, also beside a large one: a run goes into the slow lane with the page with which it
-    /// has read much.
+    /// has read much. What a thin event names is waited for, however many of them there are.
     async fn home_for(&self, run: &Run<'_>) -> &'a H {
-        let is_small = self.way == Way::Poll && run.report.records <= SMALL;
-        if is_small { self.home } else { self.home.slow().await }
+        let is_fast = match self.way {
+            Way::Poll => run.report.records <= SMALL,
+            Way::Reconcile => false,
+            Way::Fetch => true,
+        };
+        if is_fast { self.home } else { self.home.slow().await }
     }
 
     pub(super) fn reader(&self, home: &'a H) -> Reader<'_, H> {

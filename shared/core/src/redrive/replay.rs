@@ -66,7 +66,14 @@ pub async fn replay<H: Home>(
 async fn newest<H: Home>(home: &H, message: MessageId) -> Result<BTreeMap<RouteName, Delivery>, PortError> {
     let mut newest: BTreeMap<RouteName, Delivery> = BTreeMap::new();
     for delivery in home.store().deliveries_of(message).await? {
-        let delivery = delivery?;
+        // Other records of its message harm a delivery in nothing.
+        let delivery = match delivery {
+            Ok(delivery) => delivery,
+            Err(error) => {
+                tracing::error!(message.id = %message, error = %error, "a delivery cannot be read, and is not sent again");
+                continue;
+            }
+        };
         let known = newest.get(&delivery.key.route);
         if known.is_none_or(|known| known.key.round < delivery.key.round) {
             newest.insert(delivery.key.route.clone(), delivery);

@@ -21,9 +21,9 @@ use std::{
     thread,
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ffi::SQLITE_IOERR_FSYNC};
 
-use super::{damage::Damage, failure::port_error};
+use super::{damage::Damage, failure::port_error, sync::not_durable};
 use crate::aside;
 
 /// Pages, each some 4 KiB, that are moved at a time: what is written by then is flushed together, and whoever flushes something
@@ -44,6 +44,7 @@ pub(super) struct Checkpoints {
     /// When the helper was last asked.
     pages_then: u32,
     helper: Option<Helper>,
+    damage: Damage,
 }
 
 struct Helper {
@@ -67,11 +68,11 @@ impl Checkpoints {
             Ok(())
         }))?;
         let helper = beside.and_then(|connection| {
-            Helper::start(connection, pages.clone(), damage)
+            Helper::start(connection, pages.clone(), damage.clone())
                 .inspect_err(|error| tracing::warn!(error = %error, "the writer moves the store's log by itself"))
                 .ok()
         });
-        Ok(Self { pages, pages_then: 0, helper })
+        Ok(Self { pages, pages_then: 0, helper, damage })
     }
 
     /// Between two commits.
@@ -94,7 +95,7 @@ impl Checkpoints {
         };
         if by_itself {
             // What has failed is tried again when more has come.
-            let _ = advance(connection);
+            advance(connection, &self.damage);
             self.pages.store(0, Ordering::Relaxed);
         }
     }
@@ -132,28 +133,37 @@ impl Helper {
 fn move_most(connection: &Connection, rounds: usize, damage: &Damage) -> bool {
     let mut left_before = u32::MAX;
     for _ in 0..rounds {
-        // What the disk has made of the log after a flush that failed is for the next opening to find out.
-        if damage.check().is_err() {
-            return false;
-        }
-        match advance(connection) {
-            Ok(Some(left)) if left <= LITTLE => return true,
-            Ok(Some(left)) if left < left_before => left_before = left,
-            // The writer is at it, or another process; or somebody reads what would be written over.
-            Ok(_) => return false,
-            Err(error) => {
-                let error = port_error(&error);
-                tracing::warn!(error = %error, "the store's log could not be moved into its file; it is tried again");
-                damage.note::<()>(&Err(error));
-                return false;
-            }
+        match advance(connection, damage) {
+            Some(left) if left <= LITTLE => return true,
+            Some(left) if left < left_before => left_before = left,
+            // The writer is at it, or another process; or somebody reads what would be written over; or it has failed.
+            _ => return false,
         }
     }
     true
 }
 
-/// Moves what can be moved without waiting for anybody: how many pages are left, or `None` where somebody else is at it.
-fn advance(connection: &Connection) -> rusqlite::Result<Option<u32>> {
+/// Moves what can be moved without waiting for anybody: how many pages are left, if that can be told.
+fn advance(connection: &Connection, damage: &Damage) -> Option<u32> {
+    // What the disk has made of the log after a flush that failed is for the next opening to find out.
+    damage.check().ok()?;
+    match checkpoint(connection) {
+        Ok(left) => left,
+        Err(error) => {
+            let is_flush = error.sqlite_error().is_some_and(|error| error.extended_code == SQLITE_IOERR_FSYNC);
+            let error = port_error(&error);
+            tracing::warn!(error = %error, "the store's log could not be moved into its file; it is tried again");
+            if is_flush {
+                damage.close(not_durable(&error));
+            }
+            damage.note::<()>(&Err(error));
+            None
+        }
+    }
+}
+
+/// `None` where somebody else is at it.
+fn checkpoint(connection: &Connection) -> rusqlite::Result<Option<u32>> {
     connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row([], |row| {
         let (is_busy, pages, moved): (bool, i32, i32) = (row.get(0)?, row.get(1)?, row.get(2)?);
         Ok((!is_busy).then(|| pages.abs_diff(moved)))

@@ -25,11 +25,11 @@ use crate::aside::REST;
 pub(super) const LARGEST_GROUP: usize = 512;
 /// Items of a batch that the slow lane takes as one piece: some tenths of a millisecond of work.
 pub(super) const LARGEST_PIECE: usize = 2;
-/// Pieces of the slow lane in one commit, while nobody waits in the fast one.
+/// Pieces of the slow lane in one commit, while there is nobody to rest for.
 pub(super) const MOST_PIECES: usize = 16;
 /// Groups of the fast lane that may go before a piece that waits.
 pub(super) const PATIENCE: usize = 4;
-/// Of a rest, after which it is looked whether it must go on.
+/// Of a rest, after which it is looked whether it must go on; and the longest that counts as work.
 const LOOK: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,9 @@ impl<C: Fn() -> Duration, W: Fn() -> bool> Lanes<C, W> {
         let group = |lane, most| Some(Group { lane, most, asked_for: 0, began: (self.now)() });
         if self.fast.is_empty() || self.went_before >= PATIENCE {
             self.went_before = 0;
-            return if self.slow.is_empty() { None } else { group(Lane::Slow, MOST_PIECES) };
+            // What many pieces set off would come at once, too, and be in the way of what is waited for.
+            let most = if (self.is_waited_for)() { 1 } else { MOST_PIECES };
+            return if self.slow.is_empty() { None } else { group(Lane::Slow, most) };
         }
         let group = group(Lane::Fast, self.fast.len().min(LARGEST_GROUP));
         if !self.slow.is_empty() && !is_resting {
@@ -94,7 +96,8 @@ impl<C: Fn() -> Duration, W: Fn() -> bool> Lanes<C, W> {
     pub(super) fn end(&mut self, group: &Group) {
         if group.lane == Lane::Slow {
             let now = (self.now)();
-            self.rests_until = now + now.saturating_sub(group.began) * REST;
+            // What took longer was waiting, for the disk or another process.
+            self.rests_until = now + now.saturating_sub(group.began).min(LOOK) * REST;
         }
     }
 

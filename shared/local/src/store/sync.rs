@@ -88,15 +88,20 @@ fn flush_until_closed(
         if damage.check().is_ok()
             && let Err(error) = flush()
         {
-            damage.close(PortError::permanent(format!(
-                "the disk did not make a write durable ({error}): nothing more is stored; start again when it can be trusted"
-            )));
+            damage.close(not_durable(&error));
         }
         let outcome = damage.check();
         for job in waiting {
             job.answer(outcome.clone());
         }
     }
+}
+
+/// Why a store is closed after a flush that failed.
+pub(super) fn not_durable(error: &impl std::fmt::Display) -> PortError {
+    PortError::permanent(format!(
+        "the disk did not make a write durable ({error}): nothing more is stored; start again when it can be trusted"
+    ))
 }
 
 /// What the next flush is for.

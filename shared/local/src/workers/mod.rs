@@ -157,7 +157,7 @@ pub(crate) async fn audit(
                 tracing::warn!(error = %error, "not all deliveries without an outcome could be sent again or ended");
             }
         }
-        if let Err(error) = set_aside_unfetched(&*home, &hub, &router).await {
+        if let Err(error) = set_aside_unfetched(home.slow().await, &hub, &router).await {
             tracing::warn!(error = %error, "what nobody fetches any more could not be set aside");
         }
     }
