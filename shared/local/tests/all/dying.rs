@@ -26,8 +26,15 @@ async fn vanish(stage: &Stage) {
     stage.clock.advance(WHILE);
 }
 
-/// Dies at this point of a dispatch; `false` where the dispatch ends without passing it.
+/// Dies at this point of a dispatch; `false` where the dispatch ends without passing it. Starts again after a while.
 pub(crate) async fn die(stage: &mut Stage, at: &str) -> bool {
+    let died = die_for_a_moment(stage, at).await;
+    stage.clock.advance(WHILE);
+    died
+}
+
+/// The same, and starts again at once.
+pub(crate) async fn die_for_a_moment(stage: &mut Stage, at: &str) -> bool {
     let reached = Arc::new(Notify::new());
     let telling = reached.clone();
     let sleep = move |_| {
@@ -40,7 +47,6 @@ pub(crate) async fn die(stage: &mut Stage, at: &str) -> bool {
         () = reached.notified() => true,
     };
     stage.restart(Faults::default());
-    stage.clock.advance(WHILE);
     died
 }
 

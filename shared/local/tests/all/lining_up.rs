@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 use crossdock_core::{
     event::EventName,
     fault::{FaultPlan, Faults},
+    hub::Retention,
     id::MessageId,
     message::MessageRecord,
     port::{Clock, Delivery, DeliveryState, Home, Ledger, Line, Lines, Paused, VersionStore, whole},
@@ -14,6 +15,7 @@ use crossdock_core::{
     redrive,
     version::ObjectCommit,
 };
+use crossdock_local::Collector;
 use crossdock_testkit::build::{following, message_about, message_id, order, version};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
@@ -333,6 +335,47 @@ async fn what_a_dead_hub_had_begun_is_tried_again_after_its_timeout() {
     stage.dispatch_once().await;
     assert_eq!(arrived(&stage), ["R1@1"]);
     assert_eq!(standing(&stage, id).await, (DeliveryState::Delivered, None));
+}
+
+/// However soon it starts again, and though it waits then for the request that may be under way.
+#[tokio::test]
+async fn a_request_that_kills_the_hub_is_poison_in_the_end() {
+    let mut stage = stage().await;
+    let id = change(&stage, "R1", 1).await;
+    let mut kills = 0;
+    while standing_if_any(&stage, id).await != Some(DeliveryState::DeadLettered) {
+        if crate::dying::die_for_a_moment(&mut stage, "before:endpoint.post").await {
+            kills += 1;
+            stage.home.queues().inner().release_in_flight().await.unwrap();
+        } else {
+            stage.clock.advance(SECOND);
+        }
+        assert!(kills <= 20, "it is tried for ever");
+    }
+    assert_eq!(standing(&stage, id).await.1.as_deref(), Some("poison"));
+    assert!(kills >= 5, "{kills}");
+}
+
+async fn standing_if_any(stage: &Stage, id: MessageId) -> Option<DeliveryState> {
+    deliveries(stage, id).await.pop().map(|last| last.state)
+}
+
+#[tokio::test]
+async fn what_is_forgotten_of_an_older_version_holds_up_nothing() {
+    const DAYS: Duration = Duration::from_secs(40 * 24 * 3600);
+    let stage = stage().await;
+    change(&stage, "R1", 1).await;
+    // The newest message of all stays.
+    change(&stage, "R2", 1).await;
+    stage.settle().await;
+    stage.clock.advance(DAYS);
+    let retention = Retention { deliveries: Some(DAYS / 2), ..stage.hub.retention };
+    let removed = Collector::new(stage.database.clone(), retention).run().await.unwrap();
+    assert_eq!((removed.messages.count, removed.deliveries.count), (1, 1));
+    let second = change(&stage, "R1", 2).await;
+    stage.dispatch_once().await;
+    assert_eq!(standing(&stage, second).await, (DeliveryState::Delivered, None));
+    assert_eq!(arrived(&stage).last().unwrap(), "R1@2");
 }
 
 #[tokio::test]

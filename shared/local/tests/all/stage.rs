@@ -302,7 +302,7 @@ pub(crate) struct Stage {
     pub(crate) router: Arc<Router>,
     pub(crate) world: World,
     pub(crate) clock: TestClock,
-    database: Database,
+    pub(crate) database: Database,
 }
 
 impl Stage {
