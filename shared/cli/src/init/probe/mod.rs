@@ -2,7 +2,7 @@
 //! parameter filters by time. Servers ignore parameters that they do not know, so that an answer alone proves nothing;
 //! what proves is that the rows differ in the one way that the parameter's meaning explains.
 //!
-//! [`pages`] finds out how to ask for another page, [`filter`] what filters by time; what both need is here: the first page,
+//! [`pages`] finds out how to ask for another page, [`mod@filter`] what filters by time; what both need is here: the first page,
 //! what the rows of another answer say beside it, and an address with one parameter changed.
 
 mod filter;
