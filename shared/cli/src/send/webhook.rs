@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossdock_core::{
     hub::{Channel, Hub, Webhook},
     id::WebhookId,
-    port::{Clock, EndpointClient, EndpointRequest, HeaderValue, Home, Secrets, UrlOrigin},
+    port::{Clock, EndpointClient, EndpointRequest, HeaderValue, Secrets, UrlOrigin},
     url::{join, shown},
     webhook::{
         imitate::{self, Said},
@@ -19,14 +19,14 @@ use serde_json::Value;
 use url::Url;
 
 use super::{here, named};
-#[cfg(feature = "aws")]
-use crate::remote;
 use crate::{
     args::{On, Send},
     context::{Described, Environment, unknown},
     failure::Failure,
     out,
 };
+#[cfg(feature = "aws")]
+use {crate::remote, crossdock_core::port::Home};
 
 pub(super) async fn run(args: Send, body: Vec<u8>, environment: Environment) -> Result<(), Failure> {
     let body = String::from_utf8(body)
