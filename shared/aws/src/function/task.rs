@@ -12,6 +12,7 @@ use std::{future::Future, pin::pin, sync::Arc};
 use crossdock_core::{
     disabled::{disabled, until_disabled},
     id::CollectionKey,
+    job::Ended,
     poll::{Backfilled, Pause, PollError, PollReport, Poller, Tokens, set_aside_unfetched},
     port::{Home, LeaseError, LeaseOwner, Switch},
     publish::{Published, publish_stale},
@@ -120,11 +121,23 @@ pub async fn handle<H: Home>(
             refused.map_or(Ok(Done::Published { messages, due }), |error| Err(error.into()))
         }
         Task::Sweep => {
-            let (swept, ended) = sweep(&*work.home, &work.hub, &owner, time_is_up).await?;
+            let mut time_is_up = pin!(time_is_up);
+            let (swept, ended) = sweep(&*work.home, &work.hub, &owner, &mut time_is_up).await?;
             let Swept { messages, missing, expired, unreadable, refused } = swept;
             tracing::info!(messages, missing, expired, unreadable, ended = ?ended, "looked for missing deliveries");
-            set_aside_unfetched(&*work.home, &work.hub, &work.router).await?;
-            refused.map_or(Ok(Done::Swept { messages, missing, expired }), |error| Err(error.into()))
+            let set_aside = match ended {
+                // What it does not get to is left to the next run.
+                Ended::Whole => tokio::select! {
+                    set_aside = set_aside_unfetched(&*work.home, &work.hub, &work.router) => set_aside.map(|_| ()),
+                    () = time_is_up => Ok(()),
+                },
+                Ended::CutOff | Ended::Busy => Ok(()),
+            };
+            if let Some(error) = refused {
+                return Err(error.into());
+            }
+            set_aside?;
+            Ok(Done::Swept { messages, missing, expired })
         }
     }
 }

@@ -23,8 +23,9 @@ pub const KEPT: Duration = Duration::from_secs(14 * 24 * 3600);
 /// Why a delivery was dead-lettered.
 const EXPIRED: &str = "expired";
 
-/// Deliveries of one state that are looked at in a page.
+/// Deliveries of one state that are looked at in a page; where all of them are yet to come, so many as this.
 const PAGE: usize = 50;
+const MOST: usize = 64 * PAGE;
 
 #[derive(Debug, Default)]
 pub(super) struct Expired {
@@ -40,21 +41,10 @@ pub(super) async fn page<H: Home>(home: &H, endpoint: &EndpointName, now: Timest
     let forgotten = ago(now, KEPT);
     let mut expired = Expired::default();
     for state in DeliveryState::ALL.into_iter().filter(|state| !state.ended()) {
-        let (mut found, mut ended) = (0, 0);
-        for delivery in home.store().silent(endpoint, state, forgotten, PAGE).await? {
-            let delivery = match delivery {
-                Ok(delivery) => delivery,
-                Err(error) => {
-                    tracing::error!(endpoint = %endpoint, error = %error, "a delivery is set aside: its record cannot be read");
-                    expired.unreadable += 1;
-                    continue;
-                }
-            };
-            found += 1;
-            // It may have come into its queue as late as when it was due.
-            if delivery.next_attempt_at.is_some_and(|due| due >= forgotten) {
-                continue;
-            }
+        let Silent { over, unreadable, more } = silent(home, endpoint, state, forgotten).await?;
+        expired.unreadable += unreadable;
+        let mut ended = 0;
+        for delivery in over {
             match end(home, delivery, now).await {
                 Ok(()) => ended += 1,
                 Err(error) => expired.refused = Some(error),
@@ -62,9 +52,50 @@ pub(super) async fn page<H: Home>(home: &H, endpoint: &EndpointName, now: Timest
         }
         expired.count += ended;
         // What has ended leaves room in the list for what stands behind it.
-        expired.more |= found == PAGE && ended > 0;
+        expired.more |= more && ended > 0;
     }
     Ok(expired)
+}
+
+struct Silent {
+    /// Nobody will hear of them.
+    over: Vec<Delivery>,
+    unreadable: u64,
+    more: bool,
+}
+
+/// The longest silent of which some are over, if there are any: an endpoint may have put off many for longer than a queue
+/// keeps an entry.
+async fn silent<H: Home>(
+    home: &H,
+    endpoint: &EndpointName,
+    state: DeliveryState,
+    forgotten: Timestamp,
+) -> Result<Silent, PortError> {
+    let mut limit = PAGE;
+    loop {
+        let (mut over, mut unreadable, mut readable) = (Vec::new(), 0, 0);
+        for delivery in home.store().silent(endpoint, state, forgotten, limit).await? {
+            match delivery {
+                Ok(delivery) => {
+                    readable += 1;
+                    // It may have come into its queue as late as when it was due.
+                    if delivery.next_attempt_at.is_none_or(|due| due < forgotten) {
+                        over.push(delivery);
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(endpoint = %endpoint, error = %error, "a delivery is set aside: its record cannot be read");
+                    unreadable += 1;
+                }
+            }
+        }
+        let more = readable == limit;
+        if !more || !over.is_empty() || limit >= MOST {
+            return Ok(Silent { over, unreadable, more });
+        }
+        limit *= 4;
+    }
 }
 
 /// The dead letter first, then the record, as the dispatcher does it: two copies after a crash share one delivery.

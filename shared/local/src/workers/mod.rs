@@ -157,7 +157,11 @@ pub(crate) async fn audit(
                 tracing::warn!(error = %error, "not all deliveries without an outcome could be sent again or ended");
             }
         }
-        if let Err(error) = set_aside_unfetched(home.slow().await, &hub, &router).await {
+        let set_aside = tokio::select! {
+            () = stopping(&mut stopped) => return,
+            set_aside = set_aside_unfetched(home.slow().await, &hub, &router) => set_aside,
+        };
+        if let Err(error) = set_aside {
             tracing::warn!(error = %error, "what nobody fetches any more could not be set aside");
         }
     }

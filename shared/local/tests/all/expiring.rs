@@ -6,10 +6,11 @@ use crossdock_core::{
     event::EventName,
     fault::Faults,
     id::{EndpointName, MessageId},
-    port::{Clock, Delivery, DeliveryState, Home, Ledger, Paused, QueueName, Queues, whole},
+    port::{Clock, Delivery, DeliveryState, Home, Ledger, Paused, QueueName, Queues, Settlement, whole},
     redrive::{self, Redriven, Replayed, replay},
     sweep::{EVERY, KEPT, SETTLED, Swept, WELL_SETTLED, sweep},
 };
+use crossdock_testkit::build;
 use serde_json::json;
 
 use crate::{
@@ -97,6 +98,23 @@ async fn what_was_tried_and_never_comes_back_expires() {
     assert!(matches!(&sent[..], [(_, Redriven::Sent(key))] if key.round == 2), "{sent:?}");
     stage.dispatch_once().await;
     assert_eq!(stage.seen().last().unwrap().webhook_id, format!("{id}.2"));
+}
+
+/// As many as a page of the sweep holds, and one.
+#[tokio::test]
+async fn what_is_put_off_for_long_hides_nothing_that_is_over() {
+    let stage = Stage::new().await;
+    for number in 0..=50 {
+        let due = stage.clock.now().checked_add(10 * WEEK).unwrap();
+        let known = build::delivery(build::delivery_key(&format!("far{number}")), DeliveryState::Retrying);
+        let known =
+            Delivery { endpoint: stage.endpoint(), updated_at: stage.clock.now(), next_attempt_at: Some(due), ..known };
+        stage.home.store().settle(Settlement::alone(known)).await.unwrap();
+    }
+    stage.clock.advance(MINUTE);
+    let id = tried(&stage).await;
+    assert_eq!(work(&stage, KEPT + ENOUGH).await, 1);
+    assert_eq!(rounds(&stage, id).await[0].reason.as_deref(), Some("expired"));
 }
 
 /// The sweep has sent it again twice, and it was lost each time.
