@@ -73,6 +73,7 @@ async fn replay<H: Home>(opened: &Opened<H>, message: MessageId, endpoint: Optio
              (retention.deliveries)"
         )));
     }
+    let endpoints = replayed.values().map(|(endpoint, _)| endpoint.clone()).collect();
     let mut failed = 0;
     for (route, (endpoint, became)) in replayed {
         let said = match became {
@@ -90,6 +91,7 @@ async fn replay<H: Home>(opened: &Opened<H>, message: MessageId, endpoint: Optio
         };
         out::line(&format!("{message}  {route} → {endpoint}  {said}"));
     }
+    resting::say_why(opened, &endpoints).await;
     match failed {
         0 => Ok(()),
         _ => Err(Failure::new(format!("{failed} of its dead letters could not be sent again"))),

@@ -68,6 +68,7 @@ async fn a_hub_that_dies_again_and_again_keeps_the_order_of_each_object() {
     .await;
     let retries = format!("[{}]", ["200ms"; 100].join(", "));
     let bench = Bench::new(&hub(server.url(), &retries)).secret("shop-token", "token");
+    bench.begin().await;
     for state in 1..=3 {
         send(&bench, "bad", state).await;
         send(&bench, "good", state).await;
@@ -123,6 +124,7 @@ async fn a_dead_letter_that_comes_too_late_says_which_version_was_first() {
     })
     .await;
     let bench = Bench::new(&hub(server.url(), "none")).secret("shop-token", "token");
+    bench.begin().await;
     send(&bench, "R1", 1).await;
     send(&bench, "R1", 2).await;
     let running = bench.start().await;
