@@ -173,7 +173,10 @@ impl Reader {
     /// As it would be for the shop of README.md.
     fn hub_file(&self) -> String {
         let file = std::fs::read_to_string(self.folder.path().join("hub.yaml")).unwrap();
-        file.replace(&self.shop(), "https://shop.example.com")
+        let shop = self.shop();
+        let port = shop.rsplit(':').next().unwrap();
+        // The name has a port where the list has one.
+        file.replace(&format!("hub: shop-{port}-"), "hub: shop-").replace(&shop, "https://shop.example.com")
     }
 
     /// As typed, with the reader's shop for that of README.md, and with the binary that was built already in place of

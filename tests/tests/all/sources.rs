@@ -459,7 +459,11 @@ async fn a_dry_run_tells_of_names_that_nothing_answers_to() {
 
     let nameless = dry_run("id: nmber").await;
     assert_eq!(nameless.status.code(), Some(1), "{nameless}");
-    assert_eq!(nameless.stderr, "error: no record of shop/things could be read\n");
+    assert_eq!(
+        nameless.stderr,
+        "no hub has run on state yet: nothing is known there; name another folder with --state\n\
+         error: no record of shop/things could be read\n"
+    );
     assert!(
         nameless.stdout.starts_with(
             "would be set aside: 48 records: no id: nothing at \"nmber\" (page 1 item 0, page 1 item 1, page 1 item 2, …)\n\

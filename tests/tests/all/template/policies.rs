@@ -9,10 +9,11 @@ use super::document::{Resource, Template};
 use crate::support::binary::repository_file;
 
 /// Statements whose resource is not one thing, and how it may end. Why is said in the template, statement by statement.
-const MANY: [(&str, &str); 5] = [
+const MANY: [(&str, &str); 6] = [
     ("Secrets", "/${Folder}/*"),
     ("SecretsManager", ":${Folder}/*"),
     ("Sweep", "-to-*"),
+    ("Expire", "-dead-*"),
     ("EndpointQueues", "-to-*"),
     ("DeadLetters", "-dead-*"),
 ];
