@@ -82,11 +82,24 @@ fn notification(
         state.streak,
         &message,
     );
+    about(hub, key, message_id, level, subject, description, now)
+}
+
+/// A notification about a collection.
+pub(super) fn about(
+    hub: &Hub,
+    key: &CollectionKey,
+    id: MessageId,
+    level: NotificationLevel,
+    subject: &str,
+    description: &str,
+    now: Timestamp,
+) -> Message {
     let payload = json!({"notification": {
         "level": level, "subject": subject, "description": description,
         "source": key.source, "collection": key.collection,
     }});
-    Message::beginning(message_id, message, &hub.name, &key.source, payload, now)
+    Message::beginning(id, MessageType::notification(level), &hub.name, &key.source, payload, now)
 }
 
 #[cfg(test)]

@@ -7,14 +7,12 @@
 //!
 //! Deliberately absent: collections that have gone from the hub file whole. What is stored of those stays as it is.
 
-use serde_json::json;
-
-use super::way::Way;
+use super::{health, way::Way};
 use crate::{
     event::{EventName, HubEvent},
     hub::{Collection, Hub},
     id::{MessageId, MessageType, NotificationLevel, hex},
-    message::{Message, MessageRecord},
+    message::MessageRecord,
     port::{Home, Outbox, PortError, PutError, VersionStore, Waiting, Wants},
     publish::publish,
     route::Router,
@@ -62,19 +60,14 @@ async fn tell<H: Home>(
     let plural = if waiting.len() == 1 { "object that was" } else { "objects that were" };
     let subject = format!("{key}: {} {plural} to be fetched", waiting.len());
     let why = format!("the hub file has no `fetch` for this collection any more: {}", ids(waiting));
-    let message = MessageType::notification(NotificationLevel::Error);
+    let level = NotificationLevel::Error;
     // The same set told of again is the same message.
     let told: String = waiting.first().map(|one| hex(&one.wanted.mark.0)).unwrap_or_default();
     let told = format!("{told} {}", ids(waiting));
     let epoch = home.store().epoch().await?;
     let record_of = Way::Fetch.record_of(key);
-    let id = MessageId::of_source_notification(epoch, &record_of, Some(&told), 0, &message);
-    let payload = json!({"notification": {
-        "level": NotificationLevel::Error, "subject": subject, "description": why,
-        "source": key.source, "collection": key.collection,
-    }});
-    let message = Message::beginning(id, message, &hub.name, &key.source, payload, now);
-    match router.record(message) {
+    let id = MessageId::of_source_notification(epoch, &record_of, Some(&told), 0, &MessageType::notification(level));
+    match router.record(health::about(hub, key, id, level, &subject, &why, now)) {
         Ok(record) => store(home, router, record).await?,
         Err(error) => tracing::error!(collection = %key, error = %error, "a notification could not be made"),
     }

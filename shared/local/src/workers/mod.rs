@@ -21,7 +21,7 @@ use crossdock_core::{
 use futures_util::FutureExt;
 use tokio::{
     sync::{mpsc, watch},
-    time::MissedTickBehavior,
+    time::{Interval, MissedTickBehavior},
 };
 
 pub(crate) use self::{
@@ -45,6 +45,33 @@ pub(crate) const MOST_UNPUBLISHED: usize = 1_000;
 pub(crate) async fn stopping(stopped: &mut watch::Receiver<bool>) {
     // An error means that the hub itself is gone.
     let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+/// When a loop begins anew: at once, and then at an interval. A round that takes longer puts off those after it.
+struct Ticks {
+    ticks: Interval,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Ticks {
+    fn every(interval: Duration, stopped: &watch::Receiver<bool>) -> Self {
+        let mut ticks = tokio::time::interval(interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { ticks, stopped: stopped.clone() }
+    }
+
+    /// `false` once the hub is to stop.
+    async fn next(&mut self) -> bool {
+        tokio::select! {
+            () = stopping(&mut self.stopped) => false,
+            _ = self.ticks.tick() => true,
+        }
+    }
+
+    /// The next one not before this.
+    fn put_off(&mut self, wait: Duration) {
+        self.ticks.reset_after(wait);
+    }
 }
 
 /// Whether a loop is to do nothing this time. So it does where nobody can tell, too.
@@ -89,19 +116,9 @@ fn is_ours(message: &Message, now: Timestamp) -> bool {
 }
 
 /// Publishes what was stored and not published.
-pub(crate) async fn sweep(
-    home: Arc<LocalHome>,
-    hub: Arc<Hub>,
-    router: Arc<Router>,
-    mut stopped: watch::Receiver<bool>,
-) {
-    let mut ticks = tokio::time::interval(SWEEP);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stopping(&mut stopped) => return,
-            _ = ticks.tick() => {}
-        }
+pub(crate) async fn sweep(home: Arc<LocalHome>, hub: Arc<Hub>, router: Arc<Router>, stopped: watch::Receiver<bool>) {
+    let mut ticks = Ticks::every(SWEEP, &stopped);
+    while ticks.next().await {
         if is_resting(&home, &hub).await {
             continue;
         }
@@ -114,14 +131,9 @@ pub(crate) async fn sweep(
 }
 
 /// Puts what has waited into its queue when its time comes.
-pub(crate) async fn send_due(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
-    let mut ticks = tokio::time::interval(SWEEP);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stopping(&mut stopped) => return,
-            _ = ticks.tick() => {}
-        }
+pub(crate) async fn send_due(home: Arc<LocalHome>, hub: Arc<Hub>, stopped: watch::Receiver<bool>) {
+    let mut ticks = Ticks::every(SWEEP, &stopped);
+    while ticks.next().await {
         if is_resting(&home, &hub).await {
             continue;
         }
@@ -138,13 +150,8 @@ pub(crate) async fn audit(
     router: Arc<Router>,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let mut ticks = tokio::time::interval(sweep::EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stopping(&mut stopped) => return,
-            _ = ticks.tick() => {}
-        }
+    let mut ticks = Ticks::every(sweep::EVERY, &stopped);
+    while ticks.next().await {
         if is_resting(&home, &hub).await {
             continue;
         }
@@ -168,15 +175,10 @@ pub(crate) async fn audit(
 }
 
 /// Tells when the hub is switched off or on, at the start too where it is off.
-pub(crate) async fn tell_of_switches(home: Arc<LocalHome>, hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
+pub(crate) async fn tell_of_switches(home: Arc<LocalHome>, hub: Arc<Hub>, stopped: watch::Receiver<bool>) {
     let mut was_off = false;
-    let mut ticks = tokio::time::interval(LOOK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stopping(&mut stopped) => return,
-            _ = ticks.tick() => {}
-        }
+    let mut ticks = Ticks::every(LOOK, &stopped);
+    while ticks.next().await {
         // One that cannot be asked is asked again.
         let Ok(found) = disabled(&*home, &hub, &[Switch::Hub]).await else { continue };
         let now = home.clock().now();
@@ -195,13 +197,8 @@ pub(crate) async fn tell_of_switches(home: Arc<LocalHome>, hub: Arc<Hub>, mut st
 /// Removes what has expired. A run that is cut off goes on with the next one.
 pub(crate) async fn expire(home: Arc<LocalHome>, retention: Retention, mut stopped: watch::Receiver<bool>) {
     let mut collector = Collector::new(home.database().slow(), retention);
-    let mut ticks = tokio::time::interval(between_runs(&retention));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stopping(&mut stopped) => return,
-            _ = ticks.tick() => {}
-        }
+    let mut ticks = Ticks::every(between_runs(&retention), &stopped);
+    while ticks.next().await {
         let removed = tokio::select! {
             () = stopping(&mut stopped) => return,
             removed = collector.run() => removed,

@@ -11,9 +11,9 @@ use crossdock_core::{
     route::Router,
 };
 use futures_util::FutureExt;
-use tokio::{sync::watch, time::MissedTickBehavior};
+use tokio::sync::watch;
 
-use super::{OWNER, is_resting, stopping};
+use super::{OWNER, Ticks, is_resting, stopping};
 use crate::{aside::Place, home::LocalHome};
 
 /// How long a source is left alone that could not be asked for one.
@@ -36,15 +36,10 @@ pub(crate) async fn poll(
     tokens: Arc<Tokens>,
     Polled { key, way, every }: Polled,
     place: Place,
-    mut stopped: watch::Receiver<bool>,
+    stopped: watch::Receiver<bool>,
 ) {
-    let mut ticks = tokio::time::interval(every);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stopping(&mut stopped) => return,
-            _ = ticks.tick() => {}
-        }
+    let mut ticks = Ticks::every(every, &stopped);
+    while ticks.next().await {
         if is_resting(&home, &hub).await {
             continue;
         }
@@ -65,7 +60,7 @@ pub(crate) async fn poll(
                 let asked = result.as_ref().err().and_then(|error| left_alone(way, error));
                 report(&key, result);
                 if let Some(wait) = asked.filter(|wait| *wait > every) {
-                    ticks.reset_after(wait);
+                    ticks.put_off(wait);
                 }
             }
             // The lease runs out or is taken again; the bookmark is where it was.
